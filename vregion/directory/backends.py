@@ -1,0 +1,82 @@
+"""Backends: rows, and the transactions that change them.
+
+The hot path reads them through `Directory`; `vregion.provider.backends` writes them. No backend is called from here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from vregion.directory import credentials
+from vregion.directory.store import Store
+from vregion.directory.tables import backends
+from vregion.directory.tenants import now
+from vregion.model.backend import Backend, Credential
+
+_BACKEND = (
+    backends.c.id,
+    backends.c.name,
+    backends.c.driver,
+    backends.c.address,
+    backends.c.region_name,
+    backends.c.options,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A backend with what its last check found. `state` is 'ready', or 'unreachable' when that check failed."""
+
+    backend: Backend
+    state: str
+    report: dict[str, Any]
+    checked_at: str | None
+
+
+async def by_id(connection: AsyncConnection) -> Mapping[str, Backend]:
+    """Every backend."""
+    rows = await connection.execute(select(*_BACKEND).order_by(backends.c.name))
+    return {row.id: Backend(**row._mapping) for row in rows}
+
+
+async def checked(store: Store) -> list[Checked]:
+    """Every backend with its last check, by name."""
+    async with store.read() as connection:
+        rows = (await connection.execute(select(backends).order_by(backends.c.name))).all()
+    return [
+        Checked(
+            Backend(row.id, row.name, row.driver, row.address, row.region_name, row.options),
+            row.state,
+            row.report,
+            row.checked_at,
+        )
+        for row in rows
+    ]
+
+
+async def add(store: Store, backend: Backend, credential: Credential, report: dict[str, Any]) -> bool:
+    """Write a checked backend down with its credential; False when the name is taken."""
+    values = {column.name: getattr(backend, column.name) for column in _BACKEND}
+    async with store.write() as connection:
+        if await connection.scalar(select(backends.c.id).where(backends.c.name == backend.name)):
+            return False
+        await connection.execute(insert(backends).values(**values, state="ready", report=report, checked_at=now()))
+        await credentials.put(connection, store.keys, "backend", backend.id, credential)
+    return True
+
+
+async def record(store: Store, backend_id: str, state: str, report: dict[str, Any]) -> None:
+    """Keep what a check has found."""
+    found = update(backends).where(backends.c.id == backend_id)
+    async with store.write() as connection:
+        await connection.execute(found.values(state=state, report=report, checked_at=now()))
+
+
+async def remove(store: Store, backend_id: str) -> None:
+    """Forget a backend and its credential; the database refuses while it has bindings."""
+    async with store.write() as connection:
+        await connection.execute(delete(backends).where(backends.c.id == backend_id))
+        await credentials.remove(connection, "backend", backend_id)

@@ -1,0 +1,110 @@
+"""Bindings of zones to backends: rows, and the transactions that change them.
+
+The hot path reads them through `Directory`; `vregion.provider.zones` writes them. A binding is written down as
+'opening' before its backend is called, and its id is the mark of what is made there.
+"""
+
+from typing import Any
+
+from sqlalchemy import Row, Select, delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from vregion.directory import credentials
+from vregion.directory.store import Store
+from vregion.directory.tables import bindings
+from vregion.model.backend import Binding, Credential
+
+IN_USE = ("enabled", "draining")
+
+
+def _binding(row: Row[Any]) -> Binding:
+    return Binding(row.id, row.region_id, row.availability_zone, row.backend_id, row.state, row.is_default)
+
+
+async def _all(connection: AsyncConnection, chosen: Select[Any]) -> tuple[Binding, ...]:
+    return tuple(_binding(row) for row in await connection.execute(chosen.order_by(bindings.c.availability_zone)))
+
+
+async def find(connection: AsyncConnection, binding_id: str) -> Binding | None:
+    """By id."""
+    found = await _all(connection, select(bindings).where(bindings.c.id == binding_id))
+    return found[0] if found else None
+
+
+async def in_use(connection: AsyncConnection, region_id: str) -> tuple[Binding, ...]:
+    """What the tenant has: neither half made nor half removed."""
+    mine = select(bindings).where(bindings.c.region_id == region_id, bindings.c.state.in_(IN_USE))
+    return await _all(connection, mine)
+
+
+async def of_region(store: Store, region_id: str) -> tuple[Binding, ...]:
+    """Every binding of a virtual region, in whatever state."""
+    async with store.read() as connection:
+        return await _all(connection, select(bindings).where(bindings.c.region_id == region_id))
+
+
+async def of_backend(store: Store, backend_id: str, limit: int) -> tuple[Binding, ...]:
+    """Some of the bindings to a backend."""
+    async with store.read() as connection:
+        return await _all(connection, select(bindings).where(bindings.c.backend_id == backend_id).limit(limit))
+
+
+async def add(store: Store, binding: Binding, *, given: bool) -> Binding:
+    """Write a binding down, or find the one of this zone as it stands. The first of a region becomes the default."""
+    async with store.write() as connection:
+        mine = await _all(connection, select(bindings).where(bindings.c.region_id == binding.region_id))
+        if known := [b for b in mine if b.availability_zone == binding.availability_zone]:
+            return known[0]
+        default = binding.default or not any(b.default for b in mine)
+        if default:
+            await _clear_default(connection, binding.region_id)
+        await connection.execute(
+            insert(bindings).values(
+                id=binding.id,
+                region_id=binding.region_id,
+                availability_zone=binding.availability_zone,
+                backend_id=binding.backend_id,
+                state=binding.state,
+                is_default=default,
+                given=given,
+            )
+        )
+        return Binding(
+            binding.id, binding.region_id, binding.availability_zone, binding.backend_id, binding.state, default
+        )
+
+
+async def enable(store: Store, binding_id: str, credential: Credential) -> None:
+    """Keep the credential and put the zone into use, both or neither."""
+    async with store.write() as connection:
+        await credentials.put(connection, store.keys, "binding", binding_id, credential)
+        await connection.execute(update(bindings).where(bindings.c.id == binding_id).values(state="enabled"))
+
+
+async def set_state(store: Store, binding_id: str, state: str) -> None:
+    """Move a binding to another state."""
+    async with store.write() as connection:
+        await connection.execute(update(bindings).where(bindings.c.id == binding_id).values(state=state))
+
+
+async def is_given(store: Store, binding_id: str) -> bool:
+    """Whether its credential was handed in, so that nothing is ours to remove in the backend."""
+    async with store.read() as connection:
+        return bool(await connection.scalar(select(bindings.c.given).where(bindings.c.id == binding_id)))
+
+
+async def remove(store: Store, binding: Binding) -> None:
+    """Forget a binding and its credential; the next zone by name becomes the default in its place."""
+    async with store.write() as connection:
+        await connection.execute(delete(bindings).where(bindings.c.id == binding.id))
+        await credentials.remove(connection, "binding", binding.id)
+        if binding.default:
+            first = select(func.min(bindings.c.availability_zone)).where(bindings.c.region_id == binding.region_id)
+            heir = (bindings.c.region_id == binding.region_id) & (
+                bindings.c.availability_zone == first.scalar_subquery()
+            )
+            await connection.execute(update(bindings).where(heir).values(is_default=True))
+
+
+async def _clear_default(connection: AsyncConnection, region_id: str) -> None:
+    await connection.execute(update(bindings).where(bindings.c.region_id == region_id).values(is_default=False))

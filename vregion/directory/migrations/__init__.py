@@ -1,0 +1,1 @@
+"""Alembic's migrations of the provider's database; `vregion.directory.schema` runs them."""

@@ -79,7 +79,7 @@ class Identity:
         self._renew_at = 0.0
         self._refused_until = 0.0
         self._signing_in = asyncio.Lock()
-        self._tokens = TokenCache(self._ask, ttl=token_ttl)
+        self._tokens = TokenCache(self.inspect, ttl=token_ttl)
 
     async def __aenter__(self) -> "Identity":
         return self
@@ -116,7 +116,8 @@ class Identity:
             raise IdentityRefused(status, _message(answer))
         return answer
 
-    async def _ask(self, token: str) -> Token:
+    async def inspect(self, token: str) -> Token:
+        """Like `validate`, but asks Keystone now, past the cache."""
         if not token or len(token) > TOKEN_MAX or not token.isprintable():
             raise Unauthorized("the token is malformed")
         try:

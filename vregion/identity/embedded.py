@@ -47,7 +47,7 @@ class EmbeddedKeystone:
 
     @property
     def pid(self) -> int | None:
-        """The running process, None while there is none."""
+        """The process that serves, None while there is none."""
         if self._process is None or self._process.returncode is not None:
             return None
         return self._process.pid
@@ -95,7 +95,6 @@ class EmbeddedKeystone:
                 start_new_session=True,  # an interrupt from the terminal is the parent's to handle
                 env=environment,
             )
-        self._process = process
         try:
             port = await asyncio.wait_for(_greet(process, self._launch), START_LIMIT)
         except (KeystoneFailed, TimeoutError, OSError) as failed:
@@ -105,6 +104,7 @@ class EmbeddedKeystone:
             await _end(process)
             raise
         self._launch = replace(self._launch, port=port)  # a restart must come back at the same address
+        self._process = process
         return process
 
 

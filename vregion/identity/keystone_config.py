@@ -14,7 +14,7 @@ import orjson
 CONFIGURATION = """\
 [DEFAULT]
 use_stderr = true
-default_log_levels = keystone=WARNING,alembic=WARNING,py.warnings=ERROR
+default_log_levels = keystone=WARNING,alembic=WARNING,waitress=ERROR,py.warnings=ERROR
 {public_endpoint}
 [database]
 connection = sqlite:///{state}/keystone.db

@@ -66,8 +66,7 @@ def _load(launch: KeystoneLaunch, port: int) -> Callable[..., Any]:
     keystone.server.configure(config_files=[str(configuration)])
     upgrades.offline_sync_database_to_version()
     _bootstrap(Bootstrapper(), launch, port)
-    served: Callable[..., Any] = core.setup_app_middleware(application.application_factory("public"))
-    return served
+    return _one_writer(core.setup_app_middleware(application.application_factory("public")))
 
 
 def _prefer_wal(database: Path) -> None:
@@ -75,6 +74,24 @@ def _prefer_wal(database: Path) -> None:
     connection = sqlite3.connect(database)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.close()
+
+
+def _one_writer(application: Callable[..., Any]) -> Callable[..., Any]:
+    """Let one request write at a time; logins (hashing, no rows written) and reads pass.
+
+    oslo.db opens SQLite transactions with a plain BEGIN (oslo_db 18.1.1, sqlalchemy/engines.py): one that reads first
+    and then finds another writer fails at once with "database is locked", whatever the busy timeout.
+    """
+    writing = threading.Lock()
+
+    def serve(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        if method in ("GET", "HEAD") or (method, path.rstrip("/")) == ("POST", "/v3/auth/tokens"):
+            return application(environ, start_response)
+        with writing:
+            return application(environ, start_response)
+
+    return serve
 
 
 def _bootstrap(bootstrapper: Any, launch: KeystoneLaunch, port: int) -> None:

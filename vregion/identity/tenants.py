@@ -87,7 +87,11 @@ async def ensure_user(identity: Identity, domain_id: str, name: str, password: s
 
 
 async def set_password(identity: Identity, user_id: str, password: str) -> None:
-    """Give a user a new password, as after an opening whose first answer was lost; his tokens end."""
+    """Give a user a new password, as after an opening whose first answer was lost; his tokens end.
+
+    Keystone counts issue times in whole seconds (keystone 30.0.0, models/revoke_model.py): a token that he gets within
+    the second of the change is refused too.
+    """
     await identity.request("PATCH", f"/users/{user_id}", {"user": {"password": password}})
 
 

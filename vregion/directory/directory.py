@@ -54,6 +54,14 @@ class Directory(Store):
         """One binding, in whatever state."""
         return await self.remember("binding", binding_id, bindings.find)
 
+    async def reach(self, region_id: str, backend_id: str) -> tuple[Binding, Backend, Credential]:
+        """How a virtual region reaches a backend; LookupError when no zone in use is bound to it."""
+        backend = await self.backend(backend_id)
+        for binding in await self.bindings(region_id):
+            if binding.backend_id == backend_id and backend is not None:
+                return binding, backend, await self.credential(binding.id)
+        raise LookupError(f"no zone of region {region_id} is bound to backend {backend_id}")
+
     async def backends(self) -> Mapping[str, Backend]:
         """Every backend by id."""
         return await self.remember("backends", "", lambda connection, _: backends.by_id(connection))

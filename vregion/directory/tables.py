@@ -80,6 +80,7 @@ bindings = Table(
     Column("is_default", Boolean, nullable=False),
     Column("given", Boolean, nullable=False),
     UniqueConstraint("region_id", "availability_zone"),
+    UniqueConstraint("region_id", "backend_id"),  # a realization names only its backend
     Index("bindings_backend", "backend_id"),
 )
 

@@ -68,6 +68,7 @@ def _bindings() -> None:
         sa.ForeignKeyConstraint(["region_id"], ["tenants.region_id"], name="bindings_region_id_fkey"),
         sa.PrimaryKeyConstraint("id", name="bindings_pkey"),
         sa.UniqueConstraint("region_id", "availability_zone", name="bindings_region_id_availability_zone_key"),
+        sa.UniqueConstraint("region_id", "backend_id", name="bindings_region_id_backend_id_key"),
     )
     op.create_index("bindings_backend", "bindings", ["backend_id"])
     op.create_table(

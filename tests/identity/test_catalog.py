@@ -80,7 +80,6 @@ async def test_keystoneauth_finds_the_services(keystone: RunningKeystone, identi
         "network": f"{BASE}/network",
         "image": f"{BASE}/image",
         "identity": keystone.url,
-        "object-store": None,
     }
     assert await asyncio.to_thread(_endpoints, keystone.url, tenant, region, list(wanted)) == wanted
 

@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from tests.embedded_keystone import ADMIN_PASSWORD
+from vregion.identity import embedded as embedded_module
 from vregion.identity.client import Identity, PasswordCredential
 from vregion.identity.embedded import EmbeddedKeystone, KeystoneFailed
 from vregion.identity.keystone_config import KeystoneLaunch
@@ -105,6 +106,22 @@ async def test_it_is_restarted_at_the_same_address(own: EmbeddedKeystone) -> Non
         await _until(lambda: own.pid not in (None, first), 10)
         assert (await identity.inspect(token)).user_name == "admin"
     assert own.url == url
+
+
+async def test_restarts_become_rarer_while_they_do_not_help(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "short_lived.py").write_text("print('ready 1', flush=True)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(embedded_module, "MODULE", "short_lived")
+    monkeypatch.setattr(embedded_module, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(embedded_module, "LONGEST_PAUSE", 0.04)
+    short_lived = EmbeddedKeystone(KeystoneLaunch(str(tmp_path / "state"), ADMIN_PASSWORD))
+    await short_lived.start()
+    await _until(lambda: len(caplog.records) >= 4, 10)
+    await short_lived.stop()
+    pauses = [record.getMessage().rpartition("in ")[2] for record in caplog.records]
+    assert pauses[:4] == ["0.01 s", "0.02 s", "0.04 s", "0.04 s"]
 
 
 async def test_no_secret_is_to_be_seen(own: EmbeddedKeystone, tmp_path: Path) -> None:

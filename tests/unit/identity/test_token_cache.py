@@ -45,11 +45,13 @@ class Source:
         self.asked: list[str] = []
         self.refuse: type[Exception] | None = None
         self.expires_at = ANSWER.expires_at
+        self.reached = asyncio.Event()
         self.open = asyncio.Event()
         self.open.set()
 
     async def ask(self, token: str) -> Token:
         self.asked.append(token)
+        self.reached.set()
         await self.open.wait()
         if self.refuse is not None:
             raise self.refuse("no")
@@ -95,8 +97,7 @@ async def test_an_answer_ends_with_its_token(cache: TokenCache, source: Source, 
 async def test_an_answer_is_as_old_as_its_question(cache: TokenCache, source: Source, clock: Clock) -> None:
     source.open.clear()
     waiting = asyncio.create_task(cache.get("t"))
-    while not source.asked:
-        await asyncio.sleep(0)
+    await source.reached.wait()
     clock.seconds = 30.0  # Keystone was slow; a revocation in between must not gain from it
     source.open.set()
     await waiting

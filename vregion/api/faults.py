@@ -1,0 +1,73 @@
+"""Refusals as each service words them. The bodies are the real services' (their fault wrappers are the source).
+
+nova 34.0.0 `nova/api/openstack/wsgi.py` Fault; cinder 29.0.0 `cinder/api/openstack/wsgi.py` Fault; neutron 29.0.0
+`neutron/api/v2/resource.py`; glance 33.0.0 answers webob's text, which clients see as JSON only when they ask for it.
+"""
+
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+from vregion.model.refusals import Refusal
+
+Fault = Callable[[Refusal, str], tuple[Any, str]]  # (refusal, Accept header) -> (body, content type)
+
+_COMPUTE_WORDS = {
+    400: "badRequest",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "itemNotFound",
+    405: "badMethod",
+    406: "notAcceptable",
+    409: "conflictingRequest",
+    413: "overLimit",
+    415: "badMediaType",
+    429: "overLimit",
+    501: "notImplemented",
+    503: "serviceUnavailable",
+}
+_TITLES = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    406: "Not Acceptable",
+    409: "Conflict",
+    410: "Gone",
+    413: "Request Entity Too Large",
+    415: "Unsupported Media Type",
+    416: "Requested Range Not Satisfiable",
+    500: "Internal Server Error",
+    501: "Not Implemented",
+    503: "Service Unavailable",
+}
+
+
+def compute(refusal: Refusal, accept: str) -> tuple[Any, str]:
+    """Nova's and Cinder's: one key that names the class of the code."""
+    word = _COMPUTE_WORDS.get(refusal.code, "computeFault")
+    return {word: {"code": refusal.code, "message": refusal.message}}, "application/json"
+
+
+def network(refusal: Refusal, accept: str) -> tuple[Any, str]:
+    """Neutron's: the exception's name, its message and an always empty detail."""
+    return {"NeutronError": {"type": refusal.kind, "message": refusal.message, "detail": ""}}, "application/json"
+
+
+def image(refusal: Refusal, accept: str) -> tuple[Any, str]:
+    """Glance's: webob's page, or its JSON when the client accepts nothing else."""
+    title = _TITLES.get(refusal.code, "Error")
+    if "application/json" in accept:
+        code = f"{refusal.code} {title}"
+        return {"message": f"{refusal.message}<br /><br />\n\n\n", "code": code, "title": title}, "application/json"
+    page = (
+        f"<html>\n <head>\n  <title>{refusal.code} {title}</title>\n </head>\n"
+        f" <body>\n  <h1>{refusal.code} {title}</h1>\n  {escape(refusal.message)}<br /><br />\n\n\n </body>\n</html>"
+    )
+    return page.encode(), "text/html; charset=UTF-8"
+
+
+def unauthenticated(refusal: Refusal) -> dict[str, Any]:
+    """keystonemiddleware's 401, the same in front of every service."""
+    return {"error": {"message": refusal.message, "code": 401, "title": "Unauthorized"}}

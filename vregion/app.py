@@ -1,0 +1,142 @@
+"""The composition root: settings -> databases -> Keystone -> backends -> API and loop. Nothing else makes these objects.
+
+`Application.open` builds everything and starts nothing; `start` begins to reconcile; `asgi` serves. `vregion.cli` runs
+it behind uvicorn, the tests in their own process.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Self
+
+import prometheus_client
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from vregion.api import block_storage, compute, image, network
+from vregion.api.caller import Authenticator
+from vregion.api.http import Resources
+from vregion.api.policy import Policy
+from vregion.api.service import Service
+from vregion.backends import Backends, OpenDriver
+from vregion.directory.directory import Directory
+from vregion.directory.tenants import page
+from vregion.drivers.memory.driver import open_driver as open_memory
+from vregion.drivers.openstack.driver import open_driver as open_openstack
+from vregion.identity.client import Identity, PasswordCredential
+from vregion.model.backend import Backend, Binding, Credential
+from vregion.reconcile.feed import Feeds
+from vregion.reconcile.loop import Loop
+from vregion.reconcile.recipes import RECIPES
+from vregion.region.regions import Regions
+from vregion.settings import Settings
+
+# Where each service is mounted, as the catalog says it, and what comes before its routes.
+SERVICES: Mapping[str, tuple[ModuleType, str]] = {
+    "compute": (compute, "/v2.1"),
+    "network": (network, "/v2.0"),
+    "block-storage": (block_storage, "/v3"),
+    "image": (image, "/v2"),
+}
+
+
+class Application:
+    """One vregion process."""
+
+    def __init__(self, settings: Settings, directory: Directory, identity: Identity) -> None:
+        self.settings, self.directory, self.identity = settings, directory, identity
+        self.regions = Regions(settings.database_url, settings.state_dir)
+        drivers: dict[str, OpenDriver] = {
+            "openstack": lambda backend, credential: open_openstack(backend, credential, settings.backend_timeout),
+            "memory": open_memory,
+        }
+        self.backends = Backends(self._binding, drivers, settings.backend_budget)
+        owner = f"{socket.gethostname()}:{os.getpid()}"
+        self.loop = Loop(self.regions, self.backends, RECIPES, self._flavors, owner, settings.workers)
+        self.feeds = Feeds(self.loop, self.backends)
+        self.regions.bell = self.loop.ring
+        self._running: asyncio.Task[None] | None = None
+        self.asgi = Starlette(routes=self._routes())
+
+    @classmethod
+    async def open(cls, settings: Settings) -> Self:
+        """Open the databases, and bring their schemas up to date."""
+        directory = await Directory.open(settings)
+        credential = PasswordCredential(
+            settings.keystone_username, settings.keystone_password, settings.keystone_project
+        )
+        identity = Identity(settings.keystone_url, credential, token_ttl=settings.token_cache_seconds)
+        application = cls(settings, directory, identity)
+        await application.regions.prepare()
+        return application
+
+    async def start(self) -> None:
+        """Begin to reconcile; what was due when the last process ended is due now."""
+        after = ""
+        while tenants := await page(self.directory, after, 1000):
+            for tenant in tenants:
+                self.loop.ring(tenant.region_id)
+            after = tenants[-1].name
+        self._running = asyncio.create_task(self.loop.run())
+
+    async def close(self) -> None:
+        """End everything; work in flight is left to be adopted."""
+        if self._running is not None:
+            self._running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._running
+        await self.feeds.close()
+        await self.backends.close()
+        await self.identity.close()
+        await self.regions.close()
+        await self.directory.close()
+
+    def _routes(self) -> list[BaseRoute]:
+        use = Resources(self.settings, self.directory, self.regions, self.backends)
+        authenticate = Authenticator(self.identity, self.directory)
+        routes: list[BaseRoute] = [Route("/metrics", metrics), Route("/healthz", healthy)]
+        for name, (module, prefix) in SERVICES.items():
+            policy = Policy(module.RULES)
+            service = Service(
+                name, prefix, module.ROUTES, module.VERSIONS, module.FAULT, use, policy, authenticate, module.documents
+            )
+            routes.append(Mount(f"/{name}", service))
+        return routes
+
+    async def _binding(self, region_id: str, backend_id: str) -> tuple[Binding, Backend, Credential]:
+        """What opens a driver. Raises LookupError when the region has no such zone."""
+        backend = await self.directory.backend(backend_id)
+        for binding in await self.directory.bindings(region_id):
+            if binding.backend_id == backend_id and backend is not None:
+                return binding, backend, await self.directory.credential(binding.id)
+        raise LookupError(backend_id)
+
+    async def _flavors(self, backend_id: str) -> dict[str, str]:
+        return dict(await self.directory.backend_flavors(backend_id))
+
+
+async def metrics(request: Request) -> Response:
+    """Prometheus."""
+    return Response(prometheus_client.generate_latest(), media_type=prometheus_client.CONTENT_TYPE_LATEST)
+
+
+async def healthy(request: Request) -> Response:
+    """The process answers."""
+    return PlainTextResponse("ok")
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until a signal."""
+    application = await Application.open(settings)
+    try:
+        await application.start()
+        config = uvicorn.Config(application.asgi, settings.host, settings.port, log_config=None, access_log=False)
+        await uvicorn.Server(config).serve()
+    finally:
+        await application.close()

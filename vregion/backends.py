@@ -1,0 +1,107 @@
+"""Opens the driver of a binding, and keeps each backend's troubles its own.
+
+One driver per binding lives as long as it is used. Every backend has a budget of calls in flight and a circuit
+breaker: once nothing answers, work for it is not even claimed until a probe is due. Used by the reconcilers and by the
+live routes; knows nothing of resources.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from vregion.drivers.contract import Driver, Transient
+from vregion.model.backend import Backend, Binding, Credential
+
+OpenDriver = Callable[[Backend, Credential], Driver]
+Clock = Callable[[], float]
+
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+
+
+@dataclass(slots=True)
+class Breaker:
+    """Open while `until` lies ahead. Each failed probe doubles the pause."""
+
+    until: float = 0.0
+    pause: float = 0.0
+    reason: str = ""
+
+    def failed(self, now: float, reason: str) -> None:
+        """Nothing answered."""
+        self.pause = min(max(self.pause * 2, FIRST_PAUSE), LONGEST_PAUSE)
+        self.until = now + self.pause
+        self.reason = reason
+
+    def answered(self) -> None:
+        """Something answered, be it an error."""
+        self.pause = self.until = 0.0
+
+
+@dataclass(slots=True)
+class Gate:
+    """What one backend may take, and whether it is there."""
+
+    budget: asyncio.Semaphore
+    breaker: Breaker = field(default_factory=Breaker)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A driver ready for use, with the names that messages need."""
+
+    driver: Driver
+    backend: Backend
+    availability_zone: str
+
+
+Lookup = Callable[[str, str], Awaitable[tuple[Binding, Backend, Credential]]]
+
+
+class Backends:
+    """`lookup(region_id, backend_id)` gives binding, backend and credential; `drivers` opens by driver name."""
+
+    def __init__(self, lookup: Lookup, drivers: dict[str, OpenDriver], budget: int, clock: Clock = time.monotonic):
+        self._lookup = lookup
+        self._drivers = drivers
+        self._budget = budget
+        self._clock = clock
+        self._opened: dict[tuple[str, str], tuple[Credential, Opened]] = {}
+        self._gates: dict[str, Gate] = {}
+
+    async def open(self, region_id: str, backend_id: str) -> Opened:
+        """The driver of that region's binding to the backend. Raises LookupError when there is no binding."""
+        binding, backend, credential = await self._lookup(region_id, backend_id)
+        known = self._opened.get((region_id, backend_id))
+        if known is not None and known[0] == credential:
+            return known[1]
+        opened = Opened(self._drivers[backend.driver](backend, credential), backend, binding.availability_zone)
+        self._opened[region_id, backend_id] = (credential, opened)
+        return opened
+
+    def unreachable(self) -> dict[str, float]:
+        """Backends whose breaker is open, with the seconds until the next probe."""
+        now = self._clock()
+        return {i: gate.breaker.until - now for i, gate in self._gates.items() if gate.breaker.until > now}
+
+    @asynccontextmanager
+    async def call(self, backend_id: str) -> AsyncIterator[None]:
+        """One call's turn at a backend. Raises Transient at once while the breaker is open."""
+        gate = self._gates.setdefault(backend_id, Gate(asyncio.Semaphore(self._budget)))
+        if gate.breaker.until > self._clock():
+            raise Transient(gate.breaker.reason, gate.breaker.until - self._clock(), reachable=False)
+        async with gate.budget:
+            try:
+                yield
+            except Transient as trouble:
+                if not trouble.reachable:
+                    gate.breaker.failed(self._clock(), trouble.message)
+                raise
+            gate.breaker.answered()
+
+    async def close(self) -> None:
+        """Close every driver."""
+        for _, opened in self._opened.values():
+            await opened.driver.close()
+        self._opened.clear()

@@ -1,0 +1,186 @@
+"""What a driver promises to the reconcilers and to the live routes. The suite in tests/drivers holds every driver to it.
+
+A driver is bound to one backend and one credential. It has a `Collection` for each kind of resource that the cloud
+knows, some live calls, and an honest account of what the cloud can do. Bodies are OpenStack's own wire form (the inner
+dictionary of the create request, newest microversion) with *external* ids: that is the house's lingua franca, and
+drivers of other clouds translate it. Every call takes at most the driver's time limit, then raises `Transient`.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from vregion.model.resource import Kind
+
+
+class DriverError(Exception):
+    """Whatever a backend does to us; `message` is the backend's own words where it had any."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class Transient(DriverError):
+    """Time-out, refused connection, 5xx, 429, lost credentials that may come back. Try later, the intent stands.
+
+    `after` is the wait in seconds that the backend asked for. `reachable` is False when nothing answered at all.
+    """
+
+    def __init__(self, message: str, after: float | None = None, *, reachable: bool = True) -> None:
+        super().__init__(message)
+        self.after = after
+        self.reachable = reachable
+
+
+class Permanent(DriverError):
+    """The backend understood and refused (4xx): the same call will not succeed until something changes."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Exhausted(Permanent):
+    """The backend's own quota or room is used up."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, 403)
+
+
+class Unsupported(Permanent):
+    """This cloud (or this release of it) cannot do that; `message` names the capability."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, 501)
+
+
+class Gone(DriverError):
+    """The backend is healthy and answers 404 for this external id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What the backend says of one resource: its id there and its own document in OpenStack's wire form.
+
+    `settled` is False while the backend is still working on it (BUILD, creating, queued, ...): look again soon.
+    `failed` carries the backend's words when it gave up (server ERROR, volume error); then `settled` is True.
+    `absent` marks a deletion seen in a change feed (Nova's DELETED).
+    """
+
+    external_id: str
+    document: dict[str, Any]
+    settled: bool = True
+    failed: str | None = None
+    absent: bool = False
+
+
+class Collection(Protocol):
+    """One kind of resource on one backend. `mark` is vregion's own id of the resource, and makes orphans findable.
+
+    create  MUST leave the mark on what it makes, in the same call, and MUST do nothing that can fail after the
+            resource exists. MUST NOT be retried inside the driver once the request may have reached the backend.
+    get     MUST raise `Gone` for an unknown id, and MUST NOT raise it when the backend is ill.
+    find    MUST look by the mark only, never by likeness; None when nothing carries it. More than one: the oldest.
+    update  MUST make the backend equal to the given fields; sending what is already there is harmless.
+    delete  MUST succeed on something already gone. It returns when the backend has accepted; `get` tells the end.
+    """
+
+    async def create(self, mark: str, body: Mapping[str, Any]) -> Observed: ...
+    async def get(self, external_id: str) -> Observed: ...
+    async def find(self, mark: str) -> Observed | None: ...
+    async def update(self, external_id: str, body: Mapping[str, Any]) -> Observed: ...
+    async def delete(self, external_id: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Part of a change feed. `watermark` is what to pass next time; it overlaps, so items may come twice."""
+
+    items: Sequence[Observed]
+    watermark: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A live call's answer: status and body as the backend gave them, with external ids."""
+
+    status: int
+    body: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Flavor:
+    """A flavor that the backend offers, by what it is."""
+
+    external_id: str
+    name: str
+    vcpus: int
+    ram: int  # MiB
+    disk: int  # GiB
+    ephemeral: int = 0
+    swap: int = 0
+    extra_specs: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What `check` found: service types with versions and highest microversions, extensions, limits, what is missing."""
+
+    services: Mapping[str, Mapping[str, Any]]
+    capabilities: frozenset[str]
+    limits: Mapping[str, int]
+    missing: Sequence[str]
+
+
+class Driver(Protocol):
+    """One backend, one credential. Made by `vregion.backends`, which owns its life."""
+
+    @property
+    def collections(self) -> Mapping[Kind, Collection]:
+        """The kinds that can be realized; an absent kind is `Unsupported`."""
+        ...
+
+    async def check(self) -> Report: ...
+
+    async def flavors(self) -> Sequence[Flavor]: ...
+
+    async def create_flavor(self, flavor: Flavor) -> Flavor:
+        """MAY raise `Unsupported` or `Permanent` (403) when the credential may not."""
+        ...
+
+    async def changes(self, kind: Kind, since: datetime | None) -> Changes:
+        """All of our credential's resources of that kind that changed; MAY raise `Unsupported`: then each is asked."""
+        ...
+
+    async def call(
+        self, kind: Kind, external_id: str, method: str, path: str = "", body: Mapping[str, Any] | None = None
+    ) -> Answer:
+        """A live call below one resource, e.g. SERVER, POST, '/action'; raises only `Transient`, `Gone`, `Unsupported`.
+
+        A 4xx is an answer and comes back as one. The highest microversion that both sides know is used, unless
+        `path` belongs to an API that ended earlier.
+        """
+        ...
+
+    async def upload(self, external_id: str, chunks: AsyncIterator[bytes], size: int | None) -> None:
+        """Stream an image's bytes into a queued image; nothing is kept here."""
+        ...
+
+    def download(self, external_id: str, offset: int = 0) -> AsyncIterator[bytes]:
+        """Stream an image's bytes, from a byte offset; raises `Gone` when there are none."""
+        ...
+
+    async def project_open(self, name: str, mark: str) -> Mapping[str, str]:
+        """Make a project with its own application credential for one virtual region; idempotent by mark.
+
+        Returns the values of a `Credential`. Raises `Permanent` (403) when this credential may not.
+        """
+        ...
+
+    async def project_close(self, mark: str) -> None:
+        """Remove what `project_open` made. Gone already is fine."""
+        ...
+
+    async def close(self) -> None: ...

@@ -1,0 +1,46 @@
+"""The real clouds and how a virtual region reaches them.
+
+A backend is one real cloud. A binding says: in this virtual region, this availability zone is that backend, reached
+with this credential. The credential itself is sealed in the directory; here is only what may be seen.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One OpenStack region, one AWS account and region, one Azure subscription and location, or a memory cloud.
+
+    `driver` names the driver ('openstack', 'memory', ...); `address` is what that driver connects to (the Keystone
+    URL for OpenStack); `region_name` selects the endpoints there.
+    """
+
+    id: str
+    name: str
+    driver: str
+    address: str
+    region_name: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """(virtual region, availability zone) -> backend. `state` is 'enabled' or 'draining' (no new resources)."""
+
+    id: str
+    region_id: str
+    availability_zone: str
+    backend_id: str
+    state: str
+    default: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What opens a session on a backend, as plain driver options; never logged: its repr shows the keys only."""
+
+    values: dict[str, str]
+
+    def __repr__(self) -> str:
+        return f"Credential({', '.join(sorted(self.values))})"

@@ -1,0 +1,191 @@
+"""The loop: finds due realizations, runs a pass over each, and turns outcomes into due times.
+
+It alone knows the clock and the backoff. A region is looked at when its bell rings or its next due time comes; an idle
+region costs nothing. Work on a backend whose breaker is open is not claimed, so a dead zone holds no worker.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from vregion.backends import Backends
+from vregion.drivers.contract import Observed, Transient
+from vregion.model.resource import Kind
+from vregion.reconcile.outcome import Outcome, Retry, Stop, Wait
+from vregion.reconcile.recipe import Recipe
+from vregion.reconcile.work import Work, reconcile, stop
+from vregion.region import realizations
+from vregion.region.realizations import Claim, LeaseLost
+from vregion.region.regions import Region, Regions
+
+LEASE = timedelta(seconds=150)
+BACKSTOP = 60.0  # a waiting realization looks by itself after this, should a wake-up be missed
+POLL = 0.25  # first look at something in progress; grows by half each time
+POLL_LONGEST = 5.0
+FED = 30.0  # a change feed watches it: look by itself only after this
+FAILED_LONGEST = 60.0
+
+log = logging.getLogger(__name__)
+Flavors = Callable[[str], Awaitable[dict[str, str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """The clock and the sleep of the loop; tests hand in virtual ones."""
+
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+class Loop:
+    """One per process. `flavors(backend_id)` maps our flavor ids to that backend's."""
+
+    def __init__(
+        self,
+        regions: Regions,
+        backends: Backends,
+        recipes: Mapping[Kind, Recipe],
+        flavors: Flavors,
+        owner: str,
+        workers: int,
+    ) -> None:
+        self._regions, self._backends, self._recipes, self._flavors = regions, backends, recipes, flavors
+        self._owner, self._workers = owner, workers
+        self.time = Time()
+        self._ringing: set[str] = set()
+        self._timers: dict[str, datetime] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._polls: dict[tuple[str, str, str], int] = {}
+        self._hints: dict[tuple[str, str, str], Observed] = {}
+        self._woken = asyncio.Event()
+        self.on_progress: Callable[[Region, str, Kind], bool] = lambda region, backend_id, kind: False
+
+    def ring(self, region_id: str) -> None:
+        """Something is due in that region."""
+        self._ringing.add(region_id)
+        self._woken.set()
+
+    def hint(self, region_id: str, claim_key: tuple[str, str], observed: Observed) -> None:
+        """What a change feed saw of (resource id, backend id): the next pass need not ask again."""
+        self._hints[region_id, *claim_key] = observed
+
+    async def run(self) -> None:
+        """Until cancelled; then the passes in flight are cancelled too, and others adopt what they left."""
+        try:
+            while True:
+                await self._turn()
+                await self._idle()
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def settle(self) -> None:
+        """Run until nothing is due now (tests, `--once`)."""
+        while True:
+            await self._turn()
+            if not self._tasks:
+                return
+            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _turn(self) -> None:
+        """Claim and start what is due, as far as there are free workers."""
+        now = self.time.now()
+        due = {region_id for region_id, at in self._timers.items() if at <= now}
+        for region_id in (self._ringing | due) if len(self._tasks) < self._workers else ():
+            self._ringing.discard(region_id)
+            self._timers.pop(region_id, None)
+            await self._start(await self._regions.open(region_id), now)
+        self._woken.clear()
+        if self._ringing and len(self._tasks) < self._workers:
+            self._woken.set()
+
+    async def _start(self, region: Region, now: datetime) -> None:
+        unreachable = self._backends.unreachable()
+        free = self._workers - len(self._tasks)
+        async with region.write() as tx:
+            claims = await realizations.claim(tx, self._owner, now, LEASE, free, unreachable)
+            next_due = await realizations.next_due(tx, unreachable)
+        for claim in claims:
+            task = asyncio.create_task(self._work(region, claim))
+            self._tasks.add(task)
+            task.add_done_callback(self._ended)
+        if unreachable:
+            probe = now + timedelta(seconds=max(min(unreachable.values()), 0.05))
+            next_due = min(next_due or probe, probe)
+        if next_due is not None:
+            self._timers[region.id] = next_due
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        self._woken.set()
+
+    async def _idle(self) -> None:
+        """Until somebody rings or the nearest timer runs out."""
+        wait = None
+        if self._timers and len(self._tasks) < self._workers:
+            wait = max((min(self._timers.values()) - self.time.now()).total_seconds(), 0.0)
+        try:
+            await asyncio.wait_for(self._woken.wait(), wait)
+        except TimeoutError:
+            return
+
+    async def _work(self, region: Region, claim: Claim) -> None:
+        """One claim from the driver's opening to its next due time."""
+        realization = claim.realization
+        key = (region.id, realization.resource_id, realization.backend_id)
+        outcome: Outcome
+        try:
+            async with self._backends.call(realization.backend_id):
+                opened = await self._backends.open(region.id, realization.backend_id)
+                flavors = await self._flavors(realization.backend_id) if realization.kind is Kind.SERVER else {}
+                recipe = self._recipes[realization.kind]
+                work = Work(region, opened.driver, recipe, claim.resource, realization, self.time.now, flavors)
+                work.hint = self._hints.pop(key, None)
+                outcome = await reconcile(work)
+        except Transient as trouble:
+            outcome = Retry(trouble.after, trouble.message, failed=True)
+        except LeaseLost:
+            return
+        except LookupError as unbound:
+            outcome = Retry(None, f"not bound: {unbound}", failed=True)
+        except Exception:
+            log.exception("reconciling %s %s", realization.kind, realization.resource_id)
+            outcome = Retry(None, "internal error", failed=True)
+        with contextlib.suppress(LeaseLost):
+            await self._finish(region, claim, outcome)
+
+    async def _finish(self, region: Region, claim: Claim, outcome: Outcome) -> None:
+        """Write down when to look again."""
+        realization, now = claim.realization, self.time.now()
+        key = (region.id, realization.resource_id, realization.backend_id)
+        if not isinstance(outcome, Retry) or outcome.failed:
+            self._polls.pop(key, None)
+        match outcome:
+            case Stop(reason):
+                await stop(region, self._recipes[realization.kind], realization, reason, now)
+            case Wait(kind, on):
+                async with region.write() as tx:
+                    await realizations.park(tx, realization, (kind, on), now, timedelta(seconds=BACKSTOP))
+            case Retry(after, reason, failed):
+                attempts = realization.attempts + 1 if failed else realization.attempts
+                delay = after if after is not None else self._delay(region, claim, attempts, failed)
+                async with region.write() as tx:
+                    due = now + timedelta(seconds=delay)
+                    await realizations.finish(tx, realization, due, reason=reason, attempts=attempts)
+                self._timers[region.id] = min(self._timers.get(region.id, due), due)
+
+    def _delay(self, region: Region, claim: Claim, attempts: int, failed: bool) -> float:
+        """Seconds until the next look: jittered backoff for failures, a growing poll for progress."""
+        realization = claim.realization
+        if failed:
+            return float(min(2.0 ** min(attempts, 10) * 0.25, FAILED_LONGEST) * random.uniform(0.8, 1.2))
+        if self.on_progress(region, realization.backend_id, realization.kind):
+            return FED
+        key = (region.id, realization.resource_id, realization.backend_id)
+        looks = self._polls[key] = self._polls.get(key, -1) + 1
+        return float(min(POLL * 1.5 ** min(looks, 12), POLL_LONGEST))

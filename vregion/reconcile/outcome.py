@@ -1,0 +1,37 @@
+"""How one pass over a realization ends. The loop, and only the loop, turns an outcome into times and rows."""
+
+from dataclasses import dataclass
+
+from vregion.model.resource import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Nothing left to do until somebody changes something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Something it needs is not there yet; its arrival wakes this one."""
+
+    kind: Kind
+    on: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Look again after `after` seconds (None: the loop's backoff). `reason` tells a reader of the row why."""
+
+    after: float | None = None
+    reason: str | None = None
+    failed: bool = False  # counts as a failed attempt: the backoff grows
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The backend refused for good; the tenant reads `reason` as a fault."""
+
+    reason: str
+
+
+Outcome = Done | Wait | Retry | Stop

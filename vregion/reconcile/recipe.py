@@ -1,0 +1,47 @@
+"""What the loop must know of a kind of resource. Each noun's file in this room makes one `Recipe`; all else is shared.
+
+The functions named `body` and `update` are pure. Those that take a transaction belong to `vregion.region`: they write
+what was seen into the tenant's rows.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vregion.drivers.contract import Observed
+from vregion.model.resource import Kind, Resource
+from vregion.region.realizations import Key
+from vregion.region.regions import Transaction
+
+if TYPE_CHECKING:
+    from vregion.reconcile.work import Work
+
+References = Mapping[Key, str]
+Write = Callable[[Transaction, Resource], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One kind.
+
+    body(resource, references)    the create body, with external ids; raises KeyError for a reference that is gone
+    update(resource, references)  what to send when the backend's generation is older; None: nothing to send
+    settled(tx, resource, observed)  something was seen: render it into the row
+    stopped(tx, resource, reason)    the backend refused, or gave up, for good
+    lost(tx, resource)               it was there, and the healthy backend says 404
+    vanished(tx, resource)           the last backend has let go: give quota and addresses back; the row goes after it
+    fill(work, observed)          work after the create and before it is ready (an image's bytes)
+    completes                     the create body is not all: send `update` once after it
+    recreate                      made again when lost: it holds nothing of the tenant's (keypair, image copy, group)
+    """
+
+    kind: Kind
+    body: Callable[[Resource, References], dict[str, Any]]
+    settled: Callable[[Transaction, Resource, Observed], Awaitable[None]]
+    stopped: Callable[[Transaction, Resource, str], Awaitable[None]]
+    vanished: Write
+    lost: Write
+    update: Callable[[Resource, References], dict[str, Any] | None] = lambda resource, references: None
+    fill: "Callable[[Work, Observed], Awaitable[Observed]] | None" = None
+    completes: bool = False
+    recreate: bool = False

@@ -1,0 +1,8 @@
+"""The registry: one recipe per kind that is realized on backends. A kind without one has rows only."""
+
+from collections.abc import Mapping
+
+from vregion.model.resource import Kind
+from vregion.reconcile.recipe import Recipe
+
+RECIPES: Mapping[Kind, Recipe] = {recipe.kind: recipe for recipe in ()}

@@ -1,0 +1,200 @@
+"""One pass over one realization: observe or adopt, create, update or delete, and write down what was seen.
+
+Called by the loop with a claim under a lease. It has no sleep, no retry and no clock of its own, and no SQL. The order
+of its writes is the crash safety: the intent before the call, the external id right after it, the rest later.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from vregion.drivers.contract import Collection, Driver, Gone, Observed, Permanent
+from vregion.model.resource import Kind, Realization, Resource, State
+from vregion.reconcile.outcome import Done, Outcome, Retry, Stop, Wait
+from vregion.reconcile.recipe import Recipe, References
+from vregion.region import realizations, resources
+from vregion.region.realizations import Key
+from vregion.region.regions import Region, Transaction
+
+FLAVOR_LACKING = "the zone has no flavor like this one"
+
+
+@dataclass(slots=True)
+class Work:
+    """A claim, the driver of its backend and the recipe of its kind.
+
+    `flavors` maps our flavor ids to external ones; `hint` is what a change feed has just seen of it.
+    """
+
+    region: Region
+    driver: Driver
+    recipe: Recipe
+    resource: Resource | None
+    realization: Realization
+    now: Callable[[], datetime]
+    flavors: dict[str, str] = field(default_factory=dict)
+    references: References = field(default_factory=dict)
+    hint: Observed | None = None
+
+    @property
+    def collection(self) -> Collection:
+        """The backend's side of this kind."""
+        return self.driver.collections[self.realization.kind]
+
+    async def save(self, **columns: object) -> None:
+        """Write columns of the realization in a transaction of their own."""
+        async with self.region.write() as tx:
+            self.realization = await realizations.save(tx, self.realization, **columns)
+
+
+async def reconcile(work: Work) -> Outcome:
+    """One pass. Raises LeaseLost when another worker took over, and Transient when the backend is ill."""
+    try:
+        if work.realization.wanted and work.resource is not None:
+            return await _present(work, work.resource)
+        return await _absent(work)
+    except Permanent as refusal:
+        if not work.realization.wanted or refusal.status == 409:
+            return Retry(None, refusal.message, failed=True)
+        return Stop(refusal.message)
+
+
+async def _present(work: Work, resource: Resource) -> Outcome:
+    missing = await _references(work, resource)
+    if missing is not None and work.realization.external_id is None:
+        return missing
+    if work.realization.external_id is None:
+        observed = await _adopt(work) or await _create(work, resource)
+        await work.save(
+            external_id=observed.external_id,
+            state=State.PROGRESSING,
+            generation=0 if work.recipe.completes else resource.generation,
+        )
+    else:
+        try:
+            observed = work.hint or await work.collection.get(work.realization.external_id)
+        except Gone:
+            return await _missing(work)
+    if work.recipe.fill is not None and not observed.failed:
+        observed = await work.recipe.fill(work, observed)
+    if missing is None and work.realization.generation < resource.generation and observed.settled:
+        body = work.recipe.update(resource, work.references)
+        if body is not None:
+            observed = await work.collection.update(observed.external_id, body)
+        work.realization = replace(work.realization, generation=resource.generation)
+    async with work.region.write() as tx:
+        return await seen(tx, work.recipe, work.realization, observed, work.now())
+
+
+async def _references(work: Work, resource: Resource) -> Outcome | None:
+    """Collect the external ids of what it needs; an outcome when one of them is not there."""
+    async with work.region.read() as tx:
+        found = await realizations.needed(tx, resource, work.realization.backend_id)
+    references: dict[Key, str] = {(Kind.FLAVOR, ours): external for ours, external in work.flavors.items()}
+    for (kind, needed_id), realization in found.items():
+        if realization is None:
+            return Stop(f"{kind.value.replace('_', ' ')} {needed_id} is gone")
+        if realization.state in (State.ERROR, State.LOST):
+            return Stop(f"{kind.value.replace('_', ' ')} {needed_id}: {realization.reason or realization.state}")
+        if realization.state is not State.READY or realization.external_id is None:
+            return Wait(kind, needed_id)
+        references[kind, needed_id] = realization.external_id
+    work.references = references
+    return None
+
+
+async def _adopt(work: Work) -> Observed | None:
+    """A create may have reached the backend before we could write its answer down."""
+    if work.realization.state is State.PENDING:
+        return None
+    return await work.collection.find(work.realization.resource_id)
+
+
+async def _create(work: Work, resource: Resource) -> Observed:
+    try:
+        body = work.recipe.body(resource, work.references)
+    except KeyError as lacking:
+        raise Permanent(f"{lacking.args[0]}: {FLAVOR_LACKING}", 400) from lacking
+    await work.save(state=State.CREATING, attempts=work.realization.attempts + 1)
+    return await work.collection.create(resource.id, body)
+
+
+async def _missing(work: Work) -> Outcome:
+    """404 for the id that we own, from a healthy backend."""
+    if work.recipe.recreate:
+        await work.save(external_id=None, state=State.CREATING, generation=0)
+        return Retry(0, "made again")
+    async with work.region.write() as tx:
+        work.realization = await realizations.finish(
+            tx, work.realization, None, state=State.LOST, reason="gone from its zone"
+        )
+        resource = await resources.find(tx, work.realization.kind, work.realization.resource_id)
+        if resource is not None and not resource.deleting:
+            await work.recipe.lost(tx, resource)
+    return Done()
+
+
+async def _absent(work: Work) -> Outcome:
+    external_id = work.realization.external_id
+    if external_id is None:
+        found = await _adopt(work)
+        if found is None:
+            return await _let_go(work)
+        external_id = found.external_id
+        await work.save(external_id=external_id, state=State.DELETING)
+    await work.collection.delete(external_id)
+    try:
+        observed = await work.collection.get(external_id)
+    except Gone:
+        return await _let_go(work)
+    if observed.absent:
+        return await _let_go(work)
+    if work.realization.state is not State.DELETING:
+        await work.save(state=State.DELETING)
+    return Retry(None, "being deleted")
+
+
+async def _let_go(work: Work) -> Outcome:
+    async with work.region.write() as tx:
+        await gone(tx, work.recipe, work.realization, work.now())
+    return Done()
+
+
+async def seen(tx: Transaction, recipe: Recipe, realization: Realization, observed: Observed, now: datetime) -> Outcome:
+    """Write down an observation: the realization's state, the tenant's document, and who may go on now."""
+    state = State.ERROR if observed.failed else State.READY if observed.settled else State.PROGRESSING
+    outcome: Outcome = Done() if observed.settled else Retry(None, "in progress")
+    columns = {"state": state, "generation": realization.generation, "reason": observed.failed}
+    if isinstance(outcome, Done):
+        realization = await realizations.finish(tx, realization, None, attempts=0, **columns)
+    else:
+        realization = await realizations.save(tx, realization, **columns)
+    resource = await resources.find(tx, realization.kind, realization.resource_id)
+    if resource is not None:
+        await recipe.settled(tx, resource, observed)
+        if observed.settled and resource.generation > realization.generation:
+            await realizations.look_again(tx, realization, now)
+    if observed.settled:
+        await realizations.wake(tx, realization, now)
+    return outcome
+
+
+async def gone(tx: Transaction, recipe: Recipe, realization: Realization, now: datetime) -> None:
+    """The backend has let go of an unwanted realization; with the last one, the resource ends."""
+    last = await realizations.drop(tx, realization)
+    await realizations.wake(tx, realization, now)
+    resource = await resources.find(tx, realization.kind, realization.resource_id)
+    if resource is not None and last and resource.deleting:
+        await recipe.vanished(tx, resource)
+        await realizations.forget_needs(tx, resource.kind, resource.id)
+        await resources.remove(tx, resource.kind, resource.id)
+
+
+async def stop(region: Region, recipe: Recipe, realization: Realization, reason: str, now: datetime) -> None:
+    """The backend refused for good: say so to the tenant and to those that wait for this one."""
+    async with region.write() as tx:
+        await realizations.finish(tx, realization, None, state=State.ERROR, reason=reason[:1024])
+        resource = await resources.find(tx, realization.kind, realization.resource_id)
+        if resource is not None:
+            await recipe.stopped(tx, resource, reason)
+        await realizations.wake(tx, realization, now)

@@ -1,0 +1,339 @@
+"""Realizations: which resource is wanted on which backend, what became of it, and who works on it now.
+
+The API writes what is wanted; the reconcilers claim what is due, under a lease whose fence grows each time. A write
+under a fence that is no longer the newest is refused, so that a worker that slept through its lease changes nothing.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from vregion.model.resource import Kind, Realization, Resource, State
+from vregion.region.regions import Transaction
+from vregion.region.resources import find_many
+from vregion.region.tables import needs, realizations
+
+Key = tuple[Kind, str]
+_COLUMNS = [c for c in realizations.c if c.name not in ("region_id", "due_at", "lease_owner", "lease_until")]
+
+
+class LeaseLost(Exception):
+    """Another worker holds this realization now: whatever was about to be written is stale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A due realization under our lease, with its resource (None when the row is gone)."""
+
+    realization: Realization
+    resource: Resource | None
+
+
+async def need(tx: Transaction, resource: Resource, needed: Iterable[Key]) -> None:
+    """Write down what must be on a backend before the resource can be there."""
+    rows = [
+        {"region_id": tx.region_id, "resource_id": resource.id, "kind": resource.kind, "needed_id": i, "needed_kind": k}
+        for k, i in dict.fromkeys(needed)
+    ]
+    if rows:
+        await tx.execute(insert(needs), rows)
+
+
+async def want(tx: Transaction, kind: Kind, resource_id: str, backend_id: str, now: datetime) -> None:
+    """The resource, and all that it needs, shall be on that backend. What is there already is left alone."""
+    found = await tx.execute(_closure(tx, kind, resource_id))
+    rows = [_fresh(tx, kind, resource_id, backend_id, now)]
+    rows += [_fresh(tx, Kind(row.needed_kind), row.needed_id, backend_id, now) for row in found]
+    dialect_insert = sqlite_insert if tx.sqlite else postgresql_insert
+    await tx.execute(dialect_insert(realizations).on_conflict_do_nothing(), rows)
+    tx.ring = True
+
+
+async def changed(tx: Transaction, kind: Kind, resource_id: str, now: datetime) -> None:
+    """The resource's spec has a new generation: every backend that has it is due."""
+    await tx.execute(update(realizations).where(*_of(tx, kind, resource_id)).values(due_at=now, attempts=0))
+    tx.ring = True
+
+
+async def unwant(tx: Transaction, kind: Kind, resource_id: str, now: datetime, backend_id: str | None = None) -> bool:
+    """It shall be gone, from one backend or from all; False when it is on none, so that the row may go at once."""
+    where = _of(tx, kind, resource_id)
+    if backend_id is not None:
+        where.append(realizations.c.backend_id == backend_id)
+    done = await tx.execute(
+        update(realizations).where(*where).values(wanted=False, due_at=now, attempts=0, waiting_on=None)
+    )
+    tx.ring = True
+    return done.rowcount > 0
+
+
+async def of_resource(tx: Transaction, kind: Kind, resource_id: str) -> list[Realization]:
+    """Where a resource is, or shall be."""
+    return [_realization(r) for r in await tx.execute(select(*_COLUMNS).where(*_of(tx, kind, resource_id)))]
+
+
+async def on_backend(tx: Transaction, kind: Kind, resource_id: str, backend_id: str) -> Realization | None:
+    """One realization, or None."""
+    where = [*_of(tx, kind, resource_id), realizations.c.backend_id == backend_id]
+    row = (await tx.execute(select(*_COLUMNS).where(*where))).first()
+    return _realization(row) if row else None
+
+
+async def needed(tx: Transaction, resource: Resource, backend_id: str) -> dict[Key, Realization | None]:
+    """What the resource needs directly on that backend; None where there is no realization row at all."""
+    join = needs.outerjoin(
+        realizations,
+        and_(
+            realizations.c.region_id == needs.c.region_id,
+            realizations.c.resource_id == needs.c.needed_id,
+            realizations.c.kind == needs.c.needed_kind,
+            realizations.c.backend_id == backend_id,
+        ),
+    )
+    rows = await tx.execute(
+        select(needs.c.needed_id, needs.c.needed_kind, *_COLUMNS)
+        .select_from(join)
+        .where(needs.c.region_id == tx.region_id, needs.c.resource_id == resource.id, needs.c.kind == resource.kind)
+    )
+    return {(Kind(row.needed_kind), row.needed_id): _realization(row) if row.resource_id else None for row in rows}
+
+
+async def external_ids(tx: Transaction, backend_id: str, keys: Iterable[Key]) -> dict[Key, str]:
+    """External ids of those that have one there, in one query."""
+    wanted = [(str(kind), i) for kind, i in keys]
+    if not wanted:
+        return {}
+    rows = await tx.execute(
+        select(realizations.c.kind, realizations.c.resource_id, realizations.c.external_id).where(
+            realizations.c.region_id == tx.region_id,
+            realizations.c.backend_id == backend_id,
+            realizations.c.external_id.is_not(None),
+            tuple_(realizations.c.kind, realizations.c.resource_id).in_(wanted),
+        )
+    )
+    return {(Kind(row.kind), row.resource_id): row.external_id for row in rows}
+
+
+async def by_external_ids(
+    tx: Transaction, backend_id: str, kind: Kind, external: Sequence[str]
+) -> dict[str, Realization]:
+    """Realizations by the backend's ids, in one query; foreign ids are simply not in the answer."""
+    if not external:
+        return {}
+    rows = await tx.execute(
+        select(*_COLUMNS).where(
+            realizations.c.region_id == tx.region_id,
+            realizations.c.backend_id == backend_id,
+            realizations.c.kind == kind,
+            realizations.c.external_id.in_(external),
+        )
+    )
+    return {row.external_id: _realization(row) for row in rows}
+
+
+async def resources_on(tx: Transaction, backend_id: str) -> list[tuple[Kind, str]]:
+    """Everything that is, or shall be, on a backend: why a zone cannot be unbound."""
+    rows = await tx.execute(
+        select(realizations.c.kind, realizations.c.resource_id).where(
+            realizations.c.region_id == tx.region_id, realizations.c.backend_id == backend_id
+        )
+    )
+    return [(Kind(row.kind), row.resource_id) for row in rows]
+
+
+async def claim(
+    tx: Transaction, owner: str, now: datetime, lease: timedelta, limit: int, busy: Iterable[str] = ()
+) -> list[Claim]:
+    """Take up to `limit` due realizations, none on a `busy` backend, each under a new fence until `now + lease`."""
+    rows = await tx.execute(
+        select(*_COLUMNS)
+        .where(
+            realizations.c.region_id == tx.region_id,
+            realizations.c.due_at <= now,
+            or_(realizations.c.lease_until.is_(None), realizations.c.lease_until <= now),
+            realizations.c.backend_id.not_in(list(busy)),
+        )
+        .order_by(realizations.c.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    taken = [replace(r, fence=r.fence + 1) for r in map(_realization, rows)]
+    for kind in {r.kind for r in taken}:
+        keys = [(r.resource_id, r.backend_id) for r in taken if r.kind == kind]
+        await tx.execute(
+            update(realizations)
+            .where(
+                realizations.c.region_id == tx.region_id,
+                realizations.c.kind == kind,
+                tuple_(realizations.c.resource_id, realizations.c.backend_id).in_(keys),
+            )
+            .values(lease_owner=owner, lease_until=now + lease, due_at=now + lease, fence=realizations.c.fence + 1)
+        )
+    found = {k: await find_many(tx, k, [r.resource_id for r in taken if r.kind == k]) for k in {r.kind for r in taken}}
+    return [Claim(r, found[r.kind].get(r.resource_id)) for r in taken]
+
+
+async def save(tx: Transaction, realization: Realization, **columns: Any) -> Realization:
+    """Write columns under our fence. Raises LeaseLost when it is not the newest any more."""
+    done = await tx.execute(
+        update(realizations)
+        .where(*_exactly(tx, realization), realizations.c.fence == realization.fence)
+        .values(columns)
+    )
+    if done.rowcount != 1:
+        raise LeaseLost(realization.resource_id)
+    known = {k: v for k, v in columns.items() if k in Realization.__slots__}
+    return replace(realization, **known)
+
+
+async def finish(tx: Transaction, realization: Realization, due_at: datetime | None, **columns: Any) -> Realization:
+    """Give the lease back; due again at `due_at`, or sooner if somebody asked for a look meanwhile.
+
+    A claim sets `due_at` to the end of its lease: any other value was written by somebody else since.
+    """
+    untouched = realizations.c.due_at == realizations.c.lease_until
+    due = case((untouched, literal(due_at, realizations.c.due_at.type)), else_=realizations.c.due_at)
+    return await save(tx, realization, **columns, due_at=due, lease_until=None)
+
+
+async def park(tx: Transaction, realization: Realization, on: Key, now: datetime, backstop: timedelta) -> None:
+    """Wait for another realization on the same backend; due at once when it has arrived meanwhile."""
+    other = await on_backend(tx, *on, realization.backend_id)
+    moving = other is not None and other.state in (State.PENDING, State.CREATING, State.PROGRESSING)
+    await finish(tx, realization, now + backstop if moving else now, waiting_on=on[1] if moving else None)
+    tx.ring = not moving
+
+
+async def drop(tx: Transaction, realization: Realization) -> bool:
+    """The backend confirmed that it is gone: remove the row. True when it was the resource's last."""
+    done = await tx.execute(
+        delete(realizations).where(*_exactly(tx, realization), realizations.c.fence == realization.fence)
+    )
+    if done.rowcount != 1:
+        raise LeaseLost(realization.resource_id)
+    left = select(func.count()).select_from(realizations).where(*_of(tx, realization.kind, realization.resource_id))
+    return int((await tx.execute(left)).scalar_one()) == 0
+
+
+async def forget_needs(tx: Transaction, kind: Kind, resource_id: str) -> None:
+    """The resource is removed: so is what it needed."""
+    await tx.execute(
+        delete(needs).where(needs.c.region_id == tx.region_id, needs.c.resource_id == resource_id, needs.c.kind == kind)
+    )
+
+
+async def wake(tx: Transaction, realization: Realization, now: datetime) -> None:
+    """Those that wait for this one on its backend are due."""
+    done = await tx.execute(
+        update(realizations)
+        .where(
+            realizations.c.region_id == tx.region_id,
+            realizations.c.backend_id == realization.backend_id,
+            realizations.c.waiting_on == realization.resource_id,
+        )
+        .values(due_at=now, waiting_on=None)
+    )
+    tx.ring = tx.ring or done.rowcount > 0
+
+
+async def look_again(tx: Transaction, realization: Realization, now: datetime) -> None:
+    """Something happened to it (a live call, a change feed): it is due."""
+    await tx.execute(update(realizations).where(*_exactly(tx, realization)).values(due_at=now))
+    tx.ring = True
+
+
+async def in_progress(tx: Transaction, backend_id: str, kind: Kind) -> bool:
+    """Whether something of that kind is on its way on a backend, or on its way out."""
+    row = await tx.execute(
+        select(realizations.c.resource_id)
+        .where(
+            realizations.c.region_id == tx.region_id,
+            realizations.c.backend_id == backend_id,
+            realizations.c.kind == kind,
+            realizations.c.state.in_([State.PROGRESSING, State.DELETING]),
+        )
+        .limit(1)
+    )
+    return row.first() is not None
+
+
+async def next_due(tx: Transaction, busy: Iterable[str] = ()) -> datetime | None:
+    """When the next realization wants a look, leases counted; None when nothing does."""
+    sooner = func.max(realizations.c.due_at, func.coalesce(realizations.c.lease_until, realizations.c.due_at))
+    later = func.greatest(realizations.c.due_at, func.coalesce(realizations.c.lease_until, realizations.c.due_at))
+    statement = select(func.min(sooner if tx.sqlite else later, type_=realizations.c.due_at.type)).where(
+        realizations.c.region_id == tx.region_id,
+        realizations.c.due_at.is_not(None),
+        realizations.c.backend_id.not_in(list(busy)),
+    )
+    return (await tx.execute(statement)).scalar_one()
+
+
+def _closure(tx: Transaction, kind: Kind, resource_id: str) -> Select[Any]:
+    """All that a resource needs, directly or not."""
+    first = select(needs.c.needed_id, needs.c.needed_kind).where(
+        needs.c.region_id == tx.region_id, needs.c.resource_id == resource_id, needs.c.kind == literal(kind.value)
+    )
+    found = first.cte("closure", recursive=True)
+    again = select(needs.c.needed_id, needs.c.needed_kind).join(
+        found,
+        and_(
+            needs.c.region_id == tx.region_id,
+            needs.c.resource_id == found.c.needed_id,
+            needs.c.kind == found.c.needed_kind,
+        ),
+    )
+    both = found.union(again)
+    return select(both.c.needed_id, both.c.needed_kind)
+
+
+def _fresh(tx: Transaction, kind: Kind, resource_id: str, backend_id: str, now: datetime) -> Mapping[str, Any]:
+    return {
+        "region_id": tx.region_id,
+        "resource_id": resource_id,
+        "kind": kind,
+        "backend_id": backend_id,
+        "state": State.PENDING,
+        "wanted": True,
+        "generation": 0,
+        "attempts": 0,
+        "observed": {},
+        "due_at": now,
+        "fence": 0,
+    }
+
+
+def _of(tx: Transaction, kind: Kind, resource_id: str) -> list[ColumnElement[bool]]:
+    return [
+        realizations.c.region_id == tx.region_id,
+        realizations.c.resource_id == resource_id,
+        realizations.c.kind == kind,
+    ]
+
+
+def _exactly(tx: Transaction, r: Realization) -> list[ColumnElement[bool]]:
+    return [*_of(tx, r.kind, r.resource_id), realizations.c.backend_id == r.backend_id]
+
+
+def _realization(row: Row[Any]) -> Realization:
+    values = {c.name: getattr(row, c.name) for c in _COLUMNS}
+    return Realization(**{**values, "kind": Kind(row.kind), "state": State(row.state)})

@@ -1,0 +1,193 @@
+"""Every plain noun's rows: insert, read, list, change, remove. The kinds with rules of their own build on this.
+
+Callers pass a `Transaction`; nothing here commits. Names of fields in filters and sort keys are columns of the table,
+or `spec.NAME` for a top-level key of the wanted state.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, Row, and_, delete, false, func, insert, or_, select, update
+
+from vregion.model.refusals import Invalid, NotFound
+from vregion.model.resource import Kind, Resource
+from vregion.region.regions import Transaction
+from vregion.region.tables import resources
+
+_COLUMNS = [c for c in resources.c if c.name != "region_id"]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One condition. `operator`: eq, ne, in, contains, prefix, ge, le, gt, lt, null (value: bool)."""
+
+    field: str
+    value: Any
+    operator: str = "eq"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A page of one kind. `project_id` None: all projects of the region. `sort`: (field, ascending), ties by id."""
+
+    kind: Kind
+    project_id: str | None = None
+    filters: Sequence[Filter] = ()
+    sort: Sequence[tuple[str, bool]] = (("created_at", False),)
+    limit: int | None = None
+    marker: str | None = None
+    shared: Sequence[Filter] = field(default=())  # any of these lets other projects' rows in
+
+
+async def insert_resource(tx: Transaction, resource: Resource) -> None:
+    """Write a new row."""
+    await insert_resources(tx, [resource])
+
+
+async def insert_resources(tx: Transaction, rows: Iterable[Resource]) -> None:
+    """Write new rows in one statement."""
+    values = [{"region_id": tx.region_id, **{c.name: getattr(row, c.name) for c in _COLUMNS}} for row in rows]
+    if values:
+        await tx.execute(insert(resources), values)
+
+
+async def find(tx: Transaction, kind: Kind, resource_id: str, project_id: str | None = None) -> Resource | None:
+    """The row, or None; with `project_id`, None also when it is another project's."""
+    where = [*_own(tx, kind), resources.c.id == resource_id]
+    if project_id is not None:
+        where.append(resources.c.project_id == project_id)
+    row = (await tx.execute(select(*_COLUMNS).where(*where))).first()
+    return _resource(row) if row else None
+
+
+async def get(tx: Transaction, kind: Kind, resource_id: str, project_id: str | None = None) -> Resource:
+    """The row. Raises NotFound."""
+    found = await find(tx, kind, resource_id, project_id)
+    if found is None:
+        raise NotFound(f"{kind.value.replace('_', ' ').capitalize()} {resource_id} could not be found.")
+    return found
+
+
+async def find_many(tx: Transaction, kind: Kind, ids: Iterable[str]) -> dict[str, Resource]:
+    """Rows by id, those that exist, in one query."""
+    wanted = list(dict.fromkeys(ids))
+    if not wanted:
+        return {}
+    rows = await tx.execute(select(*_COLUMNS).where(*_own(tx, kind), resources.c.id.in_(wanted)))
+    return {row.id: _resource(row) for row in rows}
+
+
+async def children(tx: Transaction, kind: Kind, parent_id: str) -> list[Resource]:
+    """Rows of a kind that belong to a parent, oldest first."""
+    rows = await tx.execute(
+        select(*_COLUMNS)
+        .where(*_own(tx, kind), resources.c.parent_id == parent_id)
+        .order_by(resources.c.created_at, resources.c.id)
+    )
+    return [_resource(row) for row in rows]
+
+
+async def list_resources(tx: Transaction, query: Query) -> list[Resource]:
+    """One page of rows. Raises Invalid for an unknown marker."""
+    return [_resource(row) for row in await tx.execute(await _paged(tx, query, _COLUMNS))]
+
+
+async def list_documents(tx: Transaction, query: Query) -> list[bytes]:
+    """One page of documents, ready to send."""
+    return [row[0] for row in await tx.execute(await _paged(tx, query, [resources.c.document]))]
+
+
+async def count(tx: Transaction, query: Query) -> int:
+    """How many rows match, paging aside."""
+    statement = select(func.count()).select_from(resources).where(*_matching(tx, query))
+    return int((await tx.execute(statement)).scalar_one())
+
+
+async def change(tx: Transaction, resource: Resource, **changes: Any) -> None:
+    """Set columns of a row; `updated_at` becomes now unless given."""
+    changes.setdefault("updated_at", datetime.now(UTC))
+    await tx.execute(update(resources).where(*_own(tx, resource.kind), resources.c.id == resource.id).values(**changes))
+
+
+async def remove(tx: Transaction, kind: Kind, resource_id: str) -> None:
+    """Delete a row; absent is fine."""
+    await tx.execute(delete(resources).where(*_own(tx, kind), resources.c.id == resource_id))
+
+
+def dump(document: dict[str, Any]) -> bytes:
+    """A document as it is stored and sent."""
+    return orjson.dumps(document)
+
+
+def _own(tx: Transaction, kind: Kind) -> list[ColumnElement[bool]]:
+    return [resources.c.region_id == tx.region_id, resources.c.kind == kind]
+
+
+def _resource(row: Row[Any]) -> Resource:
+    return Resource(**{**row._mapping, "kind": Kind(row.kind)})
+
+
+def _field(name: str, value: Any = None) -> ColumnElement[Any]:
+    if not name.startswith("spec."):
+        return resources.c[name]
+    item = resources.c.spec[name[5:]]
+    if isinstance(value, bool):
+        return item.as_boolean()
+    return item.as_integer() if isinstance(value, int) else item.as_string()
+
+
+def _condition(f: Filter) -> ColumnElement[bool]:
+    sample = f.value[0] if f.operator == "in" and f.value else f.value
+    column = _field(f.field, None if f.operator == "null" else sample)
+    match f.operator:
+        case "eq":
+            return column == f.value
+        case "ne":
+            return or_(column != f.value, column.is_(None))
+        case "in":
+            return column.in_(f.value) if f.value else false()
+        case "contains":
+            return column.contains(f.value, autoescape=True)
+        case "prefix":
+            return column.startswith(f.value, autoescape=True)
+        case "null":
+            return column.is_(None) if f.value else column.is_not(None)
+    compare = {"ge": column >= f.value, "le": column <= f.value, "gt": column > f.value, "lt": column < f.value}
+    return compare[f.operator]
+
+
+def _matching(tx: Transaction, query: Query) -> list[ColumnElement[bool]]:
+    where = [*_own(tx, query.kind), *(_condition(f) for f in query.filters)]
+    if query.project_id is not None:
+        mine = resources.c.project_id == query.project_id
+        where.append(or_(mine, *(_condition(f) for f in query.shared)))
+    return where
+
+
+async def _paged(tx: Transaction, query: Query, columns: Sequence[Any]) -> Any:
+    """A select with keyset paging: rows behind the marker's own sort values."""
+    keys = [(func.coalesce(_field(name), "") if _nullable(name) else _field(name), up) for name, up in query.sort]
+    keys.append((resources.c.id, query.sort[-1][1] if query.sort else True))
+    where = _matching(tx, query)
+    if query.marker:
+        found = await tx.execute(
+            select(*[k for k, _ in keys]).where(*_own(tx, query.kind), resources.c.id == query.marker)
+        )
+        values = found.first()
+        if values is None:
+            raise Invalid(f"marker [{query.marker}] not found")
+        behind = []
+        for at, (column, up) in enumerate(keys):
+            same = [k == values[i] for i, (k, _) in enumerate(keys[:at])]
+            behind.append(and_(*same, column > values[at] if up else column < values[at]))
+        where.append(or_(*behind))
+    order = [column.asc() if up else column.desc() for column, up in keys]
+    statement = select(*columns).where(*where).order_by(*order)
+    return statement.limit(query.limit) if query.limit is not None else statement
+
+
+def _nullable(name: str) -> bool:
+    return name.startswith("spec.") or bool(resources.c[name].nullable)

@@ -1,0 +1,85 @@
+"""What one OpenStack cloud offers to one credential, for `backend check`.
+
+Called by the driver. Reads only. The capabilities that it names:
+  server.*                    fields of a server (servers.py), as far as both sides' microversions have them
+  server.changes              Nova tells what changed since a time, deletions included
+  volume.extend.attached      a volume can grow while it is attached (Cinder 3.42)
+  network.<extension alias>   one for each Neutron extension that vregion makes use of
+  network.segments            this credential may choose the segments of provider networks (role admin)
+  flavor.create               ... may make flavors (role admin)
+  project.open                ... may make projects in its domain (role admin, or manager of a domain)
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from vregion.drivers.contract import Report, Unsupported
+from vregion.drivers.openstack.servers import DEVICE_TAG, DEVICE_TYPE, FIELDS, FULL_NAME, NO_NETWORK
+from vregion.drivers.openstack.service import Service, Window
+from vregion.model.microversion import Microversion
+
+_EXTEND_ATTACHED = Window("volume.extend.attached", Microversion(3, 42))
+# Without these vregion cannot work: the mark lies in a description, groups and addresses are what a boot needs.
+_NEEDED = ("security-group", "standard-attr-description", "port-security", "allowed-address-pairs")
+_USED = (
+    *_NEEDED, "address-group", "dns-integration", "external-net", "extra_dhcp_opt", "extraroute-atomic", "net-mtu",
+    "provider", "qos", "router", "security-groups-remote-address-group", "trunk",
+)  # fmt: skip
+
+
+async def report(services: Mapping[str, Service]) -> Report:
+    """Asks each service; one that is not there is named in `missing`, one that is ill raises `Transient`."""
+    found: dict[str, dict[str, Any]] = {}
+    missing: list[str] = []
+    for name, service in services.items():
+        try:
+            version, newest = await service.versions()
+        except Unsupported as error:
+            missing.append(error.message)
+            continue
+        found[name] = {"version": version, "microversion": str(newest) if newest else None}
+    present = {name: service for name, service in services.items() if name in found}
+    capabilities = await _capabilities(present)
+    if "network" in present:
+        aliases = await _extensions(present["network"])
+        found["network"]["extensions"] = sorted(aliases)
+        capabilities |= {f"network.{alias}" for alias in _USED if alias in aliases}
+        missing += [f"network extension {alias}" for alias in _NEEDED if alias not in aliases]
+    if "compute" in present and NO_NETWORK.capability not in capabilities:
+        missing.append(f"compute microversion {NO_NETWORK.first}")
+    return Report(found, frozenset(capabilities), await _limits(present), missing)
+
+
+async def _capabilities(services: Mapping[str, Service]) -> set[str]:
+    """From microversions and from the roles of our token."""
+    found: set[str] = set()
+    if compute := services.get("compute"):
+        windows = [window for _, window in FIELDS] + [NO_NETWORK, DEVICE_TAG, DEVICE_TYPE, FULL_NAME]
+        found |= {"server.changes"} | {window.capability for window in windows if await compute.knows(window)}
+    if (volume := services.get("volume")) and await volume.knows(_EXTEND_ATTACHED):
+        found.add(_EXTEND_ATTACHED.capability)
+    token = await services["identity"].session.token()
+    if "admin" in token.roles:
+        found |= {"flavor.create", "network.segments", "project.open"}
+    if "manager" in token.roles and token.project_id is None:
+        found.add("project.open")
+    return found
+
+
+async def _extensions(network: Service) -> set[str]:
+    body = (await network.send("GET", "/extensions", params=[("fields", "alias")])).body or {}
+    return {extension["alias"] for extension in body["extensions"]}
+
+
+async def _limits(services: Mapping[str, Service]) -> dict[str, int]:
+    """Under the services' own names: compute.maxTotalInstances, volume.maxTotalVolumes, network.port; -1: none."""
+    found: dict[str, int] = {}
+    project = (await services["identity"].session.token()).project_id
+    for name in ("compute", "volume"):
+        if name in services:
+            body = (await services[name].send("GET", "/limits")).body or {}
+            found |= {f"{name}.{key}": value for key, value in body["limits"]["absolute"].items()}
+    if "network" in services and project:
+        body = (await services["network"].send("GET", f"/quotas/{project}")).body or {}
+        found |= {f"network.{key}": value for key, value in body["quota"].items() if isinstance(value, int)}
+    return found

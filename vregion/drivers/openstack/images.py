@@ -1,0 +1,163 @@
+"""Images on one OpenStack cloud, and their bytes as streams. Made by the driver; the mark is a property.
+
+Bytes are never held: a chunk at a time goes through. A stream may last as long as it moves; one that stands still for
+the driver's time limit is given up. An upload that breaks leaves the image queued, to be uploaded again: Glance puts
+it back itself (glance/api/v2/image_data.py `upload`, every `_restore`).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from vregion.drivers.contract import DriverError, Gone, Observed, Permanent, Transient
+from vregion.drivers.openstack.collection import Resources
+from vregion.drivers.openstack.faults import Reply, error_of
+from vregion.drivers.openstack.marks import InProperty
+from vregion.drivers.openstack.session import read
+
+_CHUNK = 1 << 18
+_PATCH = "application/openstack-images-v2.1-json-patch"
+
+
+class Images(Resources):
+    """Glance's images: documents without a wrapping."""
+
+    word = "image"
+    path = "/images"
+    mark = InProperty()
+
+    async def find(self, mark: str) -> Observed | None:
+        """Among the shown, then among the hidden: Glance lists only one of the two (os_hidden, since 2.7)."""
+        query = self.mark.query(mark)
+        for asked in (query, [*query, ("os_hidden", "true")]):
+            found = [item async for _, page in self.pages(asked) for item in page]
+            if seen := self.oldest(item for item in found if self.mark.read(item) == mark):
+                return seen
+        return None
+
+    async def update(self, external_id: str, body: Mapping[str, Any]) -> Observed:
+        """A JSON patch of what differs; a property given as None is removed."""
+        current = await self.raw(external_id)
+        wanted = self.changed(current, self.mark.keep(None, body))
+        patch = [
+            _operation(key, value, current) for key, value in wanted.items() if value is not None or key in current
+        ]
+        if not patch:
+            return self.observe(current)
+        reply = await self.service.patch(self.url(external_id), patch, _PATCH, own=external_id)
+        return self.observe(self.unwrap(reply))
+
+    async def upload(self, external_id: str, chunks: AsyncIterator[bytes], size: int | None) -> None:
+        """Stream into a queued image. With a size, a stream of another length is refused and nothing is kept."""
+        status = (await self.raw(external_id))["status"]
+        if status in ("saving", "importing"):
+            raise Transient(f"image {external_id} is being uploaded")
+        if status != "queued":
+            raise Permanent(f"image {external_id} has its data: its status is {status}", 409)
+        headers = {"Content-Type": "application/octet-stream", "Accept": "application/json"}
+        if size is not None:
+            headers["Content-Length"] = str(size)
+        source = _Source(chunks, size, self.service.session.timeout)
+        try:
+            reply = await self._put(external_id, headers, source)
+        except DriverError as error:
+            raise source.error or error from error
+        if reply.status >= 400:
+            raise error_of(reply, external_id)
+
+    async def download(self, external_id: str, offset: int = 0) -> AsyncIterator[bytes]:
+        """Stream from an offset. Glance answers a Range with 206; one that does not has its first bytes passed over.
+
+        204 is Glance's word for an image without data (glance/api/v2/image_data.py `download`).
+        """
+        limit = self.service.session.timeout
+        headers = {"Range": f"bytes={offset}-"} if offset else {}
+        url = f"{await self.service.url()}{self.url(external_id)}/file"
+        async with self.service.session.stream("GET", url, headers) as response:
+            if response.status == 416 and await self._size(external_id) == offset:
+                return
+            if response.status == 204:
+                raise Gone(f"image {external_id} has no data")
+            if response.status >= 400:
+                raise error_of(await read(response), external_id)
+            unwanted = offset if response.status == 200 else 0
+            chunks = response.content.iter_chunked(_CHUNK)
+            while chunk := await asyncio.wait_for(anext(chunks, b""), limit):
+                if len(chunk) > unwanted:
+                    yield chunk[unwanted:]
+                unwanted = max(0, unwanted - len(chunk))
+
+    async def _put(self, external_id: str, headers: dict[str, str], source: "_Source") -> Reply:
+        url = f"{await self.service.url()}{self.url(external_id)}/file"
+        try:
+            async with asyncio.timeout(source.patience) as source.limit:
+                async with self.service.session.stream("PUT", url, headers, source.chunks()) as response:
+                    return await read(response)
+        except TimeoutError as error:
+            raise Transient(f"the upload of image {external_id} stands still") from error
+
+    async def _size(self, external_id: str) -> int | None:
+        size: int | None = (await self.raw(external_id)).get("size")
+        return size
+
+    def items(self, body: dict[str, Any]) -> list[dict[str, Any]]:
+        """Glance's page."""
+        found: list[dict[str, Any]] = body["images"]
+        return found
+
+    def wrap(self, document: dict[str, Any]) -> dict[str, Any]:
+        """None: the document is the body."""
+        return document
+
+    def unwrap(self, reply: Reply) -> dict[str, Any]:
+        """None: the body is the document."""
+        return reply.body or {}
+
+    def settled(self, document: dict[str, Any]) -> bool:
+        """queued waits for its bytes; active, deactivated and killed last."""
+        return document["status"] not in ("queued", "saving", "uploading", "importing", "pending_delete")
+
+    def failed(self, document: dict[str, Any]) -> str | None:
+        """killed, in Glance's word."""
+        return "the image is in status killed" if document["status"] == "killed" else None
+
+
+class _Source:
+    """The bytes to upload on their way through: counted, watched for standing still, their own errors kept.
+
+    aiohttp shows an error of the source as one of the connection; the source's own is what the caller must see.
+    """
+
+    def __init__(self, chunks: AsyncIterator[bytes], size: int | None, patience: float) -> None:
+        self._chunks = chunks
+        self._size = size
+        self.patience = patience
+        self.limit: asyncio.Timeout | None = None
+        self.error: DriverError | None = None
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        sent = 0
+        try:
+            async for chunk in self._chunks:
+                sent += len(chunk)
+                self._moved()
+                if self._size is not None and sent > self._size:
+                    raise Permanent(f"more than the {self._size} bytes that were announced")
+                yield chunk
+            if self._size is not None and sent < self._size:
+                raise Permanent(f"{sent} bytes instead of the {self._size} that were announced")
+        except DriverError as error:
+            self.error = error
+            raise
+
+    def _moved(self) -> None:
+        if self.limit:
+            self.limit.reschedule(asyncio.get_running_loop().time() + self.patience)
+
+
+def _operation(key: str, value: Any, current: Mapping[str, Any]) -> dict[str, Any]:
+    """One step of a JSON patch (RFC 6901 escapes in the path)."""
+    path = "/" + key.replace("~", "~0").replace("/", "~1")
+    if value is None:
+        return {"op": "remove", "path": path}
+    return {"op": "replace" if key in current else "add", "path": path, "value": value}

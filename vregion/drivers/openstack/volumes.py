@@ -1,0 +1,64 @@
+"""Volumes on one OpenStack cloud. Made by the driver; the mark is a metadata item."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from vregion.drivers.contract import Changes, Observed
+from vregion.drivers.openstack.collection import Resources
+from vregion.drivers.openstack.marks import InMetadata
+
+_HINTS = "OS-SCH-HNT:scheduler_hints"
+_PASSING = {
+    "attaching", "backing-up", "creating", "deleting", "detaching", "downloading", "extending", "maintenance",
+    "reserved", "restoring-backup", "retyping", "uploading",
+}  # fmt: skip
+
+
+class Volumes(Resources):
+    """Cinder's volumes."""
+
+    word = "volume"
+    path = "/volumes"
+    list_path = "/detail"
+    mark = InMetadata()
+
+    async def get(self, external_id: str) -> Observed:
+        """With Cinder's words when it gave up: they are not in the volume but in its user messages."""
+        document = await self.raw(external_id)
+        seen = self.observe(document)
+        if seen.failed is None:
+            return seen
+        params = [("resource_uuid", external_id), ("sort", "created_at:desc"), ("limit", "1")]
+        told = (await self.service.send("GET", "/messages", params=params)).body or {}
+        words = [message["user_message"] for message in told["messages"]]
+        return Observed(external_id, seen.document, failed=words[0] if words else seen.failed)
+
+    async def update(self, external_id: str, body: Mapping[str, Any]) -> Observed:
+        """Name, description and metadata by PUT; a larger size by Cinder's action, which goes on after the answer."""
+        wanted = dict(body)
+        size = wanted.pop("size", None)
+        seen = await super().update(external_id, wanted)
+        if size is None or size == seen.document["size"]:
+            return seen
+        action = {"os-extend": {"new_size": size}}
+        await self.service.send("POST", f"{self.url(external_id)}/action", action, own=external_id)
+        return await self.get(external_id)
+
+    async def changes(self, since: datetime | None) -> Changes:
+        """All volumes in one listing: Cinder filters by time, but never tells what was deleted."""
+        return await self.listed([])
+
+    def wrap(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Scheduler hints go beside the volume."""
+        hints = document.pop(_HINTS, None)
+        return {"volume": document, _HINTS: hints} if hints else {"volume": document}
+
+    def settled(self, document: dict[str, Any]) -> bool:
+        """Whether the status is one that lasts."""
+        return document["status"] not in _PASSING
+
+    def failed(self, document: dict[str, Any]) -> str | None:
+        """error, error_deleting, error_extending, ... (cinder/objects/fields.py VolumeStatus)."""
+        status = str(document["status"])
+        return f"the volume is in status {status}" if status.startswith("error") else None

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vregion.directory import credentials
 from vregion.directory.store import Store
-from vregion.directory.tables import backends
+from vregion.directory.tables import backends, bindings
 from vregion.directory.tenants import now
 from vregion.model.backend import Backend, Credential
 
@@ -76,7 +76,9 @@ async def record(store: Store, backend_id: str, state: str, report: dict[str, An
 
 
 async def remove(store: Store, backend_id: str) -> None:
-    """Forget a backend and its credential; the database refuses while it has bindings."""
+    """Forget a backend and its credential; ValueError while a zone is bound to it."""
     async with store.write() as connection:
+        if await connection.scalar(select(exists().where(bindings.c.backend_id == backend_id))):
+            raise ValueError("zones are bound to this backend")
         await connection.execute(delete(backends).where(backends.c.id == backend_id))
         await credentials.remove(connection, "backend", backend_id)

@@ -4,14 +4,15 @@ The hot path reads them through `Directory`; `vregion.provider.zones` writes the
 'opening' before its backend is called, and its id is the mark of what is made there.
 """
 
+from dataclasses import asdict, replace
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, func, insert, select, update
+from sqlalchemy import Row, Select, delete, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vregion.directory import credentials
 from vregion.directory.store import Store
-from vregion.directory.tables import bindings
+from vregion.directory.tables import backends, bindings, tenants
 from vregion.model.backend import Binding, Credential
 
 IN_USE = ("enabled", "draining")
@@ -19,6 +20,11 @@ IN_USE = ("enabled", "draining")
 
 def _binding(row: Row[Any]) -> Binding:
     return Binding(row.id, row.region_id, row.availability_zone, row.backend_id, row.state, row.is_default)
+
+
+def _values(binding: Binding) -> dict[str, Any]:
+    values = asdict(binding)
+    return values | {"is_default": values.pop("default")}
 
 
 async def _all(connection: AsyncConnection, chosen: Select[Any]) -> tuple[Binding, ...]:
@@ -49,36 +55,33 @@ async def of_backend(store: Store, backend_id: str, limit: int) -> tuple[Binding
         return await _all(connection, select(bindings).where(bindings.c.backend_id == backend_id).limit(limit))
 
 
-async def add(store: Store, binding: Binding, *, given: bool) -> Binding:
-    """Write a binding down, or find the one of this zone as it stands. The first of a region becomes the default."""
+async def add(store: Store, binding: Binding, *, given: bool) -> Binding | None:
+    """Write a binding down, or find the one that has this zone or this backend already, as it stands.
+
+    The first of a region becomes the default. None when the backend or the tenant is gone, or the tenant is closing.
+    """
     async with store.write() as connection:
         mine = await _all(connection, select(bindings).where(bindings.c.region_id == binding.region_id))
-        if known := [b for b in mine if b.availability_zone == binding.availability_zone]:
-            return known[0]
-        default = binding.default or not any(b.default for b in mine)
-        if default:
-            await _clear_default(connection, binding.region_id)
-        await connection.execute(
-            insert(bindings).values(
-                id=binding.id,
-                region_id=binding.region_id,
-                availability_zone=binding.availability_zone,
-                backend_id=binding.backend_id,
-                state=binding.state,
-                is_default=default,
-                given=given,
-            )
-        )
-        return Binding(
-            binding.id, binding.region_id, binding.availability_zone, binding.backend_id, binding.state, default
-        )
+        for known in mine:
+            if known.availability_zone == binding.availability_zone or known.backend_id == binding.backend_id:
+                return known
+        open_tenant = exists().where(tenants.c.region_id == binding.region_id, tenants.c.state != "closing")
+        if not await connection.scalar(select(open_tenant & exists().where(backends.c.id == binding.backend_id))):
+            return None
+        written = replace(binding, default=binding.default or not any(known.default for known in mine))
+        if written.default:
+            clear = update(bindings).where(bindings.c.region_id == binding.region_id)
+            await connection.execute(clear.values(is_default=False))
+        await connection.execute(insert(bindings).values(**_values(written), given=given))
+    return written
 
 
-async def enable(store: Store, binding_id: str, credential: Credential) -> None:
+async def enable(store: Store, binding_id: str, credential: Credential, *, given: bool) -> None:
     """Keep the credential and put the zone into use, both or neither."""
     async with store.write() as connection:
         await credentials.put(connection, store.keys, "binding", binding_id, credential)
-        await connection.execute(update(bindings).where(bindings.c.id == binding_id).values(state="enabled"))
+        enabled = update(bindings).where(bindings.c.id == binding_id)
+        await connection.execute(enabled.values(state="enabled", given=given))
 
 
 async def set_state(store: Store, binding_id: str, state: str) -> None:
@@ -104,7 +107,3 @@ async def remove(store: Store, binding: Binding) -> None:
                 bindings.c.availability_zone == first.scalar_subquery()
             )
             await connection.execute(update(bindings).where(heir).values(is_default=True))
-
-
-async def _clear_default(connection: AsyncConnection, region_id: str) -> None:
-    await connection.execute(update(bindings).where(bindings.c.region_id == region_id).values(is_default=False))

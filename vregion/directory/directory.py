@@ -43,7 +43,7 @@ class Directory(Store):
         return await self.remember("region", region_id, tenants.find)
 
     async def region_of_domain(self, domain_id: str) -> Tenant | None:
-        """The tenant whose Keystone domain this is, with his virtual region."""
+        """The open tenant whose Keystone domain this is; while he is being opened or closed he is served nothing."""
         return await self.remember("domain", domain_id, tenants.find_by_domain)
 
     async def bindings(self, region_id: str) -> tuple[Binding, ...]:

@@ -41,8 +41,9 @@ async def find(connection: AsyncConnection, region_id: str) -> Tenant | None:
 
 
 async def find_by_domain(connection: AsyncConnection, domain_id: str) -> Tenant | None:
-    """By the Keystone domain."""
-    return _tenant((await connection.execute(select(tenants).where(tenants.c.domain_id == domain_id))).one_or_none())
+    """By the Keystone domain, when the tenant is open."""
+    chosen = select(tenants).where(tenants.c.domain_id == domain_id, tenants.c.state == "open")
+    return _tenant((await connection.execute(chosen)).one_or_none())
 
 
 async def find_by_name(connection: AsyncConnection, name: str) -> Tenant | None:

@@ -36,9 +36,15 @@ def binding(region_id: str, zone: str, backend_id: str, *, default: bool = False
 async def _bound(directory: Directory) -> tuple[Tenant, Backend, Binding]:
     acme, north = await tenants.add(directory, tenant()), backend()
     await backends.add(directory, north, Credential({"password": "p0"}), {})
-    bound = await bindings.add(directory, binding(acme.region_id, "az1", north.id), given=False)
-    await bindings.enable(directory, bound.id, Credential({"password": "p1"}))
+    bound = await _bind(directory, binding(acme.region_id, "az1", north.id))
+    await bindings.enable(directory, bound.id, Credential({"password": "p1"}), given=False)
     return acme, north, bound
+
+
+async def _bind(directory: Directory, wanted: Binding, *, given: bool = False) -> Binding:
+    written = await bindings.add(directory, wanted, given=given)
+    assert written is not None
+    return written
 
 
 def _count(engines: Engines, monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -115,8 +121,8 @@ async def test_another_process_s_write_is_seen_within_the_second(
     assert len(await other.bindings(acme.region_id)) == 1
     south = backend("south")
     await backends.add(directory, south, Credential({}), {})
-    added = await bindings.add(directory, binding(acme.region_id, "az2", south.id), given=False)
-    await bindings.enable(directory, added.id, Credential({}))
+    added = await _bind(directory, binding(acme.region_id, "az2", south.id))
+    await bindings.enable(directory, added.id, Credential({}), given=False)
     assert len(await directory.bindings(acme.region_id)) == 2  # own writes count at once
     await asyncio.sleep(0.25)
     assert {b.availability_zone for b in await other.bindings(acme.region_id)} == {"az1", "az2"}
@@ -160,9 +166,9 @@ async def test_one_default_zone(directory: Directory) -> None:
     south, west = backend("south"), backend("west")
     for cloud in (south, west):
         await backends.add(directory, cloud, Credential({}), {})
-    second = await bindings.add(directory, binding(acme.region_id, "az2", south.id), given=True)
+    second = await _bind(directory, binding(acme.region_id, "az2", south.id), given=True)
     assert not second.default
-    third = await bindings.add(directory, binding(acme.region_id, "az3", west.id, default=True), given=True)
+    third = await _bind(directory, binding(acme.region_id, "az3", west.id, default=True))
     defaults = [b.id for b in await bindings.of_region(directory, acme.region_id) if b.default]
     assert defaults == [third.id]
     await bindings.remove(directory, third)
@@ -173,14 +179,29 @@ async def test_one_default_zone(directory: Directory) -> None:
 
 async def test_two_zones_of_a_region_never_share_a_backend(directory: Directory) -> None:
     acme, north, bound = await _bound(directory)
-    assert (await bindings.add(directory, binding(acme.region_id, "az1", north.id), given=False)).id == bound.id
+    south = backend("south")
+    await backends.add(directory, south, Credential({}), {})
+    for wanted in (("az1", north.id), ("az2", north.id), ("az1", south.id)):
+        assert (await _bind(directory, binding(acme.region_id, *wanted))).id == bound.id
+    async with directory.read() as connection:
+        row = (await connection.execute(tables.bindings.select())).one()._mapping
     with pytest.raises(IntegrityError):
-        await bindings.add(directory, binding(acme.region_id, "az2", north.id), given=False)
+        async with directory.write() as connection:
+            await connection.execute(tables.bindings.insert().values({**row, "id": "2", "availability_zone": "az2"}))
+
+
+async def test_nothing_is_bound_to_what_is_gone_or_going(directory: Directory) -> None:
+    acme, north = await tenants.add(directory, tenant()), backend()
+    assert await bindings.add(directory, binding(acme.region_id, "az1", north.id), given=False) is None
+    await backends.add(directory, north, Credential({}), {})
+    assert await bindings.add(directory, binding("nobody", "az1", north.id), given=False) is None
+    await tenants.set_state(directory, acme.region_id, "closing")
+    assert await bindings.add(directory, binding(acme.region_id, "az1", north.id), given=False) is None
 
 
 async def test_what_is_bound_cannot_be_removed(directory: Directory) -> None:
     acme, north, bound = await _bound(directory)
-    with pytest.raises(IntegrityError):
+    with pytest.raises(ValueError, match="zones are bound"):
         await backends.remove(directory, north.id)
     with pytest.raises(IntegrityError):
         await tenants.remove(directory, acme.region_id)
@@ -191,6 +212,15 @@ async def test_what_is_bound_cannot_be_removed(directory: Directory) -> None:
     assert await directory.backends() == {}
     with pytest.raises(LookupError):
         await directory.backend_credential(north.id)
+
+
+@pytest.mark.parametrize("state", ["opening", "closing"])
+async def test_only_an_open_tenant_is_served(directory: Directory, state: str) -> None:
+    acme = await tenants.add(directory, tenant())
+    await tenants.set_state(directory, acme.region_id, state)
+    assert await directory.region_of_domain(acme.domain_id) is None
+    assert (found := await directory.region(acme.region_id)) is not None
+    assert found.state == state
 
 
 async def test_names_are_taken_once(directory: Directory) -> None:

@@ -1,0 +1,158 @@
+"""One project's credential to a memory cloud: the contract's `Driver`. Opened by `vregion.backends`.
+
+Takes no lock and starts nothing: between two awaits a call is whole, and the cloud's time is its clock's.
+"""
+
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+from vregion.drivers.contract import (
+    Answer,
+    Changes,
+    Collection,
+    Flavor,
+    Observed,
+    Permanent,
+    Report,
+    Transient,
+    Unsupported,
+)
+from vregion.drivers.memory.cloud import MemoryCloud
+from vregion.drivers.memory.collection import MemoryCollection, copied
+from vregion.drivers.memory.images import Images, Writer
+from vregion.drivers.memory.keypairs import Keypairs
+from vregion.drivers.memory.networks import Networks
+from vregion.drivers.memory.ports import Ports
+from vregion.drivers.memory.security_groups import SecurityGroups
+from vregion.drivers.memory.server_groups import ServerGroups
+from vregion.drivers.memory.servers import Servers
+from vregion.drivers.memory.snapshots import Snapshots
+from vregion.drivers.memory.subnets import Subnets
+from vregion.drivers.memory.volumes import Volumes
+from vregion.model.backend import Backend, Credential
+from vregion.model.resource import Kind
+
+T = TypeVar("T")
+_FAULTS = {400: "badRequest", 403: "forbidden", 404: "itemNotFound", 409: "conflictingRequest", 501: "notImplemented"}
+_ROOMS: tuple[Callable[[MemoryCloud, str], MemoryCollection], ...] = (
+    Networks, Subnets, SecurityGroups, Ports, Images, Keypairs, ServerGroups, Volumes, Snapshots, Servers,
+)  # fmt: skip
+
+
+class MemoryDriver:
+    """`project` is the credential: what a driver sees and counts is that project's."""
+
+    def __init__(self, cloud: MemoryCloud, project: str) -> None:
+        self.cloud = cloud
+        self.project = project
+        self._images = Images(cloud, project)
+        self._rooms = {room.kind: room for room in (make(cloud, project) for make in _ROOMS)}
+
+    @classmethod
+    def open(cls, backend: Backend, credential: Credential) -> "MemoryDriver":
+        """The driver of a binding: `backend.address` names the cloud, the credential's `project` the project."""
+        return cls(MemoryCloud.at(backend.address), credential.values["project"])
+
+    @property
+    def collections(self) -> Mapping[Kind, Collection]:
+        return self._rooms
+
+    async def check(self) -> Report:
+        versions = {
+            "compute": {"version": "v2.1", "min_microversion": "2.1", "max_microversion": "2.100"},
+            "volumev3": {"version": "v3.0", "min_microversion": "3.0", "max_microversion": "3.71"},
+            "image": {"version": "v2.17"},
+            "network": {"version": "v2.0"},
+        }
+        limits = {str(kind): ceiling for kind, ceiling in self.cloud.quotas.items()}
+        kinds = frozenset(str(kind) for kind in self._rooms)
+        return await self._step("check", None, lambda: Report(versions, kinds, limits, ()))
+
+    async def flavors(self) -> Sequence[Flavor]:
+        return await self._step("flavors", Kind.FLAVOR, lambda: tuple(self.cloud.flavors.values()))
+
+    async def create_flavor(self, flavor: Flavor) -> Flavor:
+        def made() -> Flavor:
+            if self.cloud.flavors_forbidden:
+                raise Permanent("Policy doesn't allow os_compute_api:os-flavor-manage:create to be performed.", 403)
+            if any(there.name == flavor.name for there in self.cloud.flavors.values()):
+                raise Permanent(f"Flavor with name {flavor.name} already exists.", 409)
+            new = replace(flavor, external_id=str(uuid.uuid4()))
+            self.cloud.flavors[new.external_id] = new
+            return new
+
+        return await self._step("create", Kind.FLAVOR, made)
+
+    async def changes(self, kind: Kind, since: datetime | None) -> Changes:
+        """Deletions are told to those who name a time, as Nova does it; here for every kind."""
+        room = self._room(kind)
+
+        def listed() -> Changes:
+            own = (row for row in self.cloud.of(kind, self.project) if since is None or row.changed >= since)
+            items = [room.observe(row) for row in own]
+            if since is not None:
+                graves = (row for row in self.cloud.graves[kind] if row.project == self.project)
+                items += [Observed(row.id, copied(row.document), absent=True) for row in graves if row.changed >= since]
+            return Changes(items, self.cloud.clock())
+
+        return await room.step("changes", listed)
+
+    async def call(
+        self, kind: Kind, external_id: str, method: str, path: str = "", body: Mapping[str, Any] | None = None
+    ) -> Answer:
+        room = self._room(kind)
+
+        def answered() -> Answer:
+            row = room.row(external_id)
+            try:
+                answer = room.call(row, method, path, copied(body or {}))
+            except Permanent as refusal:
+                fault = {"code": refusal.status, "message": refusal.message}
+                return Answer(refusal.status, {_FAULTS.get(refusal.status, "badRequest"): fault})
+            except KeyError as missing:
+                words = f"Invalid input for field/attribute: {missing} is a required property"
+                return Answer(400, {"badRequest": {"code": 400, "message": words}})
+            return Answer(answer.status, copied(answer.body) if answer.body is not None else None)
+
+        return await room.step("call", answered)
+
+    async def upload(self, external_id: str, chunks: AsyncIterator[bytes], size: int | None) -> None:
+        """The bytes first, then the call: whatever happens on the way leaves the image queued."""
+        with Writer(self.cloud) as writer:
+            async for chunk in chunks:
+                writer.write(chunk)
+        if size not in (None, writer.content.size):
+            raise Transient("The image's bytes ended early.")
+        await self._images.step("upload", lambda: self._images.take(external_id, writer.content))
+
+    async def download(self, external_id: str, offset: int = 0) -> AsyncIterator[bytes]:
+        content = await self._images.step("download", lambda: self._images.content(external_id))
+        for chunk in content.read(offset):
+            yield chunk
+
+    async def project_open(self, name: str, mark: str) -> Mapping[str, str]:
+        def opened() -> Mapping[str, str]:
+            return {"project": self.cloud.projects.setdefault(mark, uuid.uuid4().hex)}
+
+        return await self._step("project_open", None, opened)
+
+    async def project_close(self, mark: str) -> None:
+        def closed() -> None:
+            if project := self.cloud.projects.pop(mark, None):
+                self.cloud.closed.add(project)
+
+        await self._step("project_close", None, closed)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+    async def _step(self, operation: str, kind: Kind | None, effect: Callable[[], T]) -> T:
+        return await self.cloud.step(self.project, operation, kind, effect)
+
+    def _room(self, kind: Kind) -> MemoryCollection:
+        if kind not in self._rooms:
+            raise Unsupported(f"This cloud has no {kind}.")
+        return self._rooms[kind]

@@ -1,0 +1,38 @@
+"""Networks. `extra` of a network row holds what is taken on it: `ports`, `macs` and `addresses`, kept by the ports."""
+
+from typing import Any, ClassVar
+
+from vregion.drivers.contract import Permanent
+from vregion.drivers.memory.cloud import Row
+from vregion.drivers.memory.collection import Described
+from vregion.model.resource import Kind
+
+_DEFAULTS: dict[str, Any] = {
+    "name": "", "admin_state_up": True, "mtu": 1450, "status": "ACTIVE", "shared": False, "port_security_enabled": True,
+    "router:external": False, "vlan_transparent": False, "qinq": False, "is_default": False,
+    "availability_zone_hints": [], "ipv4_address_scope": None, "ipv6_address_scope": None,
+}  # fmt: skip
+
+
+class Networks(Described):
+    """Neutron's networks."""
+
+    kind = Kind.NETWORK
+    mutable: ClassVar[frozenset[str]] = frozenset({"name", "admin_state_up", "mtu", "port_security_enabled"})
+
+    def make(self, mark: str, body: dict[str, Any]) -> Row:
+        """Whatever the body has is kept and shown, provider attributes included, as an admin sees them."""
+        row = self.add(mark, _DEFAULTS | body | {"subnets": [], "availability_zones": [self.cloud.availability_zone]})
+        row.extra = {"ports": {}, "macs": set(), "addresses": set()}
+        return row
+
+    def discard(self, row: Row) -> None:
+        if row.extra["ports"]:
+            raise Permanent(
+                f"Unable to complete operation on network {row.id}. There are one or more ports still in use on the "
+                f"network, id for these ports is: {','.join(row.extra['ports'])}.",
+                409,
+            )
+        for subnet in row.document["subnets"]:
+            self.cloud.remove(self.cloud.rows[Kind.SUBNET][subnet])
+        self.cloud.remove(row)

@@ -1,0 +1,126 @@
+"""Ports: a MAC and addresses that nobody else on the network has, inside its subnets; bound to at most one server."""
+
+from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
+from secrets import token_bytes
+from typing import Any, ClassVar
+
+from vregion.drivers.contract import Permanent
+from vregion.drivers.memory.cloud import Row
+from vregion.drivers.memory.collection import Described
+from vregion.drivers.memory.security_groups import SecurityGroups
+from vregion.model.resource import Kind
+
+_DEFAULTS: dict[str, Any] = {
+    "name": "", "admin_state_up": True, "status": "DOWN", "device_id": "", "device_owner": "", "extra_dhcp_opts": [],
+    "port_security_enabled": True, "binding:vnic_type": "normal", "allowed_address_pairs": [],
+}  # fmt: skip
+
+
+class Ports(Described):
+    """Neutron's ports."""
+
+    kind = Kind.PORT
+    required = ("network_id",)
+    mutable: ClassVar[frozenset[str]] = frozenset({
+        "name", "admin_state_up", "fixed_ips", "security_groups", "allowed_address_pairs", "extra_dhcp_opts",
+        "port_security_enabled", "binding:vnic_type", "device_id", "device_owner",
+    })  # fmt: skip
+
+    def make(self, mark: str, body: dict[str, Any]) -> Row:
+        network = self.network(body["network_id"])
+        mac = self._mac(network, body.get("mac_address"))
+        secure = body.get("port_security_enabled", True)
+        groups = body.get("security_groups")
+        derived = {
+            "mac_address": mac,
+            "fixed_ips": self._fixed(network, body.get("fixed_ips"), set()),
+            "security_groups": self._groups([self._default_group()] if groups is None and secure else groups or []),
+        }
+        row = self.add(mark, _DEFAULTS | body | derived)
+        network.extra["ports"][row.id] = row
+        network.extra["macs"].add(mac)
+        network.extra["addresses"] |= _addresses(row)
+        row.release = lambda: self._release(network, row)
+        return row
+
+    def change(self, row: Row, fields: dict[str, Any]) -> None:
+        if "security_groups" in fields:
+            fields["security_groups"] = self._groups(fields["security_groups"])
+        if "fixed_ips" in fields:
+            network = self.cloud.rows[Kind.NETWORK][row.document["network_id"]]
+            own = _addresses(row)
+            fields["fixed_ips"] = self._fixed(network, fields["fixed_ips"], own)
+            network.extra["addresses"] -= own
+            network.extra["addresses"] |= {fixed["ip_address"] for fixed in fields["fixed_ips"]}
+        row.document |= fields
+
+    def _release(self, network: Row, row: Row) -> None:
+        network.extra["ports"].pop(row.id, None)
+        network.extra["macs"].discard(row.document["mac_address"])
+        network.extra["addresses"] -= _addresses(row)
+        if server := self.cloud.rows[Kind.SERVER].get(row.document["device_id"]):
+            server.extra["ports"].remove(row)
+
+    def _mac(self, network: Row, wanted: str | None) -> str:
+        mac = wanted.lower() if wanted else "fa:16:3e:" + token_bytes(3).hex(":")
+        if mac in network.extra["macs"]:
+            raise Permanent(
+                f"Unable to complete operation for network {network.id}. The mac address {mac} is in use.", 409
+            )
+        return mac
+
+    def _fixed(self, network: Row, wanted: list[dict[str, str]] | None, own: set[str]) -> list[dict[str, str]]:
+        """The wanted addresses, each checked; without a wish one from the first subnet of each version."""
+        subnets = [self.cloud.rows[Kind.SUBNET][there] for there in network.document["subnets"]]
+        if wanted is None:
+            firsts = {subnet.document["ip_version"]: subnet for subnet in reversed(subnets)}
+            wanted = [{"subnet_id": firsts[version].id} for version in sorted(firsts)]
+        taken = network.extra["addresses"] - own
+        fixed: list[dict[str, str]] = []
+        for wish in wanted:
+            subnet = _subnet(subnets, wish, network)
+            address = wish.get("ip_address") or next(_free(subnet, taken), None)
+            if address is None:
+                raise Permanent(f"No more IP addresses available on network {network.id}.", 409)
+            address = str(ip_address(address))
+            if address in taken:
+                raise Permanent(f"IP address {address} already allocated in subnet {subnet.id}", 409)
+            taken.add(address)
+            fixed.append({"subnet_id": subnet.id, "ip_address": address})
+        return fixed
+
+    def _groups(self, wanted: list[str]) -> list[str]:
+        for group in wanted:
+            if not self.cloud.visible(Kind.SECURITY_GROUP, group, self.project):
+                raise Permanent(f"Security group {group} does not exist", 404)
+        return wanted
+
+    def _default_group(self) -> str:
+        return SecurityGroups(self.cloud, self.project).default().id
+
+
+def _addresses(row: Row) -> set[str]:
+    return {fixed["ip_address"] for fixed in row.document["fixed_ips"]}
+
+
+def _subnet(subnets: list[Row], wish: dict[str, str], network: Row) -> Row:
+    """The subnet that the wish names, or that its address is in."""
+    for subnet in subnets:
+        inside = "ip_address" not in wish or ip_address(wish["ip_address"]) in ip_network(subnet.document["cidr"])
+        if inside and wish.get("subnet_id", subnet.id) == subnet.id:
+            return subnet
+    if "ip_address" in wish:
+        raise Permanent(
+            f"IP address {wish['ip_address']} is not a valid IP for any of the subnets on the specified network."
+        )
+    raise Permanent(f"Invalid input for operation: no subnet {wish.get('subnet_id')} on network {network.id}.")
+
+
+def _free(subnet: Row, taken: set[str]) -> Iterator[str]:
+    for pool in subnet.document["allocation_pools"]:
+        address, end = ip_address(pool["start"]), ip_address(pool["end"])
+        while int(address) <= int(end):
+            if str(address) not in taken:
+                yield str(address)
+            address += 1

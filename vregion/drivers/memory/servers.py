@@ -1,0 +1,246 @@
+"""Servers: what a create must name, what a show answers, what a delete lets go. Actions are in `server_actions`.
+
+`extra` of a server row: `ports` and `attachments` in device order, `content` of its disk, its `flavor`.
+"""
+
+import hashlib
+from typing import Any, ClassVar
+
+from vregion.drivers.contract import Answer, Flavor, Observed, Permanent
+from vregion.drivers.memory import attachments, labels, server_actions
+from vregion.drivers.memory.cloud import Row
+from vregion.drivers.memory.collection import MemoryCollection, copied
+from vregion.drivers.memory.server_actions import set_state
+from vregion.drivers.memory.volumes import Volumes, attach, detach
+from vregion.model.resource import Kind
+
+_DEFAULTS: dict[str, Any] = {
+    "accessIPv4": "", "accessIPv6": "", "OS-DCF:diskConfig": "MANUAL", "progress": 0, "hostId": "", "locked": False,
+    "locked_reason": None, "OS-EXT-AZ:availability_zone": "", "OS-SRV-USG:launched_at": None,
+    "OS-SRV-USG:terminated_at": None, "trusted_image_certificates": None, "server_groups": [],
+    "security_groups": [{"name": "default"}],
+}  # fmt: skip
+
+
+class Servers(MemoryCollection):
+    """Nova's servers."""
+
+    kind = Kind.SERVER
+    required = ("name", "flavorRef")
+    mutable: ClassVar[frozenset[str]] = frozenset({
+        "name", "description", "accessIPv4", "accessIPv6", "OS-DCF:diskConfig", "hostname", "metadata", "tags",
+    })  # fmt: skip
+
+    def make(self, mark: str, body: dict[str, Any]) -> Row:
+        flavor = server_actions.flavor_of(self.cloud, body["flavorRef"])
+        image = server_actions.image_of(self.cloud, self.project, body["imageRef"]) if body.get("imageRef") else None
+        if image and flavor.ram < image.document["min_ram"]:
+            raise Permanent("Flavor's memory is too small for requested image.")
+        disks = [disk for disk in body.get("block_device_mapping_v2", ()) if disk.get("destination_type") != "local"]
+        if image is None and not disks:
+            raise Permanent("Invalid imageRef provided.")
+        self._check_names(body)
+        group = self._group(body.get("os:scheduler_hints", {}).get("group"))
+        ports = self._ports(body.get("networks"))
+        for disk in disks:
+            self._check_disk(disk)
+        row = self.cloud.add(self.kind, self.project, self._document(mark, body, flavor, image), mark)
+        content = image.extra["content"] if image else None
+        row.extra = {"ports": [], "attachments": [], "content": content, "flavor": flavor}
+        for port in ports:
+            self.bind(row, port)
+        row.release = lambda: self._release(row)
+        try:
+            for position, disk in enumerate(disks):
+                self._attach_disk(row, position, disk)
+        except Permanent:
+            self.cloud.remove(row)
+            raise
+        if group:
+            group.document["members"].append(row.id)
+            row.document["server_groups"] = [group.id]
+        words = self.cloud.faults.next_build_error(self.kind)
+        self.cloud.later(row, lambda: self._built(row, words))
+        return row
+
+    def marked(self, row: Row, mark: str) -> bool:
+        return f"vregion:{mark}" in row.document["tags"]
+
+    def change(self, row: Row, fields: dict[str, Any]) -> None:
+        if "tags" in fields:
+            marks = [tag for tag in row.document["tags"] if tag.startswith("vregion:")]
+            fields["tags"] = sorted({*fields["tags"], *marks})
+        if "hostname" in fields:
+            fields["OS-EXT-SRV-ATTR:hostname"] = fields.pop("hostname")
+        row.document |= fields
+
+    def discard(self, row: Row) -> None:
+        server_actions.refuse_locked(row)
+        if row.document["OS-EXT-STS:task_state"] == "deleting":
+            return
+        row.document |= {"OS-EXT-STS:task_state": "deleting"}
+        self.cloud.touch(row)
+        self.cloud.later(row, lambda: self.cloud.remove(row))
+
+    def observe(self, row: Row) -> Observed:
+        """Addresses, groups and volumes are shown as they are at this moment."""
+        seen = super().observe(row)
+        document, ports = seen.document, row.extra["ports"]
+        document["addresses"] = self._addresses(ports)
+        rows = self.cloud.rows[Kind.SECURITY_GROUP]
+        names = {rows[group].document["name"] for port in ports for group in port.document["security_groups"]}
+        if names:
+            document["security_groups"] = [{"name": name} for name in sorted(names)]
+        document["os-extended-volumes:volumes_attached"] = [
+            {"id": one["volumeId"], "delete_on_termination": one["delete_on_termination"]}
+            for one in row.extra["attachments"]
+        ]
+        failed = document["status"] == "ERROR"
+        settled = failed or (document["status"] != "BUILD" and document["OS-EXT-STS:task_state"] is None)
+        words = document.get("fault", {}).get("message", "") if failed else None
+        return Observed(row.id, document, settled, words)
+
+    def call(self, row: Row, method: str, path: str, body: dict[str, Any]) -> Answer:
+        part = path.strip("/").split("/")[0]
+        if (method, part) == ("POST", "action"):
+            return server_actions.act(self, row, body)
+        if part in ("os-volume_attachments", "os-interface"):
+            return attachments.call(self, row, method, path, body)
+        if part in ("metadata", "tags"):
+            answer = labels.call(row, method, path, body)
+            if method != "GET":
+                self.cloud.touch(row)
+            return answer
+        if (method, part) == ("POST", "remote-consoles"):
+            raise Permanent(f"Unavailable console type {body['remote_console']['type']}.")
+        return super().call(row, method, path, body)
+
+    def bind(self, row: Row, port: Row) -> None:
+        """The port is the server's; it goes up when the server is there."""
+        up = "ACTIVE" if row.document["status"] == "ACTIVE" else "DOWN"
+        port.document |= {"device_id": row.id, "device_owner": f"compute:{self.cloud.availability_zone}", "status": up}
+        row.extra["ports"].append(port)
+        self.cloud.touch(port)
+
+    def unbind(self, row: Row, port: Row) -> None:
+        """The port stays, free again."""
+        port.document |= {"device_id": "", "device_owner": "", "status": "DOWN"}
+        row.extra["ports"].remove(port)
+        self.cloud.touch(port)
+
+    def free_port(self, external_id: str) -> Row:
+        """A port that can be bound."""
+        port = self.cloud.visible(Kind.PORT, external_id, self.project)
+        if port is None:
+            raise Permanent(f"Port id {external_id} could not be found.")
+        if port.document["device_id"]:
+            raise Permanent(f"Port {external_id} is still in use.", 409)
+        if not port.document["fixed_ips"]:
+            raise Permanent(f"Port {external_id} requires a FixedIP in order to be used.")
+        return port
+
+    def _document(self, mark: str, body: dict[str, Any], flavor: Flavor, image: Row | None) -> dict[str, Any]:
+        document: dict[str, Any] = copied(_DEFAULTS) | {
+            "name": body["name"],
+            "flavor": server_actions.flavor_document(flavor),
+            "image": {"id": image.id, "properties": {}} if image else "",
+            "metadata": body.get("metadata", {}),
+            "tenant_id": self.project,
+            "user_id": self.project,
+            "config_drive": "True" if body.get("config_drive") else "",
+            "key_name": body.get("key_name"),
+            "description": body.get("description"),
+            "tags": sorted({*body.get("tags", ()), f"vregion:{mark}"}),
+            "OS-EXT-SRV-ATTR:hostname": body.get("hostname", body["name"]),
+            "pinned_availability_zone": body.get("availability_zone"),
+            "scheduler_hints": body.get("os:scheduler_hints", {}),
+        }
+        document |= {name: body[name] for name in ("accessIPv4", "accessIPv6", "OS-DCF:diskConfig") if name in body}
+        set_state(document, "building", "scheduling")
+        return document
+
+    def _check_names(self, body: dict[str, Any]) -> None:
+        key = body.get("key_name")
+        if key is not None and not self.cloud.visible(Kind.KEYPAIR, key, self.project):
+            raise Permanent("Invalid key_name provided.")
+        if body.get("availability_zone") not in (None, self.cloud.availability_zone):
+            raise Permanent("The requested availability zone is not available")
+
+    def _group(self, wanted: str | None) -> Row | None:
+        group = self.cloud.visible(Kind.SERVER_GROUP, wanted, self.project) if wanted else None
+        if wanted and group is None:
+            raise Permanent(f"Instance group {wanted} could not be found.")
+        return group
+
+    def _ports(self, networks: object) -> list[Row]:
+        if networks in (None, "none"):
+            return []
+        if not isinstance(networks, list) or not all(one.get("port") for one in networks):
+            raise Permanent("Invalid input for field/attribute networks: only ports and 'none' are understood here.")
+        return [self.free_port(one["port"]) for one in networks]
+
+    def _check_disk(self, disk: dict[str, Any]) -> None:
+        source, wanted = disk["source_type"], disk.get("uuid")
+        if source == "blank":
+            return
+        row = self.cloud.visible(Kind(source), wanted, self.project)
+        if row is None:
+            raise Permanent(f"Block Device Mapping is Invalid: failed to get {source} {wanted}.")
+        if source == "volume" and row.document["status"] != "available":
+            raise Permanent(f"Invalid volume: volume '{wanted}' status must be 'available'. Currently in "
+                            f"'{row.document['status']}' status")  # fmt: skip
+
+    def _attach_disk(self, row: Row, position: int, disk: dict[str, Any]) -> None:
+        """An existing volume, or a new one from what the mapping names."""
+        rooms = Volumes(self.cloud, self.project)
+        if disk["source_type"] == "volume":
+            volume = self.cloud.rows[Kind.VOLUME][disk["uuid"]]
+        else:
+            origin = {"image": "imageRef", "snapshot": "snapshot_id"}.get(disk["source_type"])
+            body = {"size": disk.get("volume_size"), "name": ""} | ({origin: disk["uuid"]} if origin else {})
+            volume = rooms.make(None, body)
+        root = disk.get("boot_index") in (0, "0")
+        if root:
+            row.extra["content"] = volume.extra["content"]
+        first = "a" if row.document["image"] == "" else "b"
+        device = disk.get("device_name") or f"/dev/vd{chr(ord(first) + position)}"
+        attach(volume, row, device, bool(disk.get("delete_on_termination", False)))
+        self.cloud.touch(volume)
+
+    def _built(self, row: Row, error: str | None) -> None:
+        if error:
+            set_state(row.document, "error")
+            row.document["fault"] = {"code": 500, "created": row.document["updated"], "message": error}
+            return
+        set_state(row.document, "active")
+        launched = self.cloud.clock().strftime("%Y-%m-%dT%H:%M:%S.%f")
+        host = hashlib.sha224(f"{self.project}{self.cloud.name}".encode()).hexdigest()
+        row.document |= {"OS-SRV-USG:launched_at": launched, "hostId": host}
+        row.document["OS-EXT-AZ:availability_zone"] = self.cloud.availability_zone
+        for port in row.extra["ports"]:
+            port.document["status"] = "ACTIVE"
+            self.cloud.touch(port)
+
+    def _release(self, row: Row) -> None:
+        row.document |= {"status": "DELETED", "OS-EXT-STS:vm_state": "deleted", "OS-EXT-STS:task_state": None}
+        for port in list(row.extra["ports"]):
+            self.unbind(row, port)
+        for one in list(row.extra["attachments"]):
+            volume = self.cloud.rows[Kind.VOLUME][one["volumeId"]]
+            detach(volume, row)
+            self.cloud.touch(volume)
+            if one["delete_on_termination"]:
+                self.cloud.remove(volume)
+        for group in row.document["server_groups"]:
+            if there := self.cloud.rows[Kind.SERVER_GROUP].get(group):
+                there.document["members"].remove(row.id)
+
+    def _addresses(self, ports: list[Row]) -> dict[str, list[dict[str, Any]]]:
+        shown: dict[str, list[dict[str, Any]]] = {}
+        for port in ports:
+            network = self.cloud.rows[Kind.NETWORK][port.document["network_id"]].document["name"]
+            for fixed in port.document["fixed_ips"]:
+                address = {"addr": fixed["ip_address"], "version": 6 if ":" in fixed["ip_address"] else 4}
+                extended = {"OS-EXT-IPS:type": "fixed", "OS-EXT-IPS-MAC:mac_addr": port.document["mac_address"]}
+                shown.setdefault(network, []).append(address | extended)
+        return shown

@@ -1,0 +1,194 @@
+"""Volumes: blank or from an image, a snapshot or another volume; attached and let go by the servers' modules."""
+
+import uuid
+from typing import Any, ClassVar
+
+from vregion.drivers.contract import Answer, Permanent
+from vregion.drivers.memory.cloud import Row
+from vregion.drivers.memory.collection import MemoryCollection
+from vregion.drivers.memory.images import Images
+from vregion.model.resource import Kind
+
+GIB = 1 << 30
+_DELETABLE = (
+    "Invalid volume: Volume status must be available or error or error_restoring or error_extending or error_managing "
+    "and must not be migrating, attached, belong to a group, have snapshots, awaiting a transfer, or be disassociated "
+    "from snapshots after volume transfer."
+)
+
+_ALWAYS = {
+    "encrypted": False, "replication_status": None, "consistencygroup_id": None, "multiattach": False, "group_id": None,
+    "shared_targets": False, "service_uuid": None, "consumes_quota": True,
+}  # fmt: skip
+
+
+class Volumes(MemoryCollection):
+    """Cinder's volumes. `extra['content']` is the image content that the volume began with."""
+
+    kind = Kind.VOLUME
+    mutable: ClassVar[frozenset[str]] = frozenset({"name", "description", "metadata", "size"})
+
+    def make(self, mark: str | None, body: dict[str, Any]) -> Row:
+        source, least = self._source(body)
+        size = body.get("size") or least
+        if not size or size < least:
+            raise Permanent(
+                f"Invalid input received: Volume size '{size}'GB cannot be smaller than the source's size {least}GB."
+            )
+        volume_type = self._type(body.get("volume_type"))
+        if (zone := body.get("availability_zone")) not in (None, self.cloud.availability_zone):
+            raise Permanent(f"Availability zone '{zone}' is invalid.")
+        content = source.extra.get("content") if source else None
+        document = {
+            "status": "creating",
+            "size": size,
+            "availability_zone": self.cloud.availability_zone,
+            "name": body.get("name"),
+            "description": body.get("description"),
+            "volume_type": volume_type,
+            "volume_type_id": self.cloud.volume_types[volume_type],
+            "snapshot_id": body.get("snapshot_id"),
+            "source_volid": body.get("source_volid"),
+            "metadata": body.get("metadata", {}) | ({"vregion_id": mark} if mark else {}),
+            "user_id": self.project,
+            "bootable": "true" if content else "false",
+            "attachments": [],
+            "os-vol-tenant-attr:tenant_id": self.project,
+        }
+        row = self.cloud.add(self.kind, self.project, _ALWAYS | document, mark)
+        row.extra["content"] = content
+        if source and source.kind == Kind.IMAGE:
+            shown = ("min_disk", "min_ram", "disk_format", "container_format", "checksum")
+            named = {"image_id": source.id, "image_name": source.document["name"]}
+            row.document["volume_image_metadata"] = named | {name: str(source.document[name]) for name in shown}
+        words = self.cloud.faults.next_build_error(self.kind)
+        if words:
+            row.extra["fault"] = words
+            self.cloud.later(row, lambda: row.document.update(status="error"))
+        else:
+            self.cloud.later(row, lambda: _settled(row))
+        return row
+
+    def marked(self, row: Row, mark: str) -> bool:
+        return bool(row.document["metadata"].get("vregion_id") == mark)
+
+    def change(self, row: Row, fields: dict[str, Any]) -> None:
+        size = fields.pop("size", None)
+        if "metadata" in fields and (mark := row.document["metadata"].get("vregion_id")):
+            fields["metadata"]["vregion_id"] = mark
+        row.document |= fields
+        if size is not None:
+            self._extend(row, size)
+
+    def discard(self, row: Row) -> None:
+        has_snapshots = any(snapshot.document["volume_id"] == row.id for snapshot in self.cloud.of(Kind.SNAPSHOT))
+        if row.document["status"] == "deleting":
+            return
+        if row.document["status"] not in ("available", "error") or has_snapshots:
+            raise Permanent(_DELETABLE)
+        row.document["status"] = "deleting"
+        self.cloud.touch(row)
+        self.cloud.later(row, lambda: self.cloud.remove(row))
+
+    def call(self, row: Row, method: str, path: str, body: dict[str, Any]) -> Answer:
+        if (method, path) != ("POST", "/action"):
+            return super().call(row, method, path, body)
+        name, given = next(iter(body.items()), ("", None))
+        given = given or {}
+        if name == "os-extend":
+            self._extend(row, given["new_size"])
+        elif name == "os-set_bootable":
+            row.document["bootable"] = str(bool(given["bootable"])).lower()
+            self.cloud.touch(row)
+            return Answer(200, None)
+        elif name == "os-volume_upload_image":
+            return Answer(202, {name: self._upload(row, given)})
+        else:
+            raise Permanent(
+                f"There is no such action: {name}. Verify the request body and Content-Type header and try again."
+            )
+        self.cloud.touch(row)
+        return Answer(202, None)
+
+    def _extend(self, row: Row, size: int) -> None:
+        """Cinder >= 3.42 extends a volume in use as well."""
+        if (status := row.document["status"]) not in ("available", "in-use"):
+            raise Permanent(f"Invalid volume: Volume {row.id} status must be available to extend, not {status}.")
+        if size <= row.document["size"]:
+            raise Permanent(
+                "Invalid input received: New size for extend must be greater than current size. "
+                f"(current: {row.document['size']}, extended: {size})."
+            )
+        row.document["status"] = "extending"
+        self.cloud.later(row, lambda: _settled(row, size=size))
+
+    def _upload(self, row: Row, given: dict[str, Any]) -> dict[str, Any]:
+        status = row.document["status"]
+        if status != "available" and not (given.get("force") and status == "in-use"):
+            raise Permanent("Invalid volume: Volume status must be available or in-use (with force).")
+        body = {"name": given["image_name"], "visibility": given.get("visibility", "private")}
+        image = Images(self.cloud, self.project).of_content(
+            body | {"disk_format": given.get("disk_format")}, row.extra["content"]
+        )
+        row.document["status"] = "uploading"
+        self.cloud.touch(row)
+        self.cloud.later(row, lambda: _settled(row))
+        shown = {name: row.document[name] for name in ("id", "status", "size", "updated_at")}
+        formats = ("disk_format", "container_format", "visibility", "protected")
+        shown |= {name: image.document[name] for name in formats}
+        return shown | {"image_id": image.id, "image_name": given["image_name"]}
+
+    def _type(self, wanted: str | None) -> str:
+        for name, external_id in self.cloud.volume_types.items():
+            if wanted in (None, name, external_id):
+                return name
+        raise Permanent(f"Volume type with name {wanted} could not be found.", 404)
+
+    def _source(self, body: dict[str, Any]) -> tuple[Row | None, int]:
+        """What the volume begins with, and the least size for that."""
+        if image := body.get("imageRef") or body.get("image_id"):
+            row = self.cloud.visible(Kind.IMAGE, image, self.project)
+            if row is None or row.document["status"] != "active":
+                raise Permanent("Invalid image identifier or unable to access requested image.")
+            return row, max(-(-row.document["size"] // GIB), row.document["min_disk"])
+        for name, kind in (("snapshot_id", Kind.SNAPSHOT), ("source_volid", Kind.VOLUME)):
+            if wanted := body.get(name):
+                row = self.cloud.visible(kind, wanted, self.project)
+                if row is None:
+                    raise Permanent(f"{kind.capitalize()} {wanted} could not be found.", 404)
+                if row.document["status"] not in ("available", "in-use"):
+                    raise Permanent(f"Invalid {kind}: {kind} {wanted} is not available.")
+                return row, row.document["size"]
+        return None, 0
+
+
+def _settled(row: Row, **fields: Any) -> None:
+    """In use or not, whatever happened meanwhile: a server's own new disk is attached before it is built."""
+    row.document |= fields | {"status": "in-use" if row.document["attachments"] else "available"}
+
+
+def attach(volume: Row, server: Row, device: str, delete_on_termination: bool) -> dict[str, Any]:
+    """Both sides know of the attachment from now on."""
+    attachment = {
+        "volumeId": volume.id,
+        "serverId": server.id,
+        "device": device,
+        "tag": None,
+        "delete_on_termination": delete_on_termination,
+        "attachment_id": str(uuid.uuid4()),
+        "bdm_uuid": str(uuid.uuid4()),
+    }
+    server.extra["attachments"].append(attachment)
+    volume.document["status"] = "in-use"
+    shown = {"id": volume.id, "volume_id": volume.id, "server_id": server.id, "host_name": None, "device": device}
+    times = {"attached_at": server.changed.strftime("%Y-%m-%dT%H:%M:%S.%f")}
+    volume.document["attachments"] = [shown | times | {"attachment_id": attachment["attachment_id"]}]
+    volume.release = lambda: server.extra["attachments"].remove(attachment)
+    return attachment
+
+
+def detach(volume: Row, server: Row) -> None:
+    """The volume is available again."""
+    server.extra["attachments"] = [one for one in server.extra["attachments"] if one["volumeId"] != volume.id]
+    volume.document |= {"status": "available", "attachments": []}
+    volume.release = lambda: None

@@ -1,0 +1,88 @@
+"""What the provider's operations work with, and how they reach a backend.
+
+One `Provider` is made by `vregion.app` and handed to every operation, by the REST API and by the demo alike. Whatever
+a backend or Keystone does to an operation leaves here as a `Refusal` with their own words.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
+
+from vregion.backends import OpenDriver
+from vregion.directory import tenants
+from vregion.directory.directory import Directory
+from vregion.directory.store import CHECK_SECONDS
+from vregion.directory.tenants import Tenant
+from vregion.drivers.contract import Driver, DriverError, Transient
+from vregion.identity.client import Identity
+from vregion.model.backend import Backend, Credential
+from vregion.model.refusals import Invalid, NotFound, Unavailable
+
+SHOWN = 20  # so many things are named in a refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """`resources_on(region_id, backend_id)` names what a virtual region has on a backend (None: at all), in words.
+
+    `forget_region(region_id)` drops a closed region's own rows. `notice_seconds` is how long another node may not
+    have noticed that a zone drains or a tenant closes.
+    """
+
+    directory: Directory
+    identity: Identity
+    drivers: Mapping[str, OpenDriver]
+    resources_on: Callable[[str, str | None], Awaitable[Sequence[str]]]
+    forget_region: Callable[[str], Awaitable[None]]
+    notice_seconds: float = 1.5 * CHECK_SECONDS
+    _turns: "WeakValueDictionary[str, asyncio.Lock]" = field(default_factory=WeakValueDictionary)
+
+    def turn(self, tenant: str) -> asyncio.Lock:
+        """Operations on one tenant happen one after another in this process."""
+        return self._turns.setdefault(tenant, asyncio.Lock())
+
+    async def tenant(self, name: str) -> Tenant:
+        """The tenant of this name."""
+        async with self.directory.read() as connection:
+            found = await tenants.find_by_name(connection, name)
+        if found is None:
+            raise NotFound(f"There is no tenant {name}.")
+        return found
+
+    async def backend(self, name: str) -> Backend:
+        """The backend of this name."""
+        for backend in (await self.directory.backends()).values():
+            if backend.name == name:
+                return backend
+        raise NotFound(f"There is no backend {name}.")
+
+    @asynccontextmanager
+    async def open(self, backend: Backend, credential: Credential) -> AsyncIterator[Driver]:
+        """The driver of a backend for a while; what the backend does to it becomes a refusal."""
+        make = self.drivers.get(backend.driver)
+        if make is None:
+            raise Invalid(f"There is no driver {backend.driver}; there are: {', '.join(sorted(self.drivers))}.")
+        driver = make(backend, credential)
+        try:
+            yield driver
+        except Transient as trouble:
+            raise Unavailable(f"Backend {backend.name} does not answer: {trouble.message}") from trouble
+        except DriverError as refused:
+            raise Invalid(f"Backend {backend.name} refuses: {refused.message}") from refused
+        finally:
+            await driver.close()
+
+
+def listed(words: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
+    more = f" and {len(words) - SHOWN} more" if len(words) > SHOWN else ""
+    return ", ".join(words[:SHOWN]) + more
+
+
+async def settled(work: Iterable[Awaitable[object]]) -> None:
+    """Do all of it at once and to its end, then raise the first failure: none goes on behind the caller's back."""
+    for outcome in await asyncio.gather(*work, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome

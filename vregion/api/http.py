@@ -12,6 +12,7 @@ import orjson
 from starlette.datastructures import Headers, QueryParams
 from starlette.requests import Request
 
+from vregion.api.policy import Policy
 from vregion.backends import Backends
 from vregion.directory.directory import Directory
 from vregion.model.caller import Caller
@@ -42,6 +43,7 @@ class Call:
     path: dict[str, str]
     microversion: Microversion
     base: str
+    policy: Policy
     body_bytes: bytes = b""
 
     @property
@@ -58,6 +60,10 @@ class Call:
     def project_id(self) -> str:
         """The project that the token is for."""
         return self.caller.project_id
+
+    def enforce(self, rule: str) -> None:
+        """A rule beside the route's own (an action's, a field's). Raises Forbidden."""
+        self.policy.enforce(rule, self.caller)
 
     def json(self) -> Any:
         """The body, parsed. Raises Invalid."""

@@ -187,7 +187,7 @@ class Service:
         body = b"" if route.streams else await read_body(request, self.use.settings.max_body_bytes)
         region = await self.use.regions.open(caller.region_id)
         base = self._root + self.prefix
-        return route, Call(caller, region, self.use, request, values, version, base, body)
+        return route, Call(caller, region, self.use, request, values, version, base, self.policy, body)
 
     def _refuse(self, refusal: Refusal, request: Request) -> Reply:
         if isinstance(refusal, Unauthenticated):

@@ -1,0 +1,1 @@
+"""Schemas of Nova's requests: one file per resource, read by `vregion.api.compute`."""

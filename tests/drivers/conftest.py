@@ -1,0 +1,84 @@
+"""The drivers under test. A new driver joins by a name in DRIVERS and a function that opens it.
+
+The lab is found by VREGION_LAB_CLOUDS (a clouds.yaml; the lab's own place by default); VREGION_LAB_REGION chooses the
+region (region1).
+"""
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+import pytest_asyncio
+import yaml
+
+from tests.drivers.bench import Bench, Cloud, Ground, grounded
+from vregion.drivers.contract import Driver
+from vregion.drivers.memory import MemoryCloud, MemoryDriver
+from vregion.drivers.openstack import OpenStackDriver
+from vregion.model.backend import Backend, Credential
+
+DRIVERS = ["memory", pytest.param("openstack", marks=pytest.mark.lab)]
+LAB_CLOUDS = Path(os.environ.get("VREGION_LAB_CLOUDS", "/var/tmp/lab/clouds.yaml"))
+LAB_REGION = os.environ.get("VREGION_LAB_REGION", "region1")
+
+
+def lab_access(cloud: str) -> tuple[Backend, Credential]:
+    """A backend and a credential from the lab's clouds.yaml."""
+    entry = yaml.safe_load(LAB_CLOUDS.read_text())["clouds"][cloud]
+    values = {key: str(value) for key, value in entry["auth"].items()}
+    backend = Backend(cloud, cloud, "openstack", values.pop("auth_url"), entry["region_name"])
+    return backend, Credential(values)
+
+
+def memory() -> Cloud:
+    """A cloud in memory, and another one that is down."""
+    cloud, dark = MemoryCloud("suite"), MemoryCloud("dark")
+    dark.faults.down = True
+    return Cloud("memory", MemoryDriver(cloud, "tenant"), MemoryDriver(cloud, "admin"), MemoryDriver(dark, "tenant"))
+
+
+def openstack(session: aiohttp.ClientSession) -> Cloud:
+    """A region of the lab, and a port where nobody listens."""
+    backend, credential = lab_access(LAB_REGION)
+    nowhere = Backend("nowhere", "nowhere", "openstack", "http://127.0.0.1:9/v3", backend.region_name)
+    return Cloud(
+        "openstack",
+        OpenStackDriver(backend, credential, session),
+        OpenStackDriver(*lab_access(f"{LAB_REGION}-admin"), session),
+        OpenStackDriver(nowhere, credential, session, timeout=5.0),
+    )
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=DRIVERS)
+async def cloud(request: pytest.FixtureRequest) -> AsyncIterator[Cloud]:
+    """Each driver in turn, over one client session per module."""
+    async with aiohttp.ClientSession() as session:
+        yield memory() if request.param == "memory" else openstack(session)
+
+
+@pytest.fixture(scope="module")
+def driver(cloud: Cloud) -> Driver:
+    """The driver under test."""
+    return cloud.driver
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def bench(driver: Driver) -> AsyncIterator[Bench]:
+    """A bench for one test; what it made is gone when the test is over."""
+    bench = Bench(driver)
+    try:
+        yield bench
+    finally:
+        await bench.clear()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def ground(driver: Driver) -> AsyncIterator[Ground]:
+    """A network with a subnet, an image and a flavor for all tests of a module."""
+    bench = Bench(driver)
+    try:
+        yield await grounded(bench)
+    finally:
+        await bench.clear()

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from vregion.drivers.contract import Driver, Transient
+from vregion.drivers.contract import Driver, DriverError, Transient
 from vregion.model.backend import Backend, Binding, Credential
 
 OpenDriver = Callable[[Backend, Credential], Driver]
@@ -27,6 +27,13 @@ class Breaker:
     until: float = 0.0
     pause: float = 0.0
     reason: str = ""
+
+    def admit(self, now: float) -> None:
+        """Raises Transient while open. After a pause one call is let in as the probe, and the others wait for it."""
+        if self.until > now:
+            raise Transient(self.reason, self.until - now, reachable=False)
+        if self.pause:
+            self.until = now + self.pause
 
     def failed(self, now: float, reason: str) -> None:
         """Nothing answered."""
@@ -89,14 +96,18 @@ class Backends:
     async def call(self, backend_id: str) -> AsyncIterator[None]:
         """One call's turn at a backend. Raises Transient at once while the breaker is open."""
         gate = self._gates.setdefault(backend_id, Gate(asyncio.Semaphore(self._budget)))
-        if gate.breaker.until > self._clock():
-            raise Transient(gate.breaker.reason, gate.breaker.until - self._clock(), reachable=False)
+        gate.breaker.admit(self._clock())
         async with gate.budget:
             try:
                 yield
             except Transient as trouble:
-                if not trouble.reachable:
+                if trouble.reachable:
+                    gate.breaker.answered()
+                else:
                     gate.breaker.failed(self._clock(), trouble.message)
+                raise
+            except DriverError:
+                gate.breaker.answered()
                 raise
             gate.breaker.answered()
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from vregion.backends import Backends
-from vregion.drivers.contract import Observed, Transient
+from vregion.drivers.contract import Driver, Observed, Transient
 from vregion.model.resource import Kind
 from vregion.reconcile.outcome import Outcome, Retry, Stop, Wait
 from vregion.reconcile.recipe import Recipe
@@ -144,8 +144,18 @@ class Loop:
                 opened = await self._backends.open(region.id, realization.backend_id)
                 flavors = await self._flavors(realization.backend_id) if realization.kind is Kind.SERVER else {}
                 recipe = self._recipes[realization.kind]
-                work = Work(region, opened.driver, recipe, claim.resource, realization, self.time.now, flavors)
-                work.hint = self._hints.pop(key, None)
+                work = Work(
+                    region=region,
+                    driver=opened.driver,
+                    recipe=recipe,
+                    resource=claim.resource,
+                    realization=realization,
+                    now=self.time.now,
+                    open_source=lambda backend_id: self._driver(region.id, backend_id),
+                    lease=LEASE,
+                    flavors=flavors,
+                    hint=self._hints.pop(key, None),
+                )
                 outcome = await reconcile(work)
         except Transient as trouble:
             outcome = Retry(trouble.after, trouble.message, failed=True)
@@ -158,6 +168,9 @@ class Loop:
             outcome = Retry(None, "internal error", failed=True)
         with contextlib.suppress(LeaseLost):
             await self._finish(region, claim, outcome)
+
+    async def _driver(self, region_id: str, backend_id: str) -> Driver:
+        return (await self._backends.open(region_id, backend_id)).driver
 
     async def _finish(self, region: Region, claim: Claim, outcome: Outcome) -> None:
         """Write down when to look again."""

@@ -192,6 +192,26 @@ async def claim(
     return [Claim(r, found[r.kind].get(r.resource_id)) for r in taken]
 
 
+async def seize(
+    tx: Transaction, key: Key, backend_id: str, owner: str, now: datetime, until: datetime
+) -> Realization | None:
+    """Work on a realization outside of the loop (an upload), under a new fence; None while another works on it."""
+    free = or_(realizations.c.lease_until.is_(None), realizations.c.lease_until <= now)
+    done = await tx.execute(
+        update(realizations)
+        .where(*_of(tx, *key), realizations.c.backend_id == backend_id, free)
+        .values(wanted=True, lease_owner=owner, lease_until=until, due_at=until, fence=realizations.c.fence + 1)
+    )
+    return await on_backend(tx, *key, backend_id) if done.rowcount == 1 else None
+
+
+async def renew(tx: Transaction, realization: Realization, until: datetime) -> None:
+    """Keep the lease longer. A look that somebody asked for meanwhile stays asked for."""
+    untouched = realizations.c.due_at == realizations.c.lease_until
+    due = case((untouched, literal(until, realizations.c.due_at.type)), else_=realizations.c.due_at)
+    await save(tx, realization, due_at=due, lease_until=until)
+
+
 async def save(tx: Transaction, realization: Realization, **columns: Any) -> Realization:
     """Write columns under our fence. Raises LeaseLost when it is not the newest any more."""
     done = await tx.execute(
@@ -285,7 +305,8 @@ async def next_due(tx: Transaction, busy: Iterable[str] = ()) -> datetime | None
         realizations.c.due_at.is_not(None),
         realizations.c.backend_id.not_in(list(busy)),
     )
-    return (await tx.execute(statement)).scalar_one()
+    due: datetime | None = (await tx.execute(statement)).scalar_one()
+    return due
 
 
 def _closure(tx: Transaction, kind: Kind, resource_id: str) -> Select[Any]:

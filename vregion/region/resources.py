@@ -133,15 +133,22 @@ def _resource(row: Row[Any]) -> Resource:
 def _field(name: str, value: Any = None) -> ColumnElement[Any]:
     if not name.startswith("spec."):
         return resources.c[name]
-    item = resources.c.spec[name[5:]]
+    item: Any = resources.c.spec[name[5:]]
+    form: ColumnElement[Any] = item.as_string()
     if isinstance(value, bool):
-        return item.as_boolean()
-    return item.as_integer() if isinstance(value, int) else item.as_string()
+        form = item.as_boolean()
+    elif isinstance(value, int):
+        form = item.as_integer()
+    return form
 
 
 def _condition(f: Filter) -> ColumnElement[bool]:
     sample = f.value[0] if f.operator == "in" and f.value else f.value
-    column = _field(f.field, None if f.operator == "null" else sample)
+    condition: ColumnElement[bool] = _compare(_field(f.field, None if f.operator == "null" else sample), f)
+    return condition
+
+
+def _compare(column: Any, f: Filter) -> Any:
     match f.operator:
         case "eq":
             return column == f.value

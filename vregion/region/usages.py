@@ -6,7 +6,7 @@ virtual region are here; a project's own limit is a row.
 
 from collections.abc import Mapping
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -42,7 +42,7 @@ DEFAULT_LIMITS: dict[str, int] = {
 
 
 async def reserve(tx: Transaction, project_id: str, amounts: Mapping[str, int]) -> None:
-    """Take the amounts, or raise OverQuota naming the first that does not fit; the caller's rollback undoes the rest."""
+    """Take the amounts, or raise OverQuota for the first that does not fit; the caller's rollback undoes the rest."""
     for resource, amount in amounts.items():
         if amount == 0:
             continue
@@ -56,7 +56,7 @@ async def reserve(tx: Transaction, project_id: str, amounts: Mapping[str, int]) 
         fits = or_(
             usages.c.limit < 0,
             usages.c.used + amount <= usages.c.limit,
-            and_(usages.c.limit.is_(None), or_(default < 0, usages.c.used + amount <= default)),
+            and_(usages.c.limit.is_(None), or_(literal(default) < 0, usages.c.used + amount <= default)),
         )
         row = _row(tx, project_id, resource)
         if amount < 0:
@@ -81,8 +81,9 @@ async def limits(tx: Transaction, project_id: str) -> dict[str, tuple[int, int]]
             usages.c.region_id == tx.region_id, usages.c.project_id == project_id
         )
     )
-    for resource, limit, used in rows:
-        found[resource] = (DEFAULT_LIMITS.get(resource, -1) if limit is None else limit, used)
+    for row in rows:
+        limit = DEFAULT_LIMITS.get(row.resource, -1) if row.limit is None else row.limit
+        found[row.resource] = (limit, row.used)
     return found
 
 
@@ -100,5 +101,5 @@ async def set_limits(tx: Transaction, project_id: str, wanted: Mapping[str, int 
         )
 
 
-def _row(tx: Transaction, project_id: str, resource: str):  # type: ignore[no-untyped-def]
+def _row(tx: Transaction, project_id: str, resource: str) -> ColumnElement[bool]:
     return and_(usages.c.region_id == tx.region_id, usages.c.project_id == project_id, usages.c.resource == resource)

@@ -1,0 +1,155 @@
+"""A virtual region over a memory cloud under virtual time, whose worker can be killed at any await.
+
+`World.turn` runs the loop until nothing is due, moving the clock to the next due time. `Killer` counts the points at
+which a worker may die: before and after every call of the cloud, and before and after every commit. Death is a
+BaseException, as a `kill -9` leaves no chance to clean up.
+"""
+
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from vregion.backends import Backends
+from vregion.drivers.memory import MemoryCloud, MemoryDriver
+from vregion.model.backend import Backend, Binding, Credential
+from vregion.model.resource import Kind
+from vregion.reconcile.loop import LEASE, Loop, Time
+from vregion.reconcile.recipe import Recipe
+from vregion.region import realizations
+from vregion.region.regions import Region, Regions, Transaction
+
+
+class Killed(BaseException):
+    """The process is gone at this point."""
+
+
+@dataclass(slots=True)
+class Killer:
+    """Dies at the `at`-th point; -1: never. Once dead, every further point is death, too."""
+
+    at: int = -1
+    passed: int = 0
+
+    def point(self) -> None:
+        """A place where the process may be killed."""
+        self.passed += 1
+        if self.at >= 0 and self.passed > self.at:
+            raise Killed
+
+    async def crash(self, moment: str, operation: str, kind: Kind | None) -> None:
+        """The memory cloud's hook."""
+        self.point()
+
+
+class MortalRegion(Region):
+    """A region whose commits are points."""
+
+    killer: Killer
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[Transaction]:
+        async with super().write() as tx:
+            yield tx
+            self.killer.point()
+        self.killer.point()
+
+
+class MortalRegions(Regions):
+    """Regions that hand out mortal ones."""
+
+    killer: Killer
+
+    async def open(self, region_id: str) -> Region:
+        plain = await super().open(region_id)
+        mortal = MortalRegion(region_id, plain._engines, self._ring)
+        mortal.killer = self.killer
+        return mortal
+
+
+@dataclass
+class Clock:
+    """Virtual time, in UTC and in seconds."""
+
+    now: datetime = field(default_factory=lambda: datetime(2026, 1, 1, tzinfo=UTC))
+
+    def seconds(self) -> float:
+        return self.now.timestamp()
+
+    def move(self, by: timedelta) -> None:
+        self.now += by
+
+
+class World:
+    """One region, one cloud (`backend_id` 'b1'), one worker at a time."""
+
+    def __init__(self, folder: Path, recipes: Mapping[Kind, Recipe]) -> None:
+        self.clock = Clock()
+        self.cloud = MemoryCloud(f"test-{uuid.uuid4()}", clock=lambda: self.clock.now)
+        self.folder, self.recipes = folder, recipes
+        self.region_id = str(uuid.uuid4())
+        self.killer = Killer()
+        self.flavors: dict[str, str] = {}
+
+    async def __aenter__(self) -> "World":
+        await self._open()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._close()
+
+    async def _open(self) -> None:
+        self.regions = MortalRegions("", self.folder)
+        self.regions.killer = Killer()
+        await self.regions.prepare()
+        self.region = await self.regions.open(self.region_id)
+        self.backends = Backends(self._lookup, {"memory": self._driver}, 16, self.clock.seconds)
+        self.loop = Loop(self.regions, self.backends, self.recipes, self._flavors, "worker", 8)
+        self.loop.time = Time(lambda: self.clock.now)
+        self.regions.bell = self.loop.ring
+
+    async def _close(self) -> None:
+        self.cloud.faults.crash = None
+        await self.backends.close()
+        await self.regions.close()
+
+    async def _lookup(self, region_id: str, backend_id: str) -> tuple[Binding, Backend, Credential]:
+        backend = Backend(backend_id, backend_id, "memory", self.cloud.name, "r")
+        return Binding("x", region_id, "az1", backend_id, "enabled", True), backend, Credential({})
+
+    def _driver(self, backend: Backend, credential: Credential) -> MemoryDriver:
+        return MemoryDriver(self.cloud, "project")
+
+    async def _flavors(self, backend_id: str) -> dict[str, str]:
+        return self.flavors
+
+    async def turn(self, until: timedelta = timedelta(minutes=30)) -> None:
+        """Run all that is due, and all that becomes due within `until`."""
+        end = self.clock.now + until
+        while True:
+            self.loop.ring(self.region_id)
+            await self.loop.settle()
+            async with self.region.read() as tx:
+                due = await realizations.next_due(tx)
+            if due is None or due > end:
+                return
+            self.clock.now = max(due, self.clock.now + timedelta(milliseconds=50))
+
+    async def die_at(self, point: int) -> bool:
+        """A worker that is killed at that point, then a new one with all its time. False: it outlived its work."""
+        self.killer = self.regions.killer = Killer(at=point)
+        self.region = await self.regions.open(self.region_id)
+        self.cloud.faults.crash = self.killer.crash
+        died = False
+        try:
+            await self.turn()
+        except Killed:
+            died = True
+        died = died or self.killer.passed > point
+        await self._close()
+        self.clock.move(LEASE)
+        await self._open()
+        await self.turn()
+        return died

@@ -1,0 +1,109 @@
+"""Rows of plain nouns: what is found, by whom, in which order, page by page."""
+
+import pytest
+
+from tests.unit.region.rows import resource
+from vregion.model.refusals import Invalid, NotFound
+from vregion.model.resource import Kind
+from vregion.region import resources
+from vregion.region.regions import Region
+from vregion.region.resources import Filter, Query
+
+
+async def test_a_row_comes_back_as_it_went_in(region: Region) -> None:
+    row = resource(spec={"size": 3, "metadata": {"a": "ü"}}, document=b'{"id":1}', availability_zone="az1")
+    async with region.write() as tx:
+        await resources.insert_resource(tx, row)
+    async with region.read() as tx:
+        assert await resources.get(tx, Kind.VOLUME, row.id) == row
+
+
+async def test_another_kind_or_project_is_not_found(region: Region) -> None:
+    row = resource()
+    async with region.write() as tx:
+        await resources.insert_resource(tx, row)
+    async with region.read() as tx:
+        assert await resources.find(tx, Kind.SERVER, row.id) is None
+        assert await resources.find(tx, Kind.VOLUME, row.id, "p2") is None
+        with pytest.raises(NotFound, match=f"Volume {row.id} could not be found"):
+            await resources.get(tx, Kind.VOLUME, row.id, "p2")
+
+
+async def test_a_region_sees_nothing_of_another(region: Region) -> None:
+    row = resource()
+    other = Region("elsewhere", region._engines, lambda region_id: None)
+    async with region.write() as tx:
+        await resources.insert_resource(tx, row)
+    async with other.read() as tx:
+        assert await resources.find(tx, Kind.VOLUME, row.id) is None
+        assert await resources.list_resources(tx, Query(Kind.VOLUME)) == []
+
+
+@pytest.mark.parametrize("sort", [(("created_at", False),), (("name", True),), (("spec.size", True), ("name", False))])
+async def test_pages_put_together_are_the_whole_sorted_list(region: Region, sort: tuple[tuple[str, bool], ...]) -> None:
+    rows = [resource(minute=i % 4, name=f"n{i % 3}", spec={"size": i % 2}) for i in range(17)]
+    async with region.write() as tx:
+        await resources.insert_resources(tx, rows)
+    async with region.read() as tx:
+        whole = await resources.list_resources(tx, Query(Kind.VOLUME, "p1", sort=sort))
+        pages, marker = [], None
+        while page := await resources.list_resources(tx, Query(Kind.VOLUME, "p1", sort=sort, limit=4, marker=marker)):
+            pages += page
+            marker = page[-1].id
+    assert [r.id for r in pages] == [r.id for r in whole]
+    assert {r.id for r in whole} == {r.id for r in rows}
+
+
+async def test_an_unknown_marker_is_refused(region: Region) -> None:
+    async with region.read() as tx:
+        with pytest.raises(Invalid):
+            await resources.list_resources(tx, Query(Kind.VOLUME, marker="nothing"))
+
+
+@pytest.mark.parametrize(
+    ("condition", "names"),
+    [
+        (Filter("name", "b"), {"b"}),
+        (Filter("name", ["a", "b"], "in"), {"a", "b"}),
+        (Filter("name", [], "in"), set()),
+        (Filter("name", "a", "ne"), {"b", "50%"}),
+        (Filter("name", "0%", "contains"), {"50%"}),
+        (Filter("name", "5", "prefix"), {"50%"}),
+        (Filter("availability_zone", True, "null"), {"a", "b"}),
+        (Filter("spec.size", 2), {"b"}),
+        (Filter("spec.size", 2, "ge"), {"b", "50%"}),
+        (Filter("spec.bootable", True), {"a"}),
+    ],
+)
+async def test_filters(region: Region, condition: Filter, names: set[str]) -> None:
+    rows = [
+        resource(name="a", spec={"size": 1, "bootable": True}),
+        resource(name="b", spec={"size": 2, "bootable": False}),
+        resource(name="50%", spec={"size": 3}, availability_zone="az1"),
+    ]
+    async with region.write() as tx:
+        await resources.insert_resources(tx, rows)
+    async with region.read() as tx:
+        query = Query(Kind.VOLUME, "p1", [condition])
+        assert {r.name for r in await resources.list_resources(tx, query)} == names
+        assert await resources.count(tx, query) == len(names)
+
+
+async def test_shared_rows_of_other_projects_are_in_the_list(region: Region) -> None:
+    rows = [resource(name="mine"), resource(name="open", project_id="p2", spec={"visibility": "public"})]
+    rows.append(resource(name="closed", project_id="p2", spec={"visibility": "private"}))
+    async with region.write() as tx:
+        await resources.insert_resources(tx, rows)
+    async with region.read() as tx:
+        query = Query(Kind.VOLUME, "p1", shared=[Filter("spec.visibility", "public")])
+        assert {r.name for r in await resources.list_resources(tx, query)} == {"mine", "open"}
+
+
+async def test_a_failed_transaction_leaves_nothing(region: Region) -> None:
+    row = resource()
+    with pytest.raises(ZeroDivisionError):
+        async with region.write() as tx:
+            await resources.insert_resource(tx, row)
+            raise ZeroDivisionError
+    async with region.read() as tx:
+        assert await resources.find(tx, Kind.VOLUME, row.id) is None

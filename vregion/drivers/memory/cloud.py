@@ -42,6 +42,7 @@ class Row:
     project: str
     document: dict[str, Any]
     changed: datetime
+    mark: str | None
     extra: dict[str, Any] = field(default_factory=dict)
     release: Callable[[], None] = lambda: None
     alive: bool = True
@@ -120,7 +121,7 @@ class MemoryCloud:
         if ceiling is not None and self.count(kind, project) >= ceiling:
             raise Exhausted(f"Quota exceeded for resources: ['{kind}']: limit {ceiling}.")
         document = {"id": str(uuid.uuid4())} | document
-        row = Row(kind, document["id"], project, document, self.clock())
+        row = Row(kind, document["id"], project, document, self.clock(), mark)
         self._stamp(row, ("created_at", "created"))
         self._stamp(row, ("updated_at", "updated"))
         self.rows[kind][row.id] = row
@@ -149,6 +150,11 @@ class MemoryCloud:
         row.alive = False
         row.release()
         row.changed = self.clock()
+        row.extra.pop("content", None)
+        if row.mark is not None:
+            self.marks[row.kind, row.mark].remove(row)
+            if not self.marks[row.kind, row.mark]:
+                del self.marks[row.kind, row.mark]
         self.graves[row.kind].append(row)
 
     def later(self, row: Row, effect: Callable[[], None]) -> None:

@@ -10,14 +10,13 @@ from typing import Any, ClassVar, TypeVar
 
 import orjson
 
-from vregion.drivers.contract import Answer, Gone, Observed, Permanent
+from vregion.drivers.contract import Answer, Gone, Observed, Permanent, Unsupported
 from vregion.drivers.memory.cloud import MemoryCloud, Row
+from vregion.drivers.memory.marks import InDescription, InName, Mark
 from vregion.model.resource import Kind
 
 T = TypeVar("T")
-BUSY = frozenset({
-    "creating", "queued", "saving", "importing", "deleting", "extending", "attaching", "detaching", "uploading",
-})  # fmt: skip
+_PASSING = frozenset({"creating", "queued", "deleting", "extending", "detaching", "uploading"})
 
 
 def copied(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -30,6 +29,7 @@ class MemoryCollection(ABC):
     """One kind as one project sees it."""
 
     kind: ClassVar[Kind]
+    mark: ClassVar[Mark]
     required: ClassVar[tuple[str, ...]] = ()
     mutable: ClassVar[frozenset[str]] = frozenset()
 
@@ -38,7 +38,7 @@ class MemoryCollection(ABC):
         self.project = project
 
     async def create(self, mark: str, body: Mapping[str, Any]) -> Observed:
-        return await self.step("create", lambda: self._created(mark, copied(body)))
+        return await self.step("create", lambda: self.created(mark, copied(body)))
 
     async def get(self, external_id: str) -> Observed:
         return await self.step("get", lambda: self.observe(self.row(external_id)))
@@ -57,87 +57,116 @@ class MemoryCollection(ABC):
         return await self.cloud.step(self.project, operation, self.kind, effect)
 
     @abstractmethod
-    def make(self, mark: str, body: dict[str, Any]) -> Row:
-        """Check the body as the real service does, then add the row, which carries the mark."""
-
-    @abstractmethod
-    def marked(self, row: Row, mark: str) -> bool:
-        """Whether the document shows the mark (it can have been taken away)."""
+    def make(self, body: dict[str, Any], mark: str | None) -> Row:
+        """Check the body as the real service does, then `add` the row."""
 
     def change(self, row: Row, fields: dict[str, Any]) -> None:
-        """Set the fields; all of them are mutable and differ from what is there."""
+        """Set the fields; all of them may change, and differ from what is there."""
         row.document |= fields
+
+    def discard(self, row: Row) -> None:
+        """Delete, or refuse to: `Transient` where it can be done once others have let go."""
+        self.cloud.remove(row)
 
     def fixed(self, names: Set[str]) -> Set[str]:
         """Which of these an update cannot change."""
         return names - self.mutable
 
-    def discard(self, row: Row) -> None:
-        """Delete, or refuse to."""
-        self.cloud.remove(row)
+    def render(self, row: Row) -> dict[str, Any]:
+        """A copy of the document as a show gives it."""
+        return copied(row.document)
+
+    def call(self, row: Row, method: str, path: str, body: dict[str, Any]) -> Answer:
+        """A live call below one row; may raise `Permanent`, which becomes an answer."""
+        if (method, path) == ("GET", ""):
+            document = self.render(row)
+            return Answer(200, document if self.kind == Kind.IMAGE else {self.kind: document})
+        raise Permanent("The resource could not be found.", 404)
+
+    def add(self, document: dict[str, Any], mark: str | None) -> Row:
+        """A new row that carries the mark from its first moment."""
+        document = copied(document)
+        if mark is not None:
+            self.mark.put(document, mark)
+        return self.cloud.add(self.kind, self.project, document, mark)
+
+    def created(self, mark: str, body: dict[str, Any]) -> Observed:
+        """What the answer to a create tells."""
+        if missing := [name for name in self.required if body.get(name) is None]:
+            raise Permanent(f"Invalid input: '{missing[0]}' is a required property")
+        return self.observe(self.make(body, mark))
 
     def observe(self, row: Row) -> Observed:
-        """What a show answers."""
-        document = copied(row.document)
+        """What a show answers, without the mark."""
+        document = self.render(row)
+        if self.mark.read(document) is not None:
+            self.mark.hide(document)
         status = str(document.get("status", ""))
-        return Observed(row.id, document, status not in BUSY, row.extra.get("fault") if status == "error" else None)
+        words = row.extra.get("fault") or f"the {self.kind} is in status {status}"
+        return Observed(row.id, document, status not in _PASSING, words if status.lower() == "error" else None)
 
     def row(self, external_id: str) -> Row:
         """The row; raises `Gone`."""
         if row := self.cloud.visible(self.kind, external_id, self.project):
             return row
-        noun = {"server": "Instance"}.get(self.kind, self.kind.replace("_", " ").capitalize())
-        raise Gone(f"{noun} {external_id} could not be found.")
-
-    def call(self, row: Row, method: str, path: str, body: dict[str, Any]) -> Answer:
-        """A live call below one row; may raise `Permanent`, which becomes an answer."""
-        if (method, path) == ("GET", ""):
-            document = self.observe(row).document
-            return Answer(200, document if self.kind == Kind.IMAGE else {self.kind: document})
-        raise Permanent("The resource could not be found.", 404)
-
-    def _created(self, mark: str, body: dict[str, Any]) -> Observed:
-        if missing := [name for name in self.required if body.get(name) is None]:
-            raise Permanent(f"Invalid input: '{missing[0]}' is a required property")
-        return self.observe(self.make(mark, body))
+        raise Gone(f"{self.kind.replace('_', ' ').capitalize()} {external_id} could not be found.")
 
     def _found(self, mark: str) -> Observed | None:
-        rows = [row for row in self.cloud.marks.get((self.kind, mark), ()) if row.alive and self.marked(row, mark)]
-        own = [row for row in rows if row.project == self.project]
-        return self.observe(own[0]) if own else None
+        for row in self.cloud.marks.get((self.kind, mark), ()):
+            if row.alive and row.project == self.project and self.mark.read(row.document) == mark:
+                return self.observe(row)
+        return None
 
     def _updated(self, row: Row, body: dict[str, Any]) -> Observed:
-        fields = {name: value for name, value in body.items() if row.document.get(name) != value}
+        mark, shown = self.mark.read(row.document), self.observe(row)
+        fields = {name: value for name, value in body.items() if shown.document.get(name) != value}
         if fixed := self.fixed(fields.keys()):
             raise Permanent(f"Cannot update read-only attribute {', '.join(sorted(fixed))}")
-        if fields:
-            self.change(row, fields)
-            self.cloud.touch(row)
+        if not fields:
+            return shown
+        self.change(row, fields)
+        if mark is not None:
+            self.mark.put(row.document, mark)
+        self.cloud.touch(row)
         return self.observe(row)
 
     def _deleted(self, external_id: str) -> None:
         row = self.cloud.visible(self.kind, external_id, self.project)
-        if row is None:
-            return
-        if row.project != self.project:
+        if row and row.project != self.project:
             raise Permanent("You are not authorized to complete this action.", 403)
-        self.discard(row)
+        if row and row.document.get("status") != "deleting":
+            self.discard(row)
 
 
 class Described(MemoryCollection):
-    """A Neutron kind: the mark is the description, the tenant's name is the name."""
+    """A Neutron kind: the mark is the description, the tenant's own description is not there at all."""
 
-    def marked(self, row: Row, mark: str) -> bool:
-        return bool(row.document["description"] == f"vregion:{mark}")
+    mark = InDescription()
 
-    def add(self, mark: str | None, document: dict[str, Any]) -> Row:
-        """A Neutron row with the fields that all of them have."""
-        shared = {"project_id": self.project, "tenant_id": self.project, "tags": [], "revision_number": 1}
-        text = "" if mark is None else f"vregion:{mark}"
-        return self.cloud.add(self.kind, self.project, copied(document) | shared | {"description": text}, mark)
+    def add(self, document: dict[str, Any], mark: str | None) -> Row:
+        """A row with the fields that all of Neutron's have."""
+        common = {"project_id": self.project, "tenant_id": self.project, "tags": [], "revision_number": 1}
+        return super().add(document | common | {"description": ""}, mark)
+
+    def fixed(self, names: Set[str]) -> Set[str]:
+        return names - self.mutable - {"description"}
 
     def network(self, external_id: object) -> Row:
         """The network that a body refers to."""
         if row := self.cloud.visible(Kind.NETWORK, external_id, self.project):
             return row
         raise Permanent(f"Network {external_id} could not be found.", 404)
+
+
+class Named(MemoryCollection):
+    """A kind whose name carries the mark, and of which nothing can change."""
+
+    mark = InName()
+
+    def fixed(self, names: Set[str]) -> Set[str]:
+        if changed := names - {"name"}:
+            raise Unsupported(f"{self.kind}.update: {', '.join(sorted(changed))} cannot change")
+        return frozenset()
+
+    def change(self, row: Row, fields: dict[str, Any]) -> None:
+        """The name stays as it is."""

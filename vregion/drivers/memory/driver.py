@@ -17,7 +17,6 @@ from vregion.drivers.contract import (
     Observed,
     Permanent,
     Report,
-    Transient,
     Unsupported,
 )
 from vregion.drivers.memory.cloud import MemoryCloud
@@ -40,6 +39,24 @@ _FAULTS = {400: "badRequest", 403: "forbidden", 404: "itemNotFound", 409: "confl
 _ROOMS: tuple[Callable[[MemoryCloud, str], MemoryCollection], ...] = (
     Networks, Subnets, SecurityGroups, Ports, Images, Keypairs, ServerGroups, Volumes, Snapshots, Servers,
 )  # fmt: skip
+_FED = frozenset({Kind.SERVER, Kind.VOLUME, Kind.SNAPSHOT, Kind.PORT})
+_SERVICES: dict[str, dict[str, Any]] = {
+    "identity": {"version": "3.14", "microversion": None},
+    "compute": {"version": "2.1", "microversion": "2.100"},
+    "volume": {"version": "3.0", "microversion": "3.71"},
+    "network": {"version": "2.0", "microversion": None},
+    "image": {"version": "2.17", "microversion": None},
+}
+_CAPABILITIES = frozenset({
+    "server.changes", "server.description", "server.tags", "server.hostname", "server.networks.none",
+    "volume.extend.attached", "flavor.create", "project.open",
+})  # fmt: skip
+_LIMITS = {
+    Kind.SERVER: "compute.maxTotalInstances", Kind.KEYPAIR: "compute.maxTotalKeypairs",
+    Kind.SERVER_GROUP: "compute.maxServerGroups", Kind.VOLUME: "volume.maxTotalVolumes",
+    Kind.SNAPSHOT: "volume.maxTotalSnapshots", Kind.NETWORK: "network.network", Kind.SUBNET: "network.subnet",
+    Kind.PORT: "network.port", Kind.SECURITY_GROUP: "network.security_group",
+}  # fmt: skip
 
 
 class MemoryDriver:
@@ -61,15 +78,8 @@ class MemoryDriver:
         return self._rooms
 
     async def check(self) -> Report:
-        versions = {
-            "compute": {"version": "v2.1", "min_microversion": "2.1", "max_microversion": "2.100"},
-            "volumev3": {"version": "v3.0", "min_microversion": "3.0", "max_microversion": "3.71"},
-            "image": {"version": "v2.17"},
-            "network": {"version": "v2.0"},
-        }
-        limits = {str(kind): ceiling for kind, ceiling in self.cloud.quotas.items()}
-        kinds = frozenset(str(kind) for kind in self._rooms)
-        return await self._step("check", None, lambda: Report(versions, kinds, limits, ()))
+        limits = {_LIMITS[kind]: ceiling for kind, ceiling in self.cloud.quotas.items() if kind in _LIMITS}
+        return await self._step("check", None, lambda: Report(_SERVICES, _CAPABILITIES, limits, ()))
 
     async def flavors(self) -> Sequence[Flavor]:
         return await self._step("flavors", Kind.FLAVOR, lambda: tuple(self.cloud.flavors.values()))
@@ -87,15 +97,18 @@ class MemoryDriver:
         return await self._step("create", Kind.FLAVOR, made)
 
     async def changes(self, kind: Kind, since: datetime | None) -> Changes:
-        """Deletions are told to those who name a time, as Nova does it; here for every kind."""
+        """As OpenStack has them: Nova tells what changed since a time, deletions too; the others list all there is."""
         room = self._room(kind)
+        if kind not in _FED:
+            raise Unsupported(f"{kind}.changes")
+        after = since if kind == Kind.SERVER else None
 
         def listed() -> Changes:
-            own = (row for row in self.cloud.of(kind, self.project) if since is None or row.changed >= since)
-            items = [room.observe(row) for row in own]
-            if since is not None:
+            own = self.cloud.of(kind, self.project)
+            items = [room.observe(row) for row in own if after is None or row.changed >= after]
+            if after is not None:
                 graves = (row for row in self.cloud.graves[kind] if row.project == self.project)
-                items += [Observed(row.id, copied(row.document), absent=True) for row in graves if row.changed >= since]
+                items += [Observed(row.id, copied(row.document), absent=True) for row in graves if row.changed >= after]
             return Changes(items, self.cloud.clock())
 
         return await room.step("changes", listed)
@@ -120,12 +133,13 @@ class MemoryDriver:
         return await room.step("call", answered)
 
     async def upload(self, external_id: str, chunks: AsyncIterator[bytes], size: int | None) -> None:
-        """The bytes first, then the call: whatever happens on the way leaves the image queued."""
+        """The image is looked at, then the bytes come, then the call: what happens between leaves it queued."""
+        await self._images.step("get", lambda: self._images.queued(external_id))
         with Writer(self.cloud) as writer:
             async for chunk in chunks:
                 writer.write(chunk)
         if size not in (None, writer.content.size):
-            raise Transient("The image's bytes ended early.")
+            raise Permanent(f"{writer.content.size} bytes instead of the {size} that were announced")
         await self._images.step("upload", lambda: self._images.take(external_id, writer.content))
 
     async def download(self, external_id: str, offset: int = 0) -> AsyncIterator[bytes]:
@@ -143,6 +157,10 @@ class MemoryDriver:
         def closed() -> None:
             if project := self.cloud.projects.pop(mark, None):
                 self.cloud.closed.add(project)
+                for group in [
+                    row for row in self.cloud.of(Kind.SECURITY_GROUP, project) if row.document["name"] == "default"
+                ]:
+                    self.cloud.remove(group)
 
         await self._step("project_close", None, closed)
 

@@ -13,14 +13,20 @@ from typing import Any, Self
 from vregion.drivers.contract import Gone, Permanent
 from vregion.drivers.memory.cloud import MemoryCloud, Row
 from vregion.drivers.memory.collection import MemoryCollection
+from vregion.drivers.memory.marks import InProperty
 from vregion.model.resource import Kind
 
 CHUNK = 1 << 16
-# What Glance itself decides, and what only a later call changes.
+# What Glance itself decides.
 _DERIVED = frozenset({
     "status", "size", "virtual_size", "checksum", "os_hash_algo", "os_hash_value", "owner", "created_at", "updated_at",
     "self", "file", "schema", "stores", "id",
 })  # fmt: skip
+_BASE: dict[str, Any] = {
+    "name": None, "disk_format": None, "container_format": None, "visibility": "shared", "protected": False,
+    "min_ram": 0, "min_disk": 0, "os_hidden": False, "tags": [], "size": None, "virtual_size": None, "checksum": None,
+    "os_hash_algo": None, "os_hash_value": None,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -78,45 +84,46 @@ class Images(MemoryCollection):
     """Glance's images. Any further field of a body is a property, as in Glance."""
 
     kind = Kind.IMAGE
+    mark = InProperty()
 
-    def make(self, mark: str | None, body: dict[str, Any]) -> Row:
+    def make(self, body: dict[str, Any], mark: str | None) -> Row:
         if derived := body.keys() & (_DERIVED - {"id"}):
             raise Permanent(f"Attribute '{min(derived)}' is read-only.", 403)
         if body.get("id") in self.cloud.rows[self.kind]:
             raise Permanent(f"Image ID {body['id']} already exists!", 409)
-        document: dict[str, Any] = {
-            "name": None, "disk_format": None, "container_format": None, "visibility": "shared", "protected": False,
-            "min_ram": 0, "min_disk": 0, "os_hidden": False, "tags": [],
-        }  # fmt: skip
-        document |= dict.fromkeys(("size", "virtual_size", "checksum", "os_hash_algo", "os_hash_value"))
-        document |= body | {"status": "queued", "owner": self.project}
-        if mark is not None:
-            document["vregion_id"] = mark
-        row = self.cloud.add(self.kind, self.project, document, mark)
+        document = _BASE | body | {"status": "queued", "owner": self.project}
+        row = self.add(document, mark)
         place = f"/v2/images/{row.id}"
         row.document |= {"self": place, "file": f"{place}/file", "schema": "/v2/schemas/image"}
         return row
 
-    def marked(self, row: Row, mark: str) -> bool:
-        return row.document.get("vregion_id") == mark
-
     def fixed(self, names: Set[str]) -> Set[str]:
         """All that Glance does not decide itself may be set, as any name can be a property."""
-        return names & (_DERIVED | {"vregion_id"})
+        return names & _DERIVED
+
+    def change(self, row: Row, fields: dict[str, Any]) -> None:
+        """A property given as None is removed."""
+        row.document |= fields
+        for name in [name for name, value in fields.items() if value is None and name not in _BASE]:
+            del row.document[name]
 
     def discard(self, row: Row) -> None:
         if row.document["protected"]:
             raise Permanent(f"Image {row.id} is protected and cannot be deleted.", 403)
-        row.extra.clear()
         self.cloud.remove(row)
 
-    def take(self, external_id: str, content: Content) -> None:
-        """An upload has ended: the queued image gets its bytes."""
+    def queued(self, external_id: str) -> Row:
+        """An image that can take bytes."""
         row = self.row(external_id)
         if (status := row.document["status"]) != "queued":
             raise Permanent(f"Image status transition from {status} to saving is not allowed", 409)
         if row.document["disk_format"] is None or row.document["container_format"] is None:
             raise Permanent("Properties disk_format, container_format must be set prior to saving data.")
+        return row
+
+    def take(self, external_id: str, content: Content) -> None:
+        """An upload has ended: the queued image gets its bytes."""
+        row = self.queued(external_id)
         self.fill(row, content)
         self.cloud.touch(row)
 
@@ -142,6 +149,6 @@ class Images(MemoryCollection):
 
     def of_content(self, body: dict[str, Any], content: Content | None) -> Row:
         """An image that another service makes from a server or a volume; a blank disk has no bytes."""
-        row = self.make(None, body | {"disk_format": body.get("disk_format") or "raw", "container_format": "bare"})
+        row = self.make(body | {"disk_format": body.get("disk_format") or "raw", "container_format": "bare"}, None)
         self.cloud.later(row, lambda: self.fill(row, content or _blank(self.cloud)))
         return row

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from vregion.drivers.contract import Permanent
+from vregion.drivers.contract import Transient
 from vregion.drivers.memory.cloud import Row
 from vregion.drivers.memory.collection import Described
 from vregion.model.resource import Kind
@@ -20,18 +20,17 @@ class Networks(Described):
     kind = Kind.NETWORK
     mutable: ClassVar[frozenset[str]] = frozenset({"name", "admin_state_up", "mtu", "port_security_enabled"})
 
-    def make(self, mark: str, body: dict[str, Any]) -> Row:
+    def make(self, body: dict[str, Any], mark: str | None) -> Row:
         """Whatever the body has is kept and shown, provider attributes included, as an admin sees them."""
-        row = self.add(mark, _DEFAULTS | body | {"subnets": [], "availability_zones": [self.cloud.availability_zone]})
+        row = self.add(_DEFAULTS | body | {"subnets": [], "availability_zones": [self.cloud.availability_zone]}, mark)
         row.extra = {"ports": {}, "macs": set(), "addresses": set()}
         return row
 
     def discard(self, row: Row) -> None:
         if row.extra["ports"]:
-            raise Permanent(
+            raise Transient(
                 f"Unable to complete operation on network {row.id}. There are one or more ports still in use on the "
-                f"network, id for these ports is: {','.join(row.extra['ports'])}.",
-                409,
+                f"network, id for these ports is: {','.join(row.extra['ports'])}."
             )
         for subnet in row.document["subnets"]:
             self.cloud.remove(self.cloud.rows[Kind.SUBNET][subnet])

@@ -27,7 +27,7 @@ class Ports(Described):
         "port_security_enabled", "binding:vnic_type", "device_id", "device_owner",
     })  # fmt: skip
 
-    def make(self, mark: str, body: dict[str, Any]) -> Row:
+    def make(self, body: dict[str, Any], mark: str | None) -> Row:
         network = self.network(body["network_id"])
         mac = self._mac(network, body.get("mac_address"))
         secure = body.get("port_security_enabled", True)
@@ -37,7 +37,7 @@ class Ports(Described):
             "fixed_ips": self._fixed(network, body.get("fixed_ips"), set()),
             "security_groups": self._groups([self._default_group()] if groups is None and secure else groups or []),
         }
-        row = self.add(mark, _DEFAULTS | body | derived)
+        row = self.add(_DEFAULTS | body | derived, mark)
         network.extra["ports"][row.id] = row
         network.extra["macs"].add(mac)
         network.extra["addresses"] |= _addresses(row)

@@ -7,7 +7,7 @@ adopt or remove; a rule that somebody else made is left alone.
 import uuid
 from typing import Any, ClassVar
 
-from vregion.drivers.contract import Permanent
+from vregion.drivers.contract import Permanent, Transient
 from vregion.drivers.memory.cloud import Row
 from vregion.drivers.memory.collection import Described
 from vregion.model.resource import Kind
@@ -25,10 +25,10 @@ class SecurityGroups(Described):
     required = ("name",)
     mutable: ClassVar[frozenset[str]] = frozenset({"name", "stateful", "security_group_rules"})
 
-    def make(self, mark: str | None, body: dict[str, Any]) -> Row:
+    def make(self, body: dict[str, Any], mark: str | None) -> Row:
         """The rules come by update, as Neutron takes none with the group."""
         document = {"name": body["name"], "stateful": body.get("stateful", True), "shared": False}
-        row = self.add(mark, document)
+        row = self.add(document, mark)
         every = [{"direction": "egress", "ethertype": version} for version in ("IPv4", "IPv6")]
         row.document["security_group_rules"] = [self._rule(row, rule, None) for rule in every]
         return row
@@ -44,7 +44,7 @@ class SecurityGroups(Described):
 
     def discard(self, row: Row) -> None:
         if any(row.id in port.document["security_groups"] for port in self.cloud.of(Kind.PORT)):
-            raise Permanent(f"Security Group {row.id} in use.", 409)
+            raise Transient(f"Security Group {row.id} in use.")
         self.cloud.remove(row)
 
     def default(self) -> Row:
@@ -52,7 +52,7 @@ class SecurityGroups(Described):
         for row in self.cloud.of(self.kind, self.project):
             if row.document["name"] == "default":
                 return row
-        return self.make(None, {"name": "default"})
+        return self.make({"name": "default"}, None)
 
     def _equalled(self, row: Row, wanted: list[dict[str, Any]]) -> list[dict[str, Any]]:
         keys = {_key(rule): rule for rule in wanted}

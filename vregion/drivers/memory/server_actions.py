@@ -174,7 +174,7 @@ def _rebuild(servers: "Servers", row: Row, given: dict[str, Any]) -> Prepared:
     row.document |= fields | {"image": {"id": image.id, "properties": {}}}
     row.extra["content"] = image.extra["content"]
     password = {"adminPass": given.get("adminPass") or secrets.token_urlsafe(9)}
-    return None, lambda row: {"server": servers.observe(row).document | password}
+    return None, lambda row: {"server": servers.render(row) | password}
 
 
 def _rescue(servers: "Servers", row: Row, given: dict[str, Any]) -> Prepared:

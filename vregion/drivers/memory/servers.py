@@ -4,12 +4,14 @@
 """
 
 import hashlib
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from vregion.drivers.contract import Answer, Flavor, Observed, Permanent
 from vregion.drivers.memory import attachments, labels, server_actions
 from vregion.drivers.memory.cloud import Row
-from vregion.drivers.memory.collection import MemoryCollection, copied
+from vregion.drivers.memory.collection import MemoryCollection
+from vregion.drivers.memory.marks import InTag
 from vregion.drivers.memory.server_actions import set_state
 from vregion.drivers.memory.volumes import Volumes, attach, detach
 from vregion.model.resource import Kind
@@ -26,12 +28,13 @@ class Servers(MemoryCollection):
     """Nova's servers."""
 
     kind = Kind.SERVER
+    mark = InTag()
     required = ("name", "flavorRef")
     mutable: ClassVar[frozenset[str]] = frozenset({
         "name", "description", "accessIPv4", "accessIPv6", "OS-DCF:diskConfig", "hostname", "metadata", "tags",
     })  # fmt: skip
 
-    def make(self, mark: str, body: dict[str, Any]) -> Row:
+    def make(self, body: dict[str, Any], mark: str | None) -> Row:
         flavor = server_actions.flavor_of(self.cloud, body["flavorRef"])
         image = server_actions.image_of(self.cloud, self.project, body["imageRef"]) if body.get("imageRef") else None
         if image and flavor.ram < image.document["min_ram"]:
@@ -44,7 +47,7 @@ class Servers(MemoryCollection):
         ports = self._ports(body.get("networks"))
         for disk in disks:
             self._check_disk(disk)
-        row = self.cloud.add(self.kind, self.project, self._document(mark, body, flavor, image), mark)
+        row = self.add(self._document(body, flavor, image), mark)
         content = image.extra["content"] if image else None
         row.extra = {"ports": [], "attachments": [], "content": content, "flavor": flavor}
         for port in ports:
@@ -63,13 +66,7 @@ class Servers(MemoryCollection):
         self.cloud.later(row, lambda: self._built(row, words))
         return row
 
-    def marked(self, row: Row, mark: str) -> bool:
-        return f"vregion:{mark}" in row.document["tags"]
-
     def change(self, row: Row, fields: dict[str, Any]) -> None:
-        if "tags" in fields:
-            marks = [tag for tag in row.document["tags"] if tag.startswith("vregion:")]
-            fields["tags"] = sorted({*fields["tags"], *marks})
         if "hostname" in fields:
             fields["OS-EXT-SRV-ATTR:hostname"] = fields.pop("hostname")
         row.document |= fields
@@ -82,10 +79,15 @@ class Servers(MemoryCollection):
         self.cloud.touch(row)
         self.cloud.later(row, lambda: self.cloud.remove(row))
 
-    def observe(self, row: Row) -> Observed:
+    def created(self, mark: str, body: dict[str, Any]) -> Observed:
+        """Nova's answer to a create tells next to nothing."""
+        seen = super().created(mark, body)
+        told = {name: seen.document[name] for name in ("id", "OS-DCF:diskConfig", "security_groups")}
+        return Observed(seen.external_id, told, settled=False)
+
+    def render(self, row: Row) -> dict[str, Any]:
         """Addresses, groups and volumes are shown as they are at this moment."""
-        seen = super().observe(row)
-        document, ports = seen.document, row.extra["ports"]
+        document, ports = super().render(row), row.extra["ports"]
         document["addresses"] = self._addresses(ports)
         rows = self.cloud.rows[Kind.SECURITY_GROUP]
         names = {rows[group].document["name"] for port in ports for group in port.document["security_groups"]}
@@ -95,10 +97,12 @@ class Servers(MemoryCollection):
             {"id": one["volumeId"], "delete_on_termination": one["delete_on_termination"]}
             for one in row.extra["attachments"]
         ]
-        failed = document["status"] == "ERROR"
-        settled = failed or (document["status"] != "BUILD" and document["OS-EXT-STS:task_state"] is None)
-        words = document.get("fault", {}).get("message", "") if failed else None
-        return Observed(row.id, document, settled, words)
+        return document
+
+    def observe(self, row: Row) -> Observed:
+        """A task says that Nova is at work, whatever the status."""
+        seen = super().observe(row)
+        return replace(seen, settled=seen.document["OS-EXT-STS:task_state"] is None)
 
     def call(self, row: Row, method: str, path: str, body: dict[str, Any]) -> Answer:
         part = path.strip("/").split("/")[0]
@@ -139,8 +143,8 @@ class Servers(MemoryCollection):
             raise Permanent(f"Port {external_id} requires a FixedIP in order to be used.")
         return port
 
-    def _document(self, mark: str, body: dict[str, Any], flavor: Flavor, image: Row | None) -> dict[str, Any]:
-        document: dict[str, Any] = copied(_DEFAULTS) | {
+    def _document(self, body: dict[str, Any], flavor: Flavor, image: Row | None) -> dict[str, Any]:
+        document: dict[str, Any] = _DEFAULTS | {
             "name": body["name"],
             "flavor": server_actions.flavor_document(flavor),
             "image": {"id": image.id, "properties": {}} if image else "",
@@ -150,7 +154,7 @@ class Servers(MemoryCollection):
             "config_drive": "True" if body.get("config_drive") else "",
             "key_name": body.get("key_name"),
             "description": body.get("description"),
-            "tags": sorted({*body.get("tags", ()), f"vregion:{mark}"}),
+            "tags": sorted(body.get("tags", ())),
             "OS-EXT-SRV-ATTR:hostname": body.get("hostname", body["name"]),
             "pinned_availability_zone": body.get("availability_zone"),
             "scheduler_hints": body.get("os:scheduler_hints", {}),
@@ -198,7 +202,7 @@ class Servers(MemoryCollection):
         else:
             origin = {"image": "imageRef", "snapshot": "snapshot_id"}.get(disk["source_type"])
             body = {"size": disk.get("volume_size"), "name": ""} | ({origin: disk["uuid"]} if origin else {})
-            volume = rooms.make(None, body)
+            volume = rooms.make(body, None)
         root = disk.get("boot_index") in (0, "0")
         if root:
             row.extra["content"] = volume.extra["content"]
@@ -211,6 +215,7 @@ class Servers(MemoryCollection):
         if error:
             set_state(row.document, "error")
             row.document["fault"] = {"code": 500, "created": row.document["updated"], "message": error}
+            row.extra["fault"] = error
             return
         set_state(row.document, "active")
         launched = self.cloud.clock().strftime("%Y-%m-%dT%H:%M:%S.%f")

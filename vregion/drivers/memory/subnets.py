@@ -3,7 +3,7 @@
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any, ClassVar
 
-from vregion.drivers.contract import Permanent
+from vregion.drivers.contract import Permanent, Transient
 from vregion.drivers.memory.cloud import Row
 from vregion.drivers.memory.collection import Described
 from vregion.model.resource import Kind
@@ -23,7 +23,7 @@ class Subnets(Described):
         {"name", "gateway_ip", "enable_dhcp", "dns_nameservers", "host_routes", "allocation_pools", "service_types"}
     )
 
-    def make(self, mark: str, body: dict[str, Any]) -> Row:
+    def make(self, body: dict[str, Any], mark: str | None) -> Row:
         network = self.network(body["network_id"])
         try:
             cidr = ip_network(body["cidr"], strict=False)
@@ -34,7 +34,7 @@ class Subnets(Described):
         self._refuse_overlap(network, cidr)
         gateway = body.get("gateway_ip", str(cidr[1]))
         pools = body.get("allocation_pools") or _pools(cidr, gateway)
-        row = self.add(mark, _DEFAULTS | body | {"gateway_ip": gateway, "cidr": str(cidr), "allocation_pools": pools})
+        row = self.add(_DEFAULTS | body | {"gateway_ip": gateway, "cidr": str(cidr), "allocation_pools": pools}, mark)
         network.document["subnets"].append(row.id)
         row.release = lambda: network.document["subnets"].remove(row.id)
         return row
@@ -42,10 +42,9 @@ class Subnets(Described):
     def discard(self, row: Row) -> None:
         ports = self.cloud.rows[Kind.NETWORK][row.document["network_id"]].extra["ports"].values()
         if any(fixed["subnet_id"] == row.id for port in ports for fixed in port.document["fixed_ips"]):
-            raise Permanent(
+            raise Transient(
                 f"Unable to complete operation on subnet {row.id}: One or more ports have an IP allocation from this "
-                "subnet.",
-                409,
+                "subnet."
             )
         self.cloud.remove(row)
 

@@ -3,10 +3,11 @@
 import uuid
 from typing import Any, ClassVar
 
-from vregion.drivers.contract import Answer, Permanent
+from vregion.drivers.contract import Answer, Permanent, Transient
 from vregion.drivers.memory.cloud import Row
 from vregion.drivers.memory.collection import MemoryCollection
 from vregion.drivers.memory.images import Images
+from vregion.drivers.memory.marks import InMetadata
 from vregion.model.resource import Kind
 
 GIB = 1 << 30
@@ -26,9 +27,10 @@ class Volumes(MemoryCollection):
     """Cinder's volumes. `extra['content']` is the image content that the volume began with."""
 
     kind = Kind.VOLUME
+    mark = InMetadata()
     mutable: ClassVar[frozenset[str]] = frozenset({"name", "description", "metadata", "size"})
 
-    def make(self, mark: str | None, body: dict[str, Any]) -> Row:
+    def make(self, body: dict[str, Any], mark: str | None) -> Row:
         source, least = self._source(body)
         size = body.get("size") or least
         if not size or size < least:
@@ -49,13 +51,13 @@ class Volumes(MemoryCollection):
             "volume_type_id": self.cloud.volume_types[volume_type],
             "snapshot_id": body.get("snapshot_id"),
             "source_volid": body.get("source_volid"),
-            "metadata": body.get("metadata", {}) | ({"vregion_id": mark} if mark else {}),
+            "metadata": body.get("metadata", {}),
             "user_id": self.project,
             "bootable": "true" if content else "false",
             "attachments": [],
             "os-vol-tenant-attr:tenant_id": self.project,
         }
-        row = self.cloud.add(self.kind, self.project, _ALWAYS | document, mark)
+        row = self.add(_ALWAYS | document, mark)
         row.extra["content"] = content
         if source and source.kind == Kind.IMAGE:
             shown = ("min_disk", "min_ram", "disk_format", "container_format", "checksum")
@@ -69,23 +71,16 @@ class Volumes(MemoryCollection):
             self.cloud.later(row, lambda: _settled(row))
         return row
 
-    def marked(self, row: Row, mark: str) -> bool:
-        return bool(row.document["metadata"].get("vregion_id") == mark)
-
     def change(self, row: Row, fields: dict[str, Any]) -> None:
         size = fields.pop("size", None)
-        if "metadata" in fields and (mark := row.document["metadata"].get("vregion_id")):
-            fields["metadata"]["vregion_id"] = mark
         row.document |= fields
         if size is not None:
             self._extend(row, size)
 
     def discard(self, row: Row) -> None:
         has_snapshots = any(snapshot.document["volume_id"] == row.id for snapshot in self.cloud.of(Kind.SNAPSHOT))
-        if row.document["status"] == "deleting":
-            return
         if row.document["status"] not in ("available", "error") or has_snapshots:
-            raise Permanent(_DELETABLE)
+            raise Transient(_DELETABLE)
         row.document["status"] = "deleting"
         self.cloud.touch(row)
         self.cloud.later(row, lambda: self.cloud.remove(row))

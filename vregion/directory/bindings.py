@@ -69,11 +69,21 @@ async def add(store: Store, binding: Binding, *, given: bool) -> Binding | None:
         if not await connection.scalar(select(open_tenant & exists().where(backends.c.id == binding.backend_id))):
             return None
         written = replace(binding, default=binding.default or not any(known.default for known in mine))
-        if written.default:
-            clear = update(bindings).where(bindings.c.region_id == binding.region_id)
-            await connection.execute(clear.values(is_default=False))
         await connection.execute(insert(bindings).values(**_values(written), given=given))
+        if written.default:
+            await _make_default(connection, written)
     return written
+
+
+async def set_default(store: Store, binding: Binding) -> None:
+    """Make this zone the one that is taken when a request names none."""
+    async with store.write() as connection:
+        await _make_default(connection, binding)
+
+
+async def _make_default(connection: AsyncConnection, binding: Binding) -> None:
+    mine = update(bindings).where(bindings.c.region_id == binding.region_id)
+    await connection.execute(mine.values(is_default=bindings.c.id == binding.id))
 
 
 async def enable(store: Store, binding_id: str, credential: Credential, *, given: bool) -> None:

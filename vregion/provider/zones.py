@@ -27,7 +27,7 @@ class Zone:
 
 
 async def bind(provider: Provider, tenant_name: str, zone: Zone) -> Binding:
-    """Give a tenant a zone. One that he has is put back into use if it drains, and takes a newer given credential."""
+    """Give a tenant a zone. One that he has leaves its draining, and takes a newer given credential."""
     async with provider.turn(tenant_name):
         return await bind_for(provider, await provider.tenant(tenant_name), zone)
 
@@ -48,6 +48,8 @@ async def bind_for(provider: Provider, tenant: Tenant, zone: Zone) -> Binding:
         await bindings.enable(provider.directory, binding.id, credential, given=False)
     else:
         await bindings.set_state(provider.directory, binding.id, "enabled")
+    if zone.default and not binding.default:
+        await bindings.set_default(provider.directory, binding)
     return await _named(provider, tenant, zone.availability_zone)
 
 

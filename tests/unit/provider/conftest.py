@@ -1,0 +1,67 @@
+"""A provider with clouds in memory, a directory on SQLite and a real Keystone."""
+
+import uuid
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.embedded_keystone import RunningKeystone
+from tests.embedded_keystone import keystone as keystone
+from vregion.directory.directory import Directory
+from vregion.drivers.memory import MemoryCloud, MemoryDriver
+from vregion.model.backend import Backend, Credential
+from vregion.provider.provider import Provider
+from vregion.settings import Settings
+
+CREDENTIAL = Credential({"project": "provider"})
+
+
+@dataclass
+class Regions:
+    """What the virtual regions hold, as the provider's operations are told it."""
+
+    held: dict[tuple[str, str | None], list[str]] = field(default_factory=dict)
+    forgotten: list[str] = field(default_factory=list)
+
+    async def resources_on(self, region_id: str, backend_id: str | None) -> list[str]:
+        return self.held.get((region_id, backend_id), [])
+
+    async def forget(self, region_id: str) -> None:
+        self.forgotten.append(region_id)
+
+
+@pytest.fixture
+def regions() -> Regions:
+    return Regions()
+
+
+@pytest_asyncio.fixture
+async def provider(keystone: RunningKeystone, tmp_path: Path, regions: Regions) -> AsyncIterator[Provider]:
+    directory = await Directory.open(Settings(state_dir=tmp_path))
+    async with keystone.admin() as identity:
+        drivers = {"memory": MemoryDriver.open}
+        yield Provider(directory, identity, drivers, regions.resources_on, regions.forget, notice_seconds=0)
+    await directory.close()
+
+
+Cloud = Callable[[str], tuple[Backend, MemoryCloud]]
+
+
+@pytest.fixture
+def cloud() -> Cloud:
+    """A fresh cloud in memory, and the backend that would name it."""
+
+    def make(name: str) -> tuple[Backend, MemoryCloud]:
+        backend = Backend(str(uuid.uuid4()), name, "memory", f"memory://{name}-{uuid.uuid4().hex}", "", {})
+        return backend, MemoryCloud.at(backend.address)
+
+    return make
+
+
+@pytest.fixture
+def name() -> str:
+    """A tenant's name that this Keystone has not seen."""
+    return f"acme-{uuid.uuid4().hex[:8]}"

@@ -9,6 +9,7 @@ import pytest
 
 from vregion.drivers.contract import Driver, Exhausted, Flavor, Gone, Observed, Permanent, Transient, Unsupported
 from vregion.drivers.memory import MemoryCloud, MemoryDriver
+from vregion.model.backend import Backend, Credential
 from vregion.model.resource import Kind
 
 EGRESS = [{"direction": "egress", "ethertype": version} for version in ("IPv4", "IPv6")]
@@ -384,3 +385,51 @@ async def test_projects_quotas_and_flavors(driver: MemoryDriver, cloud: MemoryCl
     with pytest.raises(Permanent) as refused:
         await driver.create_flavor(Flavor("", "bigger", 8, 16384, 80))
     assert refused.value.status == 403
+
+
+async def test_what_others_delete_leaves_nothing_dangling(driver: MemoryDriver, cloud: MemoryCloud) -> None:
+    group = await driver.collections[Kind.SECURITY_GROUP].create("g", {"name": "g"})
+    port = await _port(driver, security_groups=[group.external_id])
+    server = (await _server(driver, networks=[{"port": port.external_id}])).external_id
+    volume = (await driver.collections[Kind.VOLUME].create("v", {"size": 1})).external_id
+    body = {"volumeAttachment": {"volumeId": volume}}
+    assert (await driver.call(Kind.SERVER, server, "POST", "/os-volume_attachments", body)).status == 200
+    cloud.delete_behind_back(Kind.SECURITY_GROUP, group.external_id)
+    assert (await driver.collections[Kind.PORT].get(port.external_id)).document["security_groups"] == []
+    cloud.delete_behind_back(Kind.NETWORK, port.document["network_id"])
+    cloud.delete_behind_back(Kind.VOLUME, volume)
+    seen = (await driver.collections[Kind.SERVER].get(server)).document
+    assert (seen["addresses"], seen["os-extended-volumes:volumes_attached"]) == ({}, [])
+    cloud.delete_behind_back(Kind.SERVER, server)
+    assert [cloud.count(kind) for kind in Kind if kind is not Kind.IMAGE] == [0] * (len(Kind) - 1)
+
+
+async def test_deletion_is_not_overtaken(driver: MemoryDriver, cloud: MemoryCloud, clock: Clock) -> None:
+    cloud.settle_seconds = 2
+    server = (await _server(driver, imageRef=await _image(driver))).external_id
+    clock.pass_by(1)
+    await driver.collections[Kind.SERVER].delete(server)
+    clock.pass_by(1.5)
+    there = await driver.collections[Kind.SERVER].get(server)
+    assert (there.settled, there.document["OS-EXT-STS:task_state"]) == (False, "deleting")
+    clock.pass_by(1)
+    with pytest.raises(Gone):
+        await driver.collections[Kind.SERVER].get(server)
+
+
+async def test_another_projects_public_image_is_read_only(driver: MemoryDriver, cloud: MemoryCloud) -> None:
+    image = await _image(driver)
+    await driver.collections[Kind.IMAGE].update(image, {"visibility": "public"})
+    other = MemoryDriver(cloud, "other").collections[Kind.IMAGE]
+    assert (await other.get(image)).document["status"] == "active"
+    with pytest.raises(Permanent):
+        await other.update(image, {"name": "mine"})
+    with pytest.raises(Permanent):
+        await other.delete(image)
+
+
+async def test_a_binding_opens_the_cloud_of_its_address() -> None:
+    backend = Backend("b", "b", "memory", "memory://test-open", "")
+    one, two = (MemoryDriver.open(backend, Credential({"project": project})) for project in ("p", "q"))
+    assert one.cloud is two.cloud is MemoryCloud.at("memory://test-open")
+    assert (one.project, two.project) == ("p", "q")

@@ -80,7 +80,7 @@ class MemoryCollection(ABC):
         """A live call below one row; may raise `Permanent`, which becomes an answer."""
         if (method, path) == ("GET", ""):
             document = self.render(row)
-            return Answer(200, document if self.kind == Kind.IMAGE else {self.kind: document})
+            return Answer(200, document if self.kind == Kind.IMAGE else {str(self.kind): document})
         raise Permanent("The resource could not be found.", 404)
 
     def add(self, document: dict[str, Any], mark: str | None) -> Row:
@@ -118,6 +118,7 @@ class MemoryCollection(ABC):
         return None
 
     def _updated(self, row: Row, body: dict[str, Any]) -> Observed:
+        self._own(row)
         mark, shown = self.mark.read(row.document), self.observe(row)
         fields = {name: value for name, value in body.items() if shown.document.get(name) != value}
         if fixed := self.fixed(fields.keys()):
@@ -132,10 +133,13 @@ class MemoryCollection(ABC):
 
     def _deleted(self, external_id: str) -> None:
         row = self.cloud.visible(self.kind, external_id, self.project)
-        if row and row.project != self.project:
-            raise Permanent("You are not authorized to complete this action.", 403)
         if row and row.document.get("status") != "deleting":
+            self._own(row)
             self.discard(row)
+
+    def _own(self, row: Row) -> None:
+        if row.project != self.project:
+            raise Permanent("You are not authorized to complete this action.", 403)
 
 
 class Described(MemoryCollection):

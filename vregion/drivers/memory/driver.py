@@ -41,11 +41,11 @@ _ROOMS: tuple[Callable[[MemoryCloud, str], MemoryCollection], ...] = (
 )  # fmt: skip
 _FED = frozenset({Kind.SERVER, Kind.VOLUME, Kind.SNAPSHOT, Kind.PORT})
 _SERVICES: dict[str, dict[str, Any]] = {
-    "identity": {"version": "3.14", "microversion": None},
-    "compute": {"version": "2.1", "microversion": "2.100"},
-    "volume": {"version": "3.0", "microversion": "3.71"},
-    "network": {"version": "2.0", "microversion": None},
-    "image": {"version": "2.17", "microversion": None},
+    "identity": {"version": "v3.14", "microversion": None},
+    "compute": {"version": "v2.1", "microversion": "2.100"},
+    "volume": {"version": "v3.0", "microversion": "3.71"},
+    "network": {"version": "v2.0", "microversion": None},
+    "image": {"version": "v2.17", "microversion": None},
 }
 _CAPABILITIES = frozenset({
     "server.changes", "server.description", "server.tags", "server.hostname", "server.networks.none",

@@ -24,6 +24,7 @@ class Networks(Described):
         """Whatever the body has is kept and shown, provider attributes included, as an admin sees them."""
         row = self.add(_DEFAULTS | body | {"subnets": [], "availability_zones": [self.cloud.availability_zone]}, mark)
         row.extra = {"ports": {}, "macs": set(), "addresses": set()}
+        row.release = lambda: self._release(row)
         return row
 
     def discard(self, row: Row) -> None:
@@ -32,6 +33,11 @@ class Networks(Described):
                 f"Unable to complete operation on network {row.id}. There are one or more ports still in use on the "
                 f"network, id for these ports is: {','.join(row.extra['ports'])}."
             )
-        for subnet in row.document["subnets"]:
-            self.cloud.remove(self.cloud.rows[Kind.SUBNET][subnet])
         self.cloud.remove(row)
+
+    def _release(self, row: Row) -> None:
+        """Subnets go with their network; ports too, when an admin takes it away."""
+        for port in list(row.extra["ports"].values()):
+            self.cloud.remove(port)
+        for subnet in list(row.document["subnets"]):
+            self.cloud.remove(self.cloud.rows[Kind.SUBNET][subnet])

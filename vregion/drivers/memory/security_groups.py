@@ -31,6 +31,7 @@ class SecurityGroups(Described):
         row = self.add(document, mark)
         every = [{"direction": "egress", "ethertype": version} for version in ("IPv4", "IPv6")]
         row.document["security_group_rules"] = [self._rule(row, rule, None) for rule in every]
+        row.release = lambda: self._release(row)
         return row
 
     def change(self, row: Row, fields: dict[str, Any]) -> None:
@@ -43,9 +44,16 @@ class SecurityGroups(Described):
         row.document |= fields
 
     def discard(self, row: Row) -> None:
-        if any(row.id in port.document["security_groups"] for port in self.cloud.of(Kind.PORT)):
+        if self._users(row):
             raise Transient(f"Security Group {row.id} in use.")
         self.cloud.remove(row)
+
+    def _release(self, row: Row) -> None:
+        for port in self._users(row):
+            port.document["security_groups"].remove(row.id)
+
+    def _users(self, row: Row) -> list[Row]:
+        return [port for port in self.cloud.of(Kind.PORT) if row.id in port.document["security_groups"]]
 
     def default(self) -> Row:
         """The group that each project has from its first port on."""

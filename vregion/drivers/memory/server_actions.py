@@ -63,7 +63,9 @@ HARD_REBOOT = Action(_RUN | {"error"}, "rebooting_hard", "active")
 
 
 def set_state(document: dict[str, Any], vm_state: str, task: str | None = None) -> None:
-    """The four fields that show where a server stands."""
+    """The four fields that show where a server stands; nothing overtakes a deletion."""
+    if document.get("OS-EXT-STS:task_state") == "deleting":
+        return
     status, power = _SHOWN[vm_state]
     document |= {
         "status": _BUSY.get(task or "", status),
@@ -83,6 +85,8 @@ def act(servers: "Servers", row: Row, body: dict[str, Any]) -> Answer:
         return simple(servers, row, given)
     if name not in TABLE:
         raise Permanent(f"There is no such action: {name}")
+    if name == "reboot" and given["type"] not in ("SOFT", "HARD"):
+        raise Permanent(f"Invalid input for field/attribute type. Value: {given['type']}.")
     action = HARD_REBOOT if name == "reboot" and given["type"] == "HARD" else TABLE[name]
     require_state(row, action.states, action.verb or name)
     if name != "createImage":

@@ -7,7 +7,7 @@ import hashlib
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from vregion.drivers.contract import Answer, Flavor, Observed, Permanent
+from vregion.drivers.contract import Answer, Flavor, Observed, Permanent, Unsupported
 from vregion.drivers.memory import attachments, labels, server_actions
 from vregion.drivers.memory.cloud import Row
 from vregion.drivers.memory.collection import MemoryCollection
@@ -21,6 +21,14 @@ _DEFAULTS: dict[str, Any] = {
     "locked_reason": None, "OS-EXT-AZ:availability_zone": "", "OS-SRV-USG:launched_at": None,
     "OS-SRV-USG:terminated_at": None, "trusted_image_certificates": None, "server_groups": [],
     "security_groups": [{"name": "default"}],
+}  # fmt: skip
+
+# Nova took files until microversion 2.56; these fields are newer (nova/api/openstack/compute/schemas/servers.py).
+_AFTER_FILES = frozenset({"trusted_image_certificates", "host", "hypervisor_hostname", "hostname"})
+_KNOWN = _AFTER_FILES | {
+    "name", "flavorRef", "imageRef", "networks", "key_name", "availability_zone", "metadata", "tags", "description",
+    "config_drive", "user_data", "adminPass", "accessIPv4", "accessIPv6", "OS-DCF:diskConfig", "security_groups",
+    "block_device_mapping_v2", "os:scheduler_hints", "personality", "min_count", "max_count",
 }  # fmt: skip
 
 
@@ -164,6 +172,10 @@ class Servers(MemoryCollection):
         return document
 
     def _check_names(self, body: dict[str, Any]) -> None:
+        if "personality" in body and (newer := body.keys() & _AFTER_FILES):
+            raise Unsupported(f"server.{min(newer)} with server.personality: no microversion has both")
+        if unknown := body.keys() - _KNOWN:
+            raise Permanent(f"Additional properties are not allowed ({min(unknown)!r} was unexpected)")
         key = body.get("key_name")
         if key is not None and not self.cloud.visible(Kind.KEYPAIR, key, self.project):
             raise Permanent("Invalid key_name provided.")
@@ -187,6 +199,8 @@ class Servers(MemoryCollection):
         source, wanted = disk["source_type"], disk.get("uuid")
         if source == "blank":
             return
+        if source not in ("image", "snapshot", "volume"):
+            raise Permanent(f"Invalid input for field/attribute source_type. Value: {source}.")
         row = self.cloud.visible(Kind(source), wanted, self.project)
         if row is None:
             raise Permanent(f"Block Device Mapping is Invalid: failed to get {source} {wanted}.")

@@ -152,7 +152,6 @@ class Loop:
                     realization=realization,
                     now=self.time.now,
                     open_source=lambda backend_id: self._driver(region.id, backend_id),
-                    lease=LEASE,
                     flavors=flavors,
                     hint=self._hints.pop(key, None),
                 )

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 
 from vregion.model.resource import Kind
+from vregion.reconcile import images, snapshots, volumes
 from vregion.reconcile.recipe import Recipe
 
-RECIPES: Mapping[Kind, Recipe] = {recipe.kind: recipe for recipe in ()}
+RECIPES: Mapping[Kind, Recipe] = {
+    recipe.kind: recipe for recipe in (images.RECIPE, snapshots.RECIPE, volumes.RECIPE)
+}

@@ -6,7 +6,7 @@ of its writes is the crash safety: the intent before the call, the external id r
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from vregion.drivers.contract import Collection, Driver, Gone, Observed, Permanent
 from vregion.model.resource import Kind, Realization, Resource, State
@@ -23,7 +23,7 @@ FLAVOR_LACKING = "the zone has no flavor like this one"
 class Work:
     """A claim, the driver of its backend and the recipe of its kind.
 
-    `open_source(backend_id)` gives another backend's driver, to copy from; `lease` is how long ours lasts.
+    `open_source(backend_id)` gives another backend's driver, to copy from.
     `flavors` maps our flavor ids to external ones; `hint` is what a change feed has just seen of it.
     """
 
@@ -34,7 +34,6 @@ class Work:
     realization: Realization
     now: Callable[[], datetime]
     open_source: Callable[[str], Awaitable[Driver]]
-    lease: timedelta
     flavors: dict[str, str] = field(default_factory=dict)
     references: References = field(default_factory=dict)
     hint: Observed | None = None
@@ -48,11 +47,6 @@ class Work:
         """Write columns of the realization in a transaction of their own."""
         async with self.region.write() as tx:
             self.realization = await realizations.save(tx, self.realization, **columns)
-
-    async def renew(self) -> None:
-        """A pass that takes long keeps its lease. Raises LeaseLost."""
-        async with self.region.write() as tx:
-            await realizations.renew(tx, self.realization, self.now() + self.lease)
 
 
 async def reconcile(work: Work) -> Outcome:

@@ -1,0 +1,107 @@
+"""Images on backends: a record with our mark, then its bytes, copied from a backend that has them.
+
+An upload by the tenant is not done here: the image API works on that realization under a lease of its own, and only
+when that lease has run out does this file see a saving image, and puts it back to queued.
+"""
+
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
+
+from vregion.drivers import image_data as stream
+from vregion.drivers.contract import Observed, Permanent, Transient
+from vregion.model.resource import Kind, Resource, State
+from vregion.reconcile.recipe import Recipe, References
+from vregion.reconcile.work import Work
+from vregion.region import image_data, images
+
+UNFINISHED = ("queued", "saving", "importing", "uploading", "killed")
+
+
+def body(resource: Resource, references: References) -> dict[str, Any]:
+    """Glance's create body. An image that the backend itself was to make is never made by us."""
+    if resource.spec.get(images.MADE_THERE) and resource.status in ("queued", "saving"):
+        raise Permanent("the availability zone did not make this image")
+    return images.record(resource)
+
+
+def update(resource: Resource, references: References) -> dict[str, Any] | None:
+    """Properties decide how a server boots, so every copy of ours has them; a registered image is not ours to change."""
+    if resource.spec.get(images.REGISTERED):
+        return None
+    fixed = ("disk_format", "container_format", "visibility")
+    wanted = {name: value for name, value in images.record(resource).items() if name not in fixed}
+    return wanted | dict.fromkeys(resource.spec.get(images.REMOVED, []))
+
+
+async def fill(work: Work, observed: Observed) -> Observed:
+    """Bring the bytes here, unless they are."""
+    image = work.resource
+    assert image is not None
+    if image.spec.get(images.MADE_THERE) and image.status in ("queued", "saving"):
+        return observed
+    if observed.document["status"] not in UNFINISHED:
+        return observed
+    if image.status in ("queued", "saving"):
+        async with work.region.write() as tx:
+            await image_data.upload_died(tx, image.id, work.now())
+        return observed
+    async with work.region.read() as tx:
+        found = await image_data.sources(tx, image, but=work.realization.backend_id)
+    if not found:
+        raise Permanent(f"no availability zone has the data of image {image.id} any more")
+    if observed.document["status"] != "queued":
+        observed = await _anew(work, image, observed.external_id)
+    sources = [(partial(work.open_source, backend_id), external_id) for backend_id, external_id in found]
+    async with image_data.kept(work.region, work.realization, work.now):
+        chunks = _verified(stream.read(sources, image.spec["size"]), image)
+        await work.driver.upload(observed.external_id, chunks, image.spec["size"])
+    return await _checked(work, image, observed.external_id)
+
+
+async def _anew(work: Work, image: Resource, external_id: str) -> Observed:
+    """An upload that was cut off left a record that takes no bytes any more: another record takes its place."""
+    await work.collection.delete(external_id)
+    await work.save(external_id=None, state=State.CREATING)
+    observed = await work.collection.create(image.id, images.record(image))
+    await work.save(external_id=observed.external_id, state=State.PROGRESSING)
+    return observed
+
+
+async def _verified(chunks: AsyncIterator[bytes], image: Resource) -> AsyncIterator[bytes]:
+    """The bytes as they pass. Other bytes than the image's never become an image: the stream breaks before its end."""
+    digest = stream.Digest()
+    async for chunk in chunks:
+        digest.add(chunk)
+        if digest.size == image.spec["size"]:
+            _compare(digest.facts(), image)
+        yield chunk
+    _compare(digest.facts(), image)
+
+
+def _compare(facts: dict[str, Any], image: Resource) -> None:
+    names = ["size", "checksum"] + (["os_hash_value"] if image.spec["os_hash_algo"] == "sha512" else [])
+    for name in names:
+        if image.spec[name] is not None and facts.get(name) != image.spec[name]:
+            raise Transient(f"{name} of image {image.id} is {facts.get(name)}, not {image.spec[name]}")
+
+
+async def _checked(work: Work, image: Resource, external_id: str) -> Observed:
+    """What arrived, by the backend's own account."""
+    observed = await work.collection.get(external_id)
+    if observed.settled and observed.document.get("checksum") is not None:
+        _compare({n: observed.document.get(n) for n in ("size", "checksum", "os_hash_value")}, image)
+    return observed
+
+
+RECIPE = Recipe(
+    kind=Kind.IMAGE,
+    body=body,
+    update=update,
+    fill=fill,
+    settled=images.settled,
+    stopped=images.stopped,
+    lost=images.lost,
+    vanished=images.vanished,
+    recreate=True,
+)

@@ -1,0 +1,38 @@
+"""Volumes on backends. What they begin with (snapshot, volume, image) is there before them."""
+
+from typing import Any
+
+from vregion.model.resource import Kind, Resource
+from vregion.reconcile.recipe import Recipe, References
+from vregion.region import volumes
+
+
+def body(resource: Resource, references: References) -> dict[str, Any]:
+    """Cinder's create body; the backend's own default type and zone serve it."""
+    spec = resource.spec
+    wanted: dict[str, Any] = {name: spec.get(name) for name in ("size", "name", "description")}
+    wanted["metadata"] = spec.get("metadata", {})
+    for name, kind in (("snapshot_id", Kind.SNAPSHOT), ("source_volid", Kind.VOLUME), ("imageRef", Kind.IMAGE)):
+        if spec.get(name):
+            wanted[name] = references[kind, spec[name]]
+            break
+    if hints := spec.get("scheduler_hints"):
+        wanted["OS-SCH-HNT:scheduler_hints"] = hints
+    return wanted
+
+
+def update(resource: Resource, references: References) -> dict[str, Any]:
+    """What a tenant may change later; the size changes by a live call only."""
+    spec = resource.spec
+    return {"name": spec.get("name"), "description": spec.get("description"), "metadata": spec.get("metadata", {})}
+
+
+RECIPE = Recipe(
+    kind=Kind.VOLUME,
+    body=body,
+    update=update,
+    settled=volumes.settled,
+    stopped=volumes.stopped,
+    lost=volumes.lost,
+    vanished=volumes.vanished,
+)

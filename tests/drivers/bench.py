@@ -3,11 +3,11 @@
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vregion.drivers.contract import DriverError, Driver, Gone, Observed
+from vregion.drivers.contract import Driver, DriverError, Gone, Observed
 from vregion.model.resource import Kind
 
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDFyYW5kb21rZXlmb3J0ZXN0c29mdnJlZ2lvbjEyMzQ1 suite"
@@ -17,12 +17,19 @@ LIMIT = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """One driver under test. `admin` may open projects there; `unreachable` is the same driver, leading nowhere."""
+    """One driver under test, as a plain project of that cloud.
 
-    name: str
+    `admin` may make flavors and open projects there; `unreachable` is the same driver, leading nowhere. `open` gives
+    a driver for another credential. `full` makes the next server fail that asks for what no host has; `remove_flavor`
+    takes back what `create_flavor` made, which no driver does.
+    """
+
     driver: Driver
     admin: Driver
     unreachable: Driver
+    open: Callable[[Mapping[str, str]], Driver]
+    full: Callable[[], None]
+    remove_flavor: Callable[[str], Awaitable[None]]
 
 
 class Bench:

@@ -18,6 +18,7 @@ from vregion.drivers.contract import Driver
 from vregion.drivers.memory import MemoryCloud, MemoryDriver
 from vregion.drivers.openstack import OpenStackDriver
 from vregion.model.backend import Backend, Credential
+from vregion.model.resource import Kind
 
 DRIVERS = ["memory", pytest.param("openstack", marks=pytest.mark.lab)]
 LAB_CLOUDS = Path(os.environ.get("VREGION_LAB_CLOUDS", "/var/tmp/lab/clouds.yaml"))
@@ -36,18 +37,39 @@ def memory() -> Cloud:
     """A cloud in memory, and another one that is down."""
     cloud, dark = MemoryCloud("suite"), MemoryCloud("dark")
     dark.faults.down = True
-    return Cloud("memory", MemoryDriver(cloud, "tenant"), MemoryDriver(cloud, "admin"), MemoryDriver(dark, "tenant"))
+
+    async def remove_flavor(external_id: str) -> None:
+        del cloud.flavors[external_id]
+
+    def full() -> None:
+        cloud.faults.builds[Kind.SERVER] = ["No valid host was found."]
+
+    return Cloud(
+        driver=MemoryDriver(cloud, "tenant"),
+        admin=MemoryDriver(cloud, "admin"),
+        unreachable=MemoryDriver(dark, "tenant"),
+        open=lambda values: MemoryDriver(cloud, values["project"]),
+        full=full,
+        remove_flavor=remove_flavor,
+    )
 
 
 def openstack(session: aiohttp.ClientSession) -> Cloud:
     """A region of the lab, and a port where nobody listens."""
     backend, credential = lab_access(LAB_REGION)
+    admin = OpenStackDriver(*lab_access(f"{LAB_REGION}-admin"), session)
     nowhere = Backend("nowhere", "nowhere", "openstack", "http://127.0.0.1:9/v3", backend.region_name)
+
+    async def remove_flavor(external_id: str) -> None:
+        await admin.compute.send("DELETE", f"/flavors/{external_id}")
+
     return Cloud(
-        "openstack",
-        OpenStackDriver(backend, credential, session),
-        OpenStackDriver(*lab_access(f"{LAB_REGION}-admin"), session),
-        OpenStackDriver(nowhere, credential, session, timeout=5.0),
+        driver=OpenStackDriver(backend, credential, session),
+        admin=admin,
+        unreachable=OpenStackDriver(nowhere, credential, session, timeout=5.0),
+        open=lambda values: OpenStackDriver(backend, Credential(dict(values)), session),
+        full=lambda: None,
+        remove_flavor=remove_flavor,
     )
 
 

@@ -43,6 +43,7 @@ _ENDED = {
     "removeFloatingIp": Microversion(2, 43),
     "/os-virtual-interfaces": Microversion(2, 43),
 }
+_NO_ANSWER = (401, 404, 408, 429)  # of these, a 404 for something below the resource is an answer all the same
 _FILES_IN_REBUILD = Microversion(2, 56)
 
 
@@ -113,10 +114,10 @@ class OpenStackDriver:
         reply = await resources.service.exchange(
             method, resources.url(external_id) + path, None if body is None else dict(body), version=version
         )
-        if reply.status >= 400 and isinstance(error := error_of(reply, external_id), (Transient, Gone)):
-            if reply.status in (400, 409):
-                return Answer(reply.status, reply.body)
-            raise error
+        if reply.status >= 500 or reply.status in _NO_ANSWER:
+            error = error_of(reply, external_id)
+            if isinstance(error, (Transient, Gone)):
+                raise error
         return Answer(reply.status, reply.body)
 
     async def upload(self, external_id: str, chunks: AsyncIterator[bytes], size: int | None) -> None:

@@ -110,11 +110,10 @@ def _not_found(fault: Fault | None, text: str, own: str | None) -> DriverError:
 def names_missing(message: str, external_id: str) -> bool:
     """Whether the words say that exactly this id does not exist (and not, say, that it lacks a tag)."""
     quoted = re.escape(external_id)
-    return bool(
-        re.search(rf"{quoted}'?\"? (could not be found|does not exist|not found)", message)
-        or re.search(rf"(No image found with ID|Failed to find image) {quoted}\b", message)
-        or re.search(rf"Could not find (project|user|role)\w*: {quoted}\b", message)
-    )
+    # "Instance <id> could not be found.", but not "Active live migration for instance <id> not found".
+    named = rf"^(\w+ ){{0,2}}'?{quoted}'? (could not be found|does not exist|not found|has no mapping to a cell)"
+    asked = rf"^(No image found with ID|Failed to find image|Could not find \w+:) {quoted}\b"
+    return bool(re.search(named, message) or re.search(asked, message))
 
 
 def _is_exhausted(status: int, fault: Fault) -> bool:

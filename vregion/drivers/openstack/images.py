@@ -71,7 +71,7 @@ class Images(Resources):
         204 is Glance's word for an image without data (glance/api/v2/image_data.py `download`).
         """
         limit = self.service.session.timeout
-        headers = {"Range": f"bytes={offset}-"} if offset else {}
+        headers = {"Accept": "application/json"} | ({"Range": f"bytes={offset}-"} if offset else {})
         url = f"{await self.service.url()}{self.url(external_id)}/file"
         async with self.service.session.stream("GET", url, headers) as response:
             if response.status == 416 and await self._size(external_id) == offset:
@@ -142,10 +142,10 @@ class _Source:
                 sent += len(chunk)
                 self._moved()
                 if self._size is not None and sent > self._size:
-                    raise Permanent(f"more than the {self._size} bytes that were announced")
+                    raise Permanent(f"the source has more than the {self._size} bytes that were announced")
                 yield chunk
             if self._size is not None and sent < self._size:
-                raise Permanent(f"{sent} bytes instead of the {self._size} that were announced")
+                raise Transient(f"the source ended after {sent} of {self._size} bytes")
         except DriverError as error:
             self.error = error
             raise

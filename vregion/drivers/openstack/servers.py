@@ -70,12 +70,11 @@ class Servers(Resources):
         """By tag; on a cloud too old for it by metadata.
 
         Nova leaves out the servers of a cell that is down whenever a list is filtered (nova/api/openstack/compute/
-        servers.py `_is_cell_down_supported`), and does not say so.
+        servers.py `_is_cell_down_supported`), and does not say so. DELETED shows for the moment before it goes.
         """
-        if not await self.service.knows(TAGS):
-            found = [item async for _, page in self.pages(InMetadata().query(mark)) for item in page]
-            return self.oldest(item for item in found if InMetadata().read(item) == mark)
-        return await super().find(mark)
+        place: Mark = self.mark if await self.service.knows(TAGS) else InMetadata()
+        found = [item async for _, page in self.pages(place.query(mark)) for item in page]
+        return self.oldest(item for item in found if place.read(item) == mark and item["status"] != "DELETED")
 
     async def update(self, external_id: str, body: Mapping[str, Any]) -> Observed:
         """Name, description, hostname and addresses by PUT; metadata and tags have paths of their own."""

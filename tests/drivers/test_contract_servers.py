@@ -1,0 +1,193 @@
+"""Servers: every field as sent, the port that vregion chose, live calls, and the change feed."""
+
+import asyncio
+import base64
+import time
+import uuid
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from tests.drivers.bench import LIMIT, PUBLIC_KEY, Bench, Cloud, Ground, pieces
+from vregion.drivers.contract import Driver, Gone, Observed, Permanent, Unsupported
+from vregion.model.resource import Kind
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+MAC, ADDRESS = "fa:16:3e:91:00:07", "10.91.0.77"
+
+
+async def seen_in_feed(driver: Driver, external_id: str, since: datetime | None, absent: bool = False) -> datetime:
+    """Follows the feed until it shows the server that way; the watermark to go on with."""
+    end = time.monotonic() + LIMIT
+    while True:
+        changes = await driver.changes(Kind.SERVER, since)
+        since = changes.watermark
+        if any(item.external_id == external_id and item.absent is absent for item in changes.items):
+            return since
+        assert time.monotonic() < end, f"the feed does not show {external_id}"
+        await asyncio.sleep(0.2)
+
+
+async def in_status(driver: Driver, external_id: str, status: str) -> Observed:
+    """The server once it has that status and rests."""
+    end = time.monotonic() + LIMIT
+    while True:
+        seen = await driver.collections[Kind.SERVER].get(external_id)
+        if seen.settled and seen.document["status"] == status:
+            return seen
+        assert time.monotonic() < end, f"{external_id} is {seen.document['status']}, not {status}"
+        await asyncio.sleep(0.2)
+
+
+async def act(driver: Driver, external_id: str, action: dict[str, Any], status: str) -> None:
+    """An action that is accepted and leads to a status."""
+    answer = await driver.call(Kind.SERVER, external_id, "POST", "/action", action)
+    assert answer.status == 202
+    await in_status(driver, external_id, status)
+
+
+async def test_a_server_with_everything(bench: Bench, ground: Ground, driver: Driver) -> None:
+    """It has our port with our MAC and address, and what was sent is there; then it stops and starts."""
+    group = await bench.make(Kind.SECURITY_GROUP, {"name": "suite"})
+    keypair = await bench.make(Kind.KEYPAIR, {"name": "suite", "type": "ssh", "public_key": PUBLIC_KEY})
+    band = await bench.make(Kind.SERVER_GROUP, {"name": "suite", "policy": "soft-anti-affinity"})
+    port_body = {
+        "network_id": ground.network,
+        "mac_address": MAC,
+        "fixed_ips": [{"subnet_id": ground.subnet, "ip_address": ADDRESS}],
+        "security_groups": [group.external_id],
+    }
+    port = await bench.make(Kind.PORT, port_body)
+    fields = {
+        "name": "suite server",
+        "description": "of the suite",
+        "hostname": "suite-host",
+        "metadata": {"colour": "blue"},
+        "tags": ["one", "two"],
+        "key_name": keypair.external_id,
+        "config_drive": True,
+        "user_data": base64.b64encode(b"#!/bin/sh\n").decode(),
+    }
+    body = ground.server(
+        **fields,
+        networks=[{"port": port.external_id, "tag": "nic"}],
+        **{"os:scheduler_hints": {"group": band.external_id}},
+    )
+    server = await bench.ready(Kind.SERVER, body)
+    shown = {name: server.document[name] for name in ("name", "description", "metadata", "tags", "key_name")}
+    assert shown == {name: fields[name] for name in shown}
+    assert server.document["OS-EXT-SRV-ATTR:hostname"] == "suite-host"
+    assert server.document["config_drive"] == "True"
+    assert server.document["server_groups"] == [band.external_id]
+    assert server.document["status"] == "ACTIVE"
+    (address,) = server.document["addresses"]["suite-ground"]
+    assert (address["addr"], address["OS-EXT-IPS-MAC:mac_addr"]) == (ADDRESS, MAC)
+    bound = await driver.collections[Kind.PORT].get(port.external_id)
+    assert bound.document["device_id"] == server.external_id
+    same = await driver.collections[Kind.PORT].update(port.external_id, port_body)
+    assert same.document["mac_address"] == MAC
+    await act(driver, server.external_id, {"os-stop": None}, "SHUTOFF")
+    await act(driver, server.external_id, {"os-start": None}, "ACTIVE")
+
+
+async def test_the_feed_tells_the_whole_life(bench: Bench, ground: Ground, driver: Driver) -> None:
+    """Creation, change and deletion, each after the watermark of the one before; overlapping, never missing."""
+    since = (await driver.changes(Kind.SERVER, None)).watermark
+    server = await bench.make(Kind.SERVER, ground.server())
+    since = await seen_in_feed(driver, server.external_id, since)
+    await bench.settled(Kind.SERVER, server.external_id)
+    await driver.collections[Kind.SERVER].update(server.external_id, {"name": "other"})
+    changes = await driver.changes(Kind.SERVER, since)
+    names = {item.external_id: item.document.get("name") for item in changes.items}
+    assert names[server.external_id] == "other"
+    await driver.collections[Kind.SERVER].delete(server.external_id)
+    await bench.gone(Kind.SERVER, server.external_id)
+    await seen_in_feed(driver, server.external_id, changes.watermark, absent=True)
+
+
+async def test_a_server_that_fits_nowhere_fails_in_words(bench: Bench, ground: Ground, cloud: Cloud) -> None:
+    """The backend gives up; `failed` says why, and it can be deleted."""
+    cloud.full()
+    foreign = {"name": "suite", "disk_format": "raw", "container_format": "bare", "hw_architecture": "ppc64le"}
+    image = await bench.make(Kind.IMAGE, foreign)
+    await cloud.driver.upload(image.external_id, pieces(1 << 20), 1 << 20)
+    server = await bench.make(Kind.SERVER, ground.server(imageRef=image.external_id))
+    seen = await bench.settled(Kind.SERVER, server.external_id)
+    assert seen.failed is not None
+    assert "No valid host" in seen.failed
+
+
+async def test_what_a_live_call_refuses_is_an_answer(bench: Bench, ground: Ground, driver: Driver) -> None:
+    """A 409 and a 400 with the backend's words come back; an unknown server is gone."""
+    server = await bench.ready(Kind.SERVER, ground.server())
+    answer = await driver.call(Kind.SERVER, server.external_id, "POST", "/action", {"os-start": None})
+    assert answer.status == 409
+    assert answer.body is not None
+    assert "vm_state active" in answer.body["conflictingRequest"]["message"]
+    answer = await driver.call(Kind.SERVER, server.external_id, "POST", "/action", {"reboot": {"type": "odd"}})
+    assert answer.status == 400
+    shown = await driver.call(Kind.SERVER, server.external_id, "GET")
+    assert shown.status == 200
+    assert shown.body is not None
+    assert shown.body["server"]["id"] == server.external_id
+    with pytest.raises(Gone):
+        await driver.call(Kind.SERVER, str(uuid.uuid4()), "POST", "/action", {"os-start": None})
+
+
+async def test_volumes_come_and_go_by_live_calls(bench: Bench, ground: Ground, driver: Driver) -> None:
+    """Attached and detached below the server; meanwhile the volume says so."""
+    server = await bench.ready(Kind.SERVER, ground.server())
+    volume = await bench.ready(Kind.VOLUME, {"name": "suite", "size": 1})
+    path = "/os-volume_attachments"
+    body = {"volumeAttachment": {"volumeId": volume.external_id}}
+    answer = await driver.call(Kind.SERVER, server.external_id, "POST", path, body)
+    assert answer.status in (200, 202)
+    await volume_in(driver, volume.external_id, "in-use")
+    answer = await driver.call(Kind.SERVER, server.external_id, "DELETE", f"{path}/{volume.external_id}")
+    assert answer.status == 202
+    await volume_in(driver, volume.external_id, "available")
+    answer = await driver.call(Kind.SERVER, server.external_id, "DELETE", f"{path}/{volume.external_id}")
+    assert answer.status == 404, "the volume is not attached, which does not make the server gone"
+
+
+async def volume_in(driver: Driver, external_id: str, status: str) -> None:
+    """Waits for the volume's status."""
+    end = time.monotonic() + LIMIT
+    while (seen := await driver.collections[Kind.VOLUME].get(external_id)).document["status"] != status:
+        assert time.monotonic() < end, f"volume {external_id} is {seen.document['status']}, not {status}"
+        await asyncio.sleep(0.2)
+
+
+async def test_a_server_boots_from_a_volume_of_an_image(bench: Bench, ground: Ground) -> None:
+    """The volume is made from the image first; the server has no image of its own then."""
+    volume = await bench.ready(Kind.VOLUME, {"name": "suite", "size": 1, "imageRef": ground.image})
+    assert volume.document["bootable"] == "true"
+    disk = {"uuid": volume.external_id, "source_type": "volume", "destination_type": "volume", "boot_index": 0}
+    body = {key: value for key, value in ground.server().items() if key != "imageRef"}
+    server = await bench.ready(Kind.SERVER, body | {"block_device_mapping_v2": [disk]})
+    assert server.document["image"] == ""
+
+
+async def test_the_other_feeds(bench: Bench, ground: Ground, driver: Driver) -> None:
+    """Volumes, snapshots and ports are listed; a kind without a feed says so."""
+    volume = await bench.ready(Kind.VOLUME, {"name": "suite", "size": 1})
+    snapshot = await bench.ready(Kind.SNAPSHOT, {"name": "suite", "volume_id": volume.external_id})
+    port = await bench.make(Kind.PORT, {"network_id": ground.network})
+    for kind, made in ((Kind.VOLUME, volume), (Kind.SNAPSHOT, snapshot), (Kind.PORT, port)):
+        changes = await driver.changes(kind, None)
+        (item,) = [one for one in changes.items if one.external_id == made.external_id]
+        assert item.document["status"] == made.document["status"]
+        assert changes.watermark.tzinfo is not None
+
+
+async def test_files_and_hostname_have_no_microversion_in_common(ground: Ground, driver: Driver) -> None:
+    """Each alone is accepted somewhere; both in one body are refused before anything is made."""
+    mark = str(uuid.uuid4())
+    body = ground.server(hostname="suite", personality=[{"path": "/x", "contents": ""}])
+    with pytest.raises(Permanent) as refusal:
+        await driver.collections[Kind.SERVER].create(mark, body)
+    assert isinstance(refusal.value, Unsupported)
+    assert "server.hostname" in refusal.value.message
+    assert await driver.collections[Kind.SERVER].find(mark) is None

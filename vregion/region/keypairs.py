@@ -90,7 +90,7 @@ async def delete(tx: Transaction, keypair: Resource, now: datetime) -> None:
 
 
 async def let_go(tx: Transaction, keypair_id: str, now: datetime) -> None:
-    """Take the copies of a deleted keypair away, unless a server waits to boot with it. Servers call it once they have."""
+    """Take a deleted keypair's copies away, unless a server waits to boot with it. Servers call it once they have."""
     keypair = await resources.find(tx, Kind.KEYPAIR, keypair_id)
     if keypair is None or not keypair.deleting or await _awaited(tx, keypair_id):
         return

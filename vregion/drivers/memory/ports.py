@@ -63,7 +63,9 @@ class Ports(Described):
             server.extra["ports"].remove(row)
 
     def _mac(self, network: Row, wanted: str | None) -> str:
-        mac = wanted.lower() if wanted else "fa:16:3e:" + token_bytes(3).hex(":")
+        mac = wanted.lower() if wanted else ""
+        while not mac or (wanted is None and mac in network.extra["macs"]):
+            mac = "fa:16:3e:" + token_bytes(3).hex(":")
         if mac in network.extra["macs"]:
             raise Permanent(
                 f"Unable to complete operation for network {network.id}. The mac address {mac} is in use.", 409

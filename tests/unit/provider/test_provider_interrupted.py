@@ -1,14 +1,17 @@
 """Opening and closing a tenant, killed at each step in turn and asked for again: one of everything, then nothing."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import contextlib
+import itertools
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from tests.unit.provider.conftest import CREDENTIAL, Cloud
-from vregion.identity.client import IdentityRefused
-from vregion.model.refusals import Refusal
+from vregion.drivers.memory import MemoryCloud
+from vregion.model.refusals import Conflict, NotFound
 from vregion.provider import backends, tenants, zones
 from vregion.provider.provider import Provider
 
@@ -50,63 +53,73 @@ class Steps:
     async def crash(self, *_: object) -> None:
         self.step()
 
-    async def until_whole(
-        self, work: Callable[[], Awaitable[object]], check: Callable[[], Awaitable[None]], done: str
-    ) -> int:
-        """Do `work` killed at the first step, at the second, ..., until it came to its end, or is refused as `done`."""
-        for number in range(1, 200):
-            self.left = number
-            try:
-                await work()
-            except Killed:
-                self.left = -1
-                await check()
-            except Refusal as answer:  # its last step was the death of the try before: only the answer was lost
-                self.left = -1
-                assert str(answer) == done
-                return number
-            else:
-                self.left = -1
-                return number
-        raise AssertionError("it never came to its end")
+    async def killed_at(self, number: int, work: Awaitable[object]) -> bool:
+        """Do the work and die at that step; False when it ended before."""
+        self.left = number
+        try:
+            await work
+        except Killed:
+            return True
+        finally:
+            self.left = -1
+        return False
 
 
-async def test_killed_at_every_step(
-    provider: Provider, cloud: Cloud, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clouds = [cloud("north"), cloud("south")]
-    for backend, _ in clouds:
-        await backends.add(provider, backend, CREDENTIAL)
+@pytest_asyncio.fixture
+async def steps(provider: Provider, clouds: list[MemoryCloud], monkeypatch: pytest.MonkeyPatch) -> Steps:
     steps = Steps()
     steps.watch(provider, monkeypatch)
-    for _, memory in clouds:
+    for memory in clouds:
         memory.faults.crash = steps.crash
+    return steps
 
-    async def never_twice() -> None:
-        for _, memory in clouds:
-            assert len(memory.projects) <= 1
-        assert len(await tenants.page(provider, "", 10)) <= 1
-        assert len((await provider.identity.request("GET", "/domains", params={"name": name}))["domains"]) <= 1
 
-    # Every try but the last is killed one step later than the one before it.
-    assert (
-        await steps.until_whole(
-            lambda: tenants.open_(provider, name), never_twice, f"There is a tenant {name} already; he is open."
-        )
-        > 20
-    )
-    opened = await provider.tenant(name)
-    bound = await zones.all_of(provider, name)
-    assert [(b.availability_zone, b.state) for b in bound] == [("north", "enabled"), ("south", "enabled")]
-    for binding, (_, memory) in zip(bound, clouds, strict=True):
-        assert set(memory.projects) == {binding.id}
-        credential = await provider.directory.credential(binding.id)
-        assert credential.values == {"project": memory.projects[binding.id]}
+@pytest_asyncio.fixture
+async def clouds(provider: Provider, cloud: Cloud) -> list[MemoryCloud]:
+    made = [cloud("north"), cloud("south")]
+    for backend, _ in made:
+        await backends.add(provider, backend, CREDENTIAL)
+    return [memory for _, memory in made]
 
-    assert (
-        await steps.until_whole(lambda: tenants.close(provider, name), never_twice, f"There is no tenant {name}.") > 10
-    )
-    assert all(memory.projects == {} for _, memory in clouds)
-    assert await tenants.page(provider, "", 10) == []
-    with pytest.raises(IdentityRefused, match="404"):
-        await provider.identity.request("GET", f"/domains/{opened.domain_id}")
+
+async def _domains(provider: Provider, name: str) -> list[str]:
+    found = (await provider.identity.request("GET", "/domains", params={"name": name}))["domains"]
+    return [domain["id"] for domain in found]
+
+
+async def test_an_opening_killed_at_every_step(
+    provider: Provider, clouds: list[MemoryCloud], steps: Steps, name: str
+) -> None:
+    bound: set[str] = set()
+    for number in itertools.count(1):
+        mine = f"{name}-{number}"
+        killed = await steps.killed_at(number, tenants.open_(provider, mine))
+        with contextlib.suppress(Conflict):  # when only the answer was lost: he is open already
+            await tenants.open_(provider, mine)
+        tenant = await provider.tenant(mine)
+        assert await provider.directory.region_of_domain(tenant.domain_id) == tenant
+        assert await _domains(provider, mine) == [tenant.domain_id]
+        for binding, memory in zip(await zones.all_of(provider, mine), clouds, strict=True):
+            credential = await provider.directory.credential(binding.id)
+            assert credential.values == {"project": memory.projects[binding.id]}
+            bound.add(binding.id)
+        assert {mark for memory in clouds for mark in memory.projects} == bound  # no orphan, from any try
+        if not killed:
+            break
+    assert number > 30
+
+
+async def test_a_closing_killed_at_every_step(
+    provider: Provider, clouds: list[MemoryCloud], steps: Steps, name: str
+) -> None:
+    for number in itertools.count(1):
+        await tenants.open_(provider, name)
+        killed = await steps.killed_at(number, tenants.close(provider, name))
+        with contextlib.suppress(NotFound):  # when only the answer was lost: he is gone already
+            await tenants.close(provider, name)
+        assert await _domains(provider, name) == []
+        assert all(memory.projects == {} for memory in clouds)
+        assert await tenants.page(provider, "", 10) == []
+        if not killed:
+            break
+    assert number > 15

@@ -30,7 +30,7 @@ async def test_a_backend_is_checked_before_it_is_kept(provider: Provider, cloud:
     found = await backends.add(provider, north, CREDENTIAL)
     assert found.checked.state == "ready"
     assert {"compute", "network", "image"} <= found.checked.report["services"].keys()
-    assert "server" in found.checked.report["capabilities"]
+    assert "project.open" in found.checked.report["capabilities"]
     assert (await provider.directory.backend_credential(north.id)).values == CREDENTIAL.values
     with pytest.raises(Conflict):
         await backends.add(provider, replace(north, id="another"), CREDENTIAL)

@@ -23,7 +23,7 @@ from vregion.directory.tenants import Tenant
 from vregion.identity.client import IdentityRefused
 from vregion.identity.tokens import IdentityUnavailable
 from vregion.model.backend import Backend, Binding, Credential
-from vregion.model.refusals import Invalid, Refusal, TooLarge, Unavailable
+from vregion.model.refusals import Invalid, NotFound, Refusal, TooLarge, Unavailable
 from vregion.provider import backends, flavors, schemas, tenants, zones
 from vregion.provider.access import Authorize
 from vregion.provider.backends import Found
@@ -68,7 +68,11 @@ def routes(provider: Provider, authorize: Authorize, max_body_bytes: int) -> lis
             return Response(content, 204 if answer is None else status, media_type="application/json")
 
         made.append(Route(PREFIX + path, endpoint, methods=[method]))
-    return made
+    return [*made, Route(PREFIX + "/{rest:path}", _no_route, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])]
+
+
+async def _no_route(request: Request) -> Response:
+    return _failure(NotFound(f"There is no {request.method} {request.url.path}."))
 
 
 async def _read(request: Request, limit: int) -> Any:

@@ -1,4 +1,4 @@
-"""The composition root: settings -> databases -> Keystone -> backends -> API and loop. Nothing else makes these objects.
+"""The composition root: settings -> databases -> Keystone -> backends -> API and loop; nothing else makes these.
 
 `Application.open` builds everything and starts nothing; `start` begins to reconcile; `asgi` serves. `vregion.cli` runs
 it behind uvicorn, the tests in their own process.
@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from types import ModuleType
 from typing import Self
 
@@ -27,13 +27,18 @@ from vregion.api.service import Service
 from vregion.backends import Backends, OpenDriver
 from vregion.directory.directory import Directory
 from vregion.directory.tenants import page
-from vregion.drivers.memory.driver import open_driver as open_memory
-from vregion.drivers.openstack.driver import open_driver as open_openstack
+from vregion.drivers.memory.driver import MemoryDriver
+from vregion.drivers.openstack.driver import OpenStackDriver
+from vregion.identity.catalog import ensure_catalog
 from vregion.identity.client import Identity, PasswordCredential
 from vregion.model.backend import Backend, Binding, Credential
+from vregion.provider import api as provider_api
+from vregion.provider.access import provider_only
+from vregion.provider.provider import Provider
 from vregion.reconcile.feed import Feeds
 from vregion.reconcile.loop import Loop
 from vregion.reconcile.recipes import RECIPES
+from vregion.region import census
 from vregion.region.regions import Regions
 from vregion.settings import Settings
 
@@ -53,14 +58,17 @@ class Application:
         self.settings, self.directory, self.identity = settings, directory, identity
         self.regions = Regions(settings.database_url, settings.state_dir)
         drivers: dict[str, OpenDriver] = {
-            "openstack": lambda backend, credential: open_openstack(backend, credential, settings.backend_timeout),
-            "memory": open_memory,
+            "openstack": lambda backend, credential: OpenStackDriver(
+                backend, credential, timeout=settings.backend_timeout
+            ),
+            "memory": MemoryDriver.open,
         }
         self.backends = Backends(self._binding, drivers, settings.backend_budget)
         owner = f"{socket.gethostname()}:{os.getpid()}"
         self.loop = Loop(self.regions, self.backends, RECIPES, self._flavors, owner, settings.workers)
         self.feeds = Feeds(self.loop, self.backends)
         self.regions.bell = self.loop.ring
+        self.provider = Provider(directory, identity, drivers, self._resources_on, self._forget)
         self._running: asyncio.Task[None] | None = None
         self.asgi = Starlette(routes=self._routes())
 
@@ -107,7 +115,14 @@ class Application:
                 name, prefix, module.ROUTES, module.VERSIONS, module.FAULT, use, policy, authenticate, module.documents
             )
             routes.append(Mount(f"/{name}", service))
-        return routes
+        authorize = provider_only(self.identity, self.settings.keystone_project)
+        return [*routes, *provider_api.routes(self.provider, authorize, self.settings.max_body_bytes)]
+
+    async def _resources_on(self, region_id: str, backend_id: str | None) -> list[str]:
+        return await census.on_backend(await self.regions.open(region_id), backend_id)
+
+    async def _forget(self, region_id: str) -> None:
+        await census.forget(await self.regions.open(region_id))
 
     async def _binding(self, region_id: str, backend_id: str) -> tuple[Binding, Backend, Credential]:
         """What opens a driver. Raises LookupError when the region has no such zone."""
@@ -131,12 +146,26 @@ async def healthy(request: Request) -> Response:
     return PlainTextResponse("ok")
 
 
-async def serve(settings: Settings) -> None:
-    """Serve until a signal."""
+@contextlib.asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[tuple[Application, asyncio.Task[None]]]:
+    """The application behind uvicorn on settings.host and port, reconciling, until the block ends."""
     application = await Application.open(settings)
+    config = uvicorn.Config(application.asgi, settings.host, settings.port, log_config=None, access_log=False)
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
     try:
         await application.start()
-        config = uvicorn.Config(application.asgi, settings.host, settings.port, log_config=None, access_log=False)
-        await uvicorn.Server(config).serve()
+        while not server.started and not serving.done():
+            await asyncio.sleep(0.01)
+        yield application, serving
     finally:
+        server.should_exit = True
+        await asyncio.gather(serving, return_exceptions=True)
         await application.close()
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until a signal; the catalog says where."""
+    async with serving(settings) as (application, running):
+        await ensure_catalog(application.identity, settings.public_url, settings.keystone_url, settings.region_name)
+        await running

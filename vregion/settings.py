@@ -23,7 +23,7 @@ class Settings:
     region_name: str = field(default="vregion", metadata={"doc": "The region's name in the Keystone catalog."})
     keystone_url: str = field(default="", metadata={"doc": "The provider's Keystone, with /v3."})
     keystone_username: str = field(default="admin", metadata={"doc": "Service user: validates tokens, opens tenants."})
-    keystone_password: str = field(default="", metadata={"doc": "Its password.", "secret": True})
+    keystone_password: str = field(default="", repr=False, metadata={"doc": "Its password."})
     keystone_project: str = field(default="admin", metadata={"doc": "Its project, in the domain 'default'."})
     token_cache_seconds: float = field(default=60.0, metadata={"doc": "A validated token is believed this long."})
     key_file: Path | None = field(

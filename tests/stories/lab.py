@@ -1,0 +1,49 @@
+"""The stories' words for a bare region of the lab: the same stories, told to the real services."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import requests
+import yaml
+
+from tests.stories.furniture import call, furnish, remove
+
+CLOUDS = Path(os.environ.get("LAB_STATE", "/var/tmp/lab")) / "clouds.yaml"
+ENDPOINTS = {"COMPUTE": "compute", "NETWORK": "network", "VOLUME": "block-storage", "IMAGE": "image"}
+VERSIONS = {"NETWORK": "/v2.0", "IMAGE": "/v2"}
+
+
+def lab_environment(cloud: str) -> dict[str, str]:
+    """Words for the cloud of that name in the lab's clouds.yaml (its readers and managers have its name + -reader)."""
+    clouds = yaml.safe_load(CLOUDS.read_text())["clouds"]
+    words: dict[str, str] = {}
+    for word, name in (("TOKEN", cloud), ("READER", f"{cloud}-reader"), ("MANAGER", f"{cloud}-manager")):
+        words[word], body = _sign_in(clouds[name])
+        if word == "TOKEN":
+            words["PROJECT"] = body["project"]["id"]
+            catalog = {service["type"]: service["endpoints"] for service in body["catalog"]}
+    words["ADMIN"], _ = _sign_in(clouds[f"{cloud}-admin"])
+    for word, service in ENDPOINTS.items():
+        public = next(e["url"] for e in catalog[service] if e["interface"] == "public")
+        words[word] = public.rstrip("/") + VERSIONS.get(word, "")
+    flavors = call(words, "GET", words["COMPUTE"] + "/flavors/detail?sort_key=memory_mb")["flavors"]
+    words["FLAVOR"], words["FLAVOR_ALT"] = (flavor["id"] for flavor in flavors[:2])
+    zones = call(words, "GET", words["COMPUTE"] + "/os-availability-zone")["availabilityZoneInfo"]
+    words["ZONE"] = zones[0]["zoneName"]
+    return words | furnish(words)
+
+
+def remove_leftovers(words: dict[str, str]) -> None:
+    """The lab outlives the stories; nothing of them does."""
+    remove(words)
+
+
+def _sign_in(cloud: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    given = cloud["auth"]
+    user = {"name": given["username"], "password": given["password"], "domain": {"id": given["user_domain_id"]}}
+    project = {"name": given["project_name"], "domain": {"id": given["project_domain_id"]}}
+    auth = {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": {"project": project}}
+    answer = requests.post(f"{given['auth_url']}/auth/tokens", json={"auth": auth}, timeout=30)
+    answer.raise_for_status()
+    return answer.headers["X-Subject-Token"], answer.json()["token"]

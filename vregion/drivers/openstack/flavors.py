@@ -43,7 +43,7 @@ async def created(compute: Service, flavor: Flavor) -> Flavor:
         "disk": flavor.disk,
         "OS-FLV-EXT-DATA:ephemeral": flavor.ephemeral,
         "swap": flavor.swap,
-        "id": flavor.external_id or "auto",
+        "id": flavor.external_id or None,  # null: Nova makes one; "auto" means that to novaclient only
     }
     made: dict[str, Any] = (await compute.send("POST", "/flavors", {"flavor": body})).body or {}
     path = f"/flavors/{made['flavor']['id']}"

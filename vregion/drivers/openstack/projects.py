@@ -5,6 +5,7 @@ tag of the project, a name of the user), so that a broken attempt is continued a
 the application credential, whose secret Keystone tells only once. No password outlives the call that made it.
 """
 
+import asyncio
 import secrets
 from collections.abc import Mapping
 from typing import Any
@@ -70,11 +71,16 @@ class Projects:
         )
 
     async def _user(self, mark: str, domain: str, project: str, password: str) -> str:
-        """The project's user, with this password from now on."""
+        """The project's user, with this password from now on.
+
+        A new password revokes the user's tokens up to and including the current second (keystone/revoke/backends/
+        sql.py compares `issued_before` with whole seconds), so that the next one is waited for.
+        """
         label = PREFIX + mark
         if found := await self._found("users", [("name", label), ("domain_id", domain)]):
             user = str(found[0]["id"])
             await self._identity.send("PATCH", f"/users/{user}", {"user": {"password": password}}, own=user)
+            await asyncio.sleep(1.0)
             return user
         return await self._made(
             "user",

@@ -17,7 +17,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from vregion.drivers.contract import Unsupported
+from vregion.drivers.contract import Transient, Unsupported
 from vregion.drivers.openstack.faults import Reply, error_of, unreachable
 from vregion.model.backend import Backend, Credential
 
@@ -137,7 +137,9 @@ class Session:
         asked = time.monotonic()
         reply = await self._request("POST", f"{self.auth_url}/auth/tokens", {}, self._auth_body(), ())
         if reply.status != 201 or reply.body is None:
-            raise error_of(reply)
+            refused = error_of(reply)
+            # A credential that was revoked or locked is no fault of the request that needed it, and may come back.
+            raise refused if isinstance(refused, Transient) else Transient(f"{self.auth_url}: {refused.message}")
         token = reply.body["token"]
         life = datetime.fromisoformat(token["expires_at"]) - datetime.fromisoformat(token["issued_at"])
         scope = token.get("project") or {}

@@ -7,6 +7,7 @@ from datetime import UTC
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     DateTime,
@@ -108,7 +109,8 @@ needs = Table(
     Index("needs_needed", "region_id", "needed_id", "needed_kind"),
 )
 
-# One row per address in use. The key makes two owners of one address impossible.
+# One row per address in use. The key makes two owners of one address impossible. `position` is the address's distance
+# from its subnet's first one, where that fits; `port_id` may also be "dhcp:<backend id>".
 addresses = Table(
     "addresses",
     metadata,
@@ -116,11 +118,11 @@ addresses = Table(
     Column("network_id", String(36), nullable=False),
     Column("address", String(39), nullable=False),
     Column("subnet_id", String(36), nullable=False),
-    Column("port_id", String(36), nullable=False),
-    Column("sort_key", LargeBinary(16), nullable=False),
+    Column("port_id", String(64), nullable=False),
+    Column("position", BigInteger),
     PrimaryKeyConstraint("region_id", "network_id", "address"),
     Index("addresses_port", "region_id", "port_id"),
-    Index("addresses_subnet", "region_id", "subnet_id", "sort_key"),
+    Index("addresses_subnet", "region_id", "subnet_id", "position"),
 )
 
 # MAC addresses in use; unique in a network.

@@ -1,0 +1,181 @@
+"""Who has which address and MAC: one row each, so that the database itself refuses a second owner.
+
+Called by ports, subnets and networks inside their transactions. Nothing here walks through the addresses of a subnet:
+the next free one is behind the highest in use; only a pool used up to its end is probed, and then searched for a gap.
+"""
+
+from collections.abc import Iterable
+from random import SystemRandom
+from typing import Any
+
+from sqlalchemy import Select, and_, delete, func, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from vregion.ipam import macs as mac_addresses
+from vregion.ipam import pools, prefixes
+from vregion.model.resource import Resource
+from vregion.region.regions import Transaction
+from vregion.region.tables import addresses, macs
+
+PROBES = 3
+_RANDOM = SystemRandom()
+
+
+def dhcp_owner(backend_id: str) -> str:
+    """Who owns the address of a zone's own DHCP service."""
+    return f"dhcp:{backend_id}"
+
+
+async def take(tx: Transaction, subnet: Resource, owner: str, address: str) -> bool:
+    """Take one address; False when somebody on the network has it."""
+    row = {
+        "region_id": tx.region_id,
+        "network_id": subnet.spec["network_id"],
+        "address": address,
+        "subnet_id": subnet.id,
+        "port_id": owner,
+        "position": prefixes.position(prefixes.prefix(subnet.spec["cidr"]), address),
+    }
+    return await _insert_new(tx, addresses, row)
+
+
+async def allocate(tx: Transaction, subnet: Resource, owner: str) -> str | None:
+    """Take a free address of the subnet's pools; None when there is none."""
+    prefix = prefixes.prefix(subnet.spec["cidr"])
+    for pool in subnet.spec["allocation_pools"]:
+        span = pools.positions(prefix, pool)
+        while span is not None and (found := await _free(tx, subnet.id, *span)) is not None:
+            address = prefixes.at(prefix, found)
+            if await take(tx, subnet, owner, address):
+                return address
+    return None
+
+
+async def release(tx: Transaction, owner: str, only: Iterable[str] | None = None) -> None:
+    """Give back all of an owner's addresses, or some."""
+    where = [addresses.c.region_id == tx.region_id, addresses.c.port_id == owner]
+    if only is not None:
+        where.append(addresses.c.address.in_(list(only)))
+    await tx.execute(delete(addresses).where(*where))
+
+
+async def release_subnet(tx: Transaction, subnet_id: str) -> None:
+    """Everything on a subnet that ends."""
+    await tx.execute(delete(addresses).where(addresses.c.region_id == tx.region_id, addresses.c.subnet_id == subnet_id))
+
+
+async def owner_of(tx: Transaction, network_id: str, address: str) -> str | None:
+    """The port that has an address."""
+    row = await tx.execute(
+        select(addresses.c.port_id).where(
+            addresses.c.region_id == tx.region_id,
+            addresses.c.network_id == network_id,
+            addresses.c.address == address,
+        )
+    )
+    return row.scalar_one_or_none()
+
+
+async def reserved(tx: Transaction, subnet_id: str, owner: str) -> str | None:
+    """The address that an owner has on a subnet, the first if it has several."""
+    row = await tx.execute(
+        select(addresses.c.address)
+        .where(addresses.c.region_id == tx.region_id, addresses.c.subnet_id == subnet_id, addresses.c.port_id == owner)
+        .limit(1)
+    )
+    return row.scalar_one_or_none()
+
+
+async def used_by_port(tx: Transaction, subnet_id: str) -> bool:
+    """Whether any port, DHCP's own aside, has an address on the subnet."""
+    row = await tx.execute(
+        select(addresses.c.port_id)
+        .where(
+            addresses.c.region_id == tx.region_id,
+            addresses.c.subnet_id == subnet_id,
+            addresses.c.port_id.not_like("dhcp:%"),
+        )
+        .limit(1)
+    )
+    return row.first() is not None
+
+
+def ports_with(
+    tx: Transaction, ips: Iterable[str] = (), subnet_ids: Iterable[str] = (), part: str | None = None
+) -> Select[Any]:
+    """The ids of ports that have one of these addresses, and one on these subnets, and one that contains `part`."""
+    where = [addresses.c.region_id == tx.region_id]
+    if chosen := list(ips):
+        where.append(addresses.c.address.in_(chosen))
+    if subnets := list(subnet_ids):
+        where.append(addresses.c.subnet_id.in_(subnets))
+    if part is not None:
+        where.append(addresses.c.address.contains(part, autoescape=True))
+    return select(addresses.c.port_id).where(*where)
+
+
+async def take_mac(tx: Transaction, network_id: str, port_id: str, mac: str) -> bool:
+    """Take one MAC; False when a port of the network has it."""
+    row = {"region_id": tx.region_id, "network_id": network_id, "mac": mac, "port_id": port_id}
+    return await _insert_new(tx, macs, row)
+
+
+async def allocate_mac(tx: Transaction, network_id: str, port_id: str) -> str:
+    """Take a MAC at random."""
+    while True:
+        mac = mac_addresses.random()
+        if await take_mac(tx, network_id, port_id, mac):
+            return mac
+
+
+async def release_mac(tx: Transaction, port_id: str) -> None:
+    """The port has no MAC any more."""
+    await tx.execute(delete(macs).where(macs.c.region_id == tx.region_id, macs.c.port_id == port_id))
+
+
+async def ports_of_network(tx: Transaction, network_id: str) -> list[str]:
+    """The ids of the ports that are on a network: each has a MAC there."""
+    rows = await tx.execute(
+        select(macs.c.port_id).where(macs.c.region_id == tx.region_id, macs.c.network_id == network_id)
+    )
+    return sorted(row.port_id for row in rows)
+
+
+async def _insert_new(tx: Transaction, table: Any, row: dict[str, Any]) -> bool:
+    make = sqlite_insert if tx.sqlite else postgresql_insert
+    done = await tx.execute(make(table).values(row).on_conflict_do_nothing())
+    return done.rowcount == 1
+
+
+async def _free(tx: Transaction, subnet_id: str, low: int, high: int) -> int | None:
+    """A position between the two that was free a moment ago."""
+    on_subnet = (addresses.c.region_id == tx.region_id, addresses.c.subnet_id == subnet_id)
+    highest = select(func.max(addresses.c.position)).where(*on_subnet, addresses.c.position.between(low, high))
+    last = (await tx.execute(highest)).scalar_one()
+    if last is None:
+        return low
+    if last < high:
+        return int(last) + 1
+    guesses = {_RANDOM.randint(low, high) for _ in range(PROBES)} | {low}
+    known = await tx.execute(select(addresses.c.position).where(*on_subnet, addresses.c.position.in_(guesses)))
+    if open_guesses := guesses - {row.position for row in known}:
+        return min(open_guesses)
+    after = addresses.alias("after")
+    gap = (
+        select(addresses.c.position + 1)
+        .select_from(
+            addresses.outerjoin(
+                after,
+                and_(
+                    after.c.region_id == addresses.c.region_id,
+                    after.c.subnet_id == addresses.c.subnet_id,
+                    after.c.position == addresses.c.position + 1,
+                ),
+            )
+        )
+        .where(*on_subnet, addresses.c.position.between(low, high - 1), after.c.address.is_(None))
+        .order_by(addresses.c.position)
+        .limit(1)
+    )
+    return (await tx.execute(gap)).scalar_one_or_none()

@@ -1,0 +1,195 @@
+"""Networks: a tenant's segments. Each belongs to the zone that first needs it, or to the one that its hint names.
+
+Called by the API, by ports (which settle and realize their network) and by the network recipe. Nothing here speaks to
+a cloud.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from vregion.drivers.contract import Observed
+from vregion.model.caller import Caller
+from vregion.model.refusals import Conflict, NotFound
+from vregion.model.resource import Kind, Resource
+from vregion.region import addresses, resources, usages
+from vregion.region import standard_attributes as standard
+from vregion.region.regions import Transaction
+from vregion.region.resources import Filter, Query
+
+# Shown until a zone has told its own: what is left of 1500 octets in the widest common tunnel.
+MTU = 1450
+_IPV6_MTU, _IPV4_MTU = 1280, 68
+
+
+def document(network: Resource) -> dict[str, Any]:
+    """What a show answers."""
+    spec = network.spec
+    zones = [network.availability_zone] if network.availability_zone else []
+    return {
+        "id": network.id,
+        "name": network.name,
+        **standard.owned(network),
+        "admin_state_up": spec["admin_state_up"],
+        "mtu": spec["mtu"] or spec.get("observed_mtu") or MTU,
+        "status": network.status,
+        "subnets": spec["subnets"],
+        "shared": spec["shared"],
+        "availability_zone_hints": spec["availability_zone_hints"],
+        "availability_zones": zones,
+        "ipv4_address_scope": None,
+        "ipv6_address_scope": None,
+        "router:external": spec["router:external"],
+        "port_security_enabled": spec["port_security_enabled"],
+        **standard.tail(network),
+    }
+
+
+def visible(caller: Caller) -> dict[str, Any]:
+    """Whose networks and subnets a caller sees, as arguments of a `Query`."""
+    return visible_to(None if caller.is_admin else caller.project_id)
+
+
+def visible_to(project_id: str | None) -> dict[str, Any]:
+    """A project's own, the shared and the external ones; None: all."""
+    return {
+        "project_id": project_id,
+        "shared": (Filter("spec.shared", True), Filter("spec.router:external", True)),
+    }
+
+
+def sees(caller: Caller, resource: Resource) -> bool:
+    """Whether a caller may know of a network or subnet."""
+    open_to_all = resource.spec.get("shared") or resource.spec.get("router:external")
+    return not resource.deleting and (caller.is_admin or resource.project_id == caller.project_id or bool(open_to_all))
+
+
+async def get(tx: Transaction, caller: Caller, network_id: str) -> Resource:
+    """A network that the caller sees. Raises NotFound."""
+    network = await resources.find(tx, Kind.NETWORK, network_id)
+    if network is None or not sees(caller, network):
+        raise NotFound(f"Network {network_id} could not be found.", reason="NetworkNotFound")
+    return network
+
+
+async def create(
+    tx: Transaction, caller: Caller, wanted: dict[str, Any], zones: Mapping[str, str], now: datetime
+) -> Resource:
+    """A new network. `zones` maps the region's availability zones to their backends."""
+    hints = wanted["availability_zone_hints"]
+    for hint in hints:
+        if hint not in zones:
+            raise NotFound(f"AvailabilityZone {hint} could not be found.", reason="AvailabilityZoneNotFound")
+    only = hints[0] if len(hints) == 1 else None
+    spec = {"subnets": [], **wanted}
+    columns = {"availability_zone": only, "backend_id": zones[only] if only else None}
+    network = standard.fresh(Kind.NETWORK, caller, spec, now, **columns)
+    await standard.reserve(tx, network.project_id, "network")
+    return await standard.insert(tx, network, document)
+
+
+async def update(
+    tx: Transaction, caller: Caller, network_id: str, wanted: dict[str, Any], revision: int | None, now: datetime
+) -> Resource:
+    """Change what the tenant may change."""
+    await standard.lock(tx, Kind.NETWORK, network_id)
+    network = await get(tx, caller, network_id)
+    standard.check_owner(network, caller, "update_network")
+    standard.check_revision(network, revision)
+    if (mtu := wanted.get("mtu")) and mtu < _IPV6_MTU and network.spec["subnets"]:
+        await _check_mtu(tx, network, mtu)
+    columns = {"name": wanted.pop("name")} if "name" in wanted else {}
+    if not wanted and not columns:
+        return network
+    return await standard.revise(tx, network, document, now, spec=wanted, **columns)
+
+
+async def delete(tx: Transaction, caller: Caller, network_id: str, revision: int | None, now: datetime) -> None:
+    """The network and its subnets end; ports on it forbid that."""
+    await standard.lock(tx, Kind.NETWORK, network_id)
+    network = await get(tx, caller, network_id)
+    standard.check_owner(network, caller, "delete_network")
+    standard.check_revision(network, revision)
+    if ports := await addresses.ports_of_network(tx, network_id):
+        raise Conflict(
+            f"Unable to complete operation on network {network_id}. There are one or more ports still in use on the "
+            f"network, id for these ports is: {','.join(ports)}.",
+            reason="NetworkInUse",
+        )
+    for subnet in await resources.children(tx, Kind.SUBNET, network_id):
+        if not subnet.deleting:
+            await addresses.release_subnet(tx, subnet.id)
+            await usages.release(tx, subnet.project_id, {"subnet": 1})
+            await standard.end(tx, subnet, now, vanished)
+    await usages.release(tx, network.project_id, {"network": 1})
+    await standard.end(tx, network, now, vanished)
+
+
+async def settle_in(
+    tx: Transaction, network: Resource, backend_id: str, availability_zone: str | None = None
+) -> Resource:
+    """Fix the network's zone at its first use. Raises Conflict when it is in another one, or its hints forbid it."""
+    await standard.lock(tx, Kind.NETWORK, network.id)
+    network = await resources.get(tx, Kind.NETWORK, network.id)
+    hints = network.spec["availability_zone_hints"]
+    elsewhere = network.backend_id is not None and network.backend_id != backend_id
+    if elsewhere or (network.backend_id is None and hints and availability_zone and availability_zone not in hints):
+        where = network.availability_zone or ", ".join(hints) or "another zone"
+        raise Conflict(
+            f"Network {network.id} is in availability zone {where} and cannot be reached from "
+            f"{availability_zone or 'another one'}.",
+            reason="NetworkInOtherAvailabilityZone",
+        )
+    zone = network.availability_zone or availability_zone
+    return await standard.note(tx, network, document, backend_id=backend_id, availability_zone=zone)
+
+
+async def list_subnet(tx: Transaction, network: Resource, subnet_id: str, *, gone: bool = False) -> None:
+    """Keep the network's list of subnets."""
+    left = [i for i in network.spec["subnets"] if i != subnet_id]
+    spec = {"subnets": left if gone else [*left, subnet_id], "revision_number": network.spec["revision_number"] + 1}
+    await standard.note(tx, network, document, spec=spec)
+
+
+async def candidates(tx: Transaction, project_id: str) -> list[Resource]:
+    """A project's own networks, then the shared ones: what Nova takes when a server names none."""
+    own = await resources.list_resources(tx, _usable(project_id, Filter("spec.shared", False)))
+    return own + await resources.list_resources(tx, _usable(None, Filter("spec.shared", True)))
+
+
+def _usable(project_id: str | None, also: Filter) -> Query:
+    filters = (Filter("deleting", False), Filter("spec.router:external", False), also)
+    return Query(Kind.NETWORK, project_id, filters, (("created_at", True),))
+
+
+async def _check_mtu(tx: Transaction, network: Resource, mtu: int) -> None:
+    """IP has a smallest MTU (neutron `db_base_plugin_v2.py` _validate_change_network_mtu)."""
+    subnets = await resources.children(tx, Kind.SUBNET, network.id)
+    versions = {subnet.spec["ip_version"] for subnet in subnets if not subnet.deleting}
+    least = _IPV4_MTU if mtu < _IPV4_MTU else _IPV6_MTU if 6 in versions else 0
+    if mtu < least:
+        raise Conflict(
+            f"MTU of {network.id} is not valid, subnet requires a minimum of {least}", reason="NetworkMTUSubnetConflict"
+        )
+
+
+async def settled(tx: Transaction, network: Resource, observed: Observed) -> None:
+    """A backend has it: its status and MTU are what the tenant sees."""
+    seen = observed.document
+    await standard.note(
+        tx, network, document, status=seen.get("status", "ACTIVE"), spec={"observed_mtu": seen.get("mtu")}
+    )
+
+
+async def stopped(tx: Transaction, network: Resource, reason: str) -> None:
+    """A backend refused it; Neutron has no field for the words."""
+    await standard.note(tx, network, document, status="ERROR")
+
+
+async def lost(tx: Transaction, network: Resource) -> None:
+    """It was deleted behind our back."""
+    await standard.note(tx, network, document, status="ERROR")
+
+
+async def vanished(tx: Transaction, network: Resource) -> None:
+    """Its quota and addresses were given back when the tenant deleted it."""

@@ -1,0 +1,397 @@
+"""Ports: a MAC and addresses on a network, chosen here; realized in the zone of the server that they are plugged into.
+
+Called by the API, and by compute for the interfaces of servers (`plug`, `unplug`, `of_server`, `addresses`). While a
+port is plugged its row's parent is the server, so that a server's ports are one look-up.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from vregion.drivers.contract import Observed
+from vregion.model.caller import Caller
+from vregion.model.refusals import Conflict, Forbidden, Invalid, NotFound
+from vregion.model.resource import Kind, Resource
+from vregion.region import addresses as address_rows
+from vregion.region import fixed_ips, networks, realizations, resources, security_groups, subnets, usages
+from vregion.region import standard_attributes as standard
+from vregion.region.fixed_ips import Seat
+from vregion.region.regions import Transaction
+
+DEFAULTS: dict[str, Any] = {
+    "name": "",
+    "admin_state_up": True,
+    "device_id": "",
+    "device_owner": "",
+    "binding:vnic_type": "normal",
+    "allowed_address_pairs": [],
+    "extra_dhcp_opts": [],
+}
+
+
+def document(port: Resource) -> dict[str, Any]:
+    """What a show answers its tenant; the host's side of the binding is the backend's own."""
+    spec = port.spec
+    return {
+        "id": port.id,
+        "name": port.name,
+        "network_id": spec["network_id"],
+        **standard.owned(port),
+        "mac_address": spec["mac_address"],
+        "admin_state_up": spec["admin_state_up"],
+        "status": port.status,
+        "device_id": spec["device_id"],
+        "device_owner": spec["device_owner"],
+        "fixed_ips": spec["fixed_ips"],
+        "port_security_enabled": spec["port_security_enabled"],
+        "security_groups": spec["security_groups"],
+        "binding:vnic_type": spec["binding:vnic_type"],
+        "allowed_address_pairs": spec["allowed_address_pairs"],
+        "extra_dhcp_opts": spec["extra_dhcp_opts"],
+        **standard.tail(port),
+    }
+
+
+async def get(tx: Transaction, caller: Caller, port_id: str) -> Resource:
+    """A port of the caller's project, or on a network of his. Raises NotFound."""
+    port = await resources.find(tx, Kind.PORT, port_id)
+    if port is not None and not port.deleting:
+        owners = (port.project_id, port.spec["network_project_id"])
+        if caller.is_admin or caller.project_id in owners:
+            return port
+    raise NotFound(f"Port {port_id} could not be found.", reason="PortNotFound")
+
+
+async def create(tx: Transaction, caller: Caller, wanted: dict[str, Any], now: datetime) -> Resource:
+    """A new port that is plugged into nothing. Absent in `wanted`: fixed_ips, mac_address, groups are chosen here."""
+    network = await networks.get(tx, caller, wanted["network_id"])
+    if network.project_id != caller.project_id and not network.spec["shared"] and not caller.is_admin:
+        raise NotFound("The resource could not be found.", reason="HTTPNotFound")
+    port = await _make(tx, caller, network, wanted, now)
+    return await _write_new(tx, port)
+
+
+async def update(
+    tx: Transaction, caller: Caller, port_id: str, wanted: dict[str, Any], revision: int | None, now: datetime
+) -> Resource:
+    """Change a port; where it is realized its new groups and subnets are needed too."""
+    port = await get(tx, caller, port_id)
+    await standard.lock(tx, Kind.NETWORK, port.spec["network_id"])
+    port = await get(tx, caller, port_id)
+    standard.check_revision(port, revision)
+    spec = dict(wanted)
+    spec |= await _protection(tx, port.project_id, {**port.spec, **spec}, now, changing=port)
+    if "fixed_ips" in spec:
+        seat = await _seat(tx, replace(port, spec={**port.spec, **spec}))
+        spec["fixed_ips"] = await fixed_ips.change(tx, seat, port.spec["fixed_ips"], spec["fixed_ips"])
+    columns = {"name": spec.pop("name")} if "name" in spec else {}
+    if not wanted:
+        return port
+    if "device_id" in spec and not port.spec["server_id"]:
+        columns["parent_id"] = spec["device_id"] or None
+    port = await standard.revise(tx, port, document, now, spec=spec, **columns)
+    await _renew_needs(tx, port, now)
+    return port
+
+
+async def delete(tx: Transaction, caller: Caller, port_id: str, revision: int | None, now: datetime) -> None:
+    """End a port of the tenant's."""
+    port = await get(tx, caller, port_id)
+    standard.check_revision(port, revision)
+    await remove(tx, port, now)
+
+
+async def remove(tx: Transaction, port: Resource, now: datetime) -> None:
+    """End a port: its addresses and quota are free at once, its realization goes when its backend has let go."""
+    await address_rows.release(tx, port.id)
+    await address_rows.release_mac(tx, port.id)
+    await usages.release(tx, port.project_id, {"port": 1})
+    await resources.change(tx, port, parent_id=None)
+    await standard.end(tx, port, now, vanished)
+
+
+async def plug(
+    tx: Transaction,
+    caller: Caller,
+    requested: dict[str, Any],
+    server_id: str,
+    server_project_id: str,
+    availability_zone: str,
+    backend_id: str,
+    security_groups: list[str],
+    now: datetime,
+) -> Resource:
+    """One interface of a server, as Nova's `networks` item asks: the named port, or a new one on the named network.
+
+    Refuses in Nova's words and codes for a server create: Invalid (reasons NetworkNotFound, PortNotFound,
+    NetworkRequiresSubnet, FixedIpAlreadyInUse, ...), Conflict (PortInUse, or the network is in another zone).
+    """
+    if requested.get("port"):
+        port = await _free_port(tx, requested["port"], server_id, server_project_id)
+    else:
+        asked = {**requested, "security_groups": security_groups}
+        port = await _port_for_server(tx, caller, asked, server_project_id, now)
+    return await _seat_in(tx, port, server_id, availability_zone, backend_id, now)
+
+
+async def unplug(tx: Transaction, port: Resource, now: datetime) -> None:
+    """End a port that was made for its server; the tenant's own stays, plugged into nothing.
+
+    Its realization stays too, as its network can be in no other zone: the next server there finds it.
+    """
+    if port.spec["made_by_server"]:
+        await remove(tx, port, now)
+        return
+    spec = {"device_id": "", "device_owner": "", "server_id": None}
+    await standard.revise(tx, port, document, now, spec=spec, status="DOWN", parent_id=None)
+
+
+async def of_server(tx: Transaction, server_id: str) -> list[Resource]:
+    """The ports that are plugged into a server, in the order of their plugging."""
+    ports = [p for p in await resources.children(tx, Kind.PORT, server_id) if p.spec["server_id"] and not p.deleting]
+    return sorted(ports, key=lambda port: port.spec["plugged_at"])
+
+
+async def addresses(tx: Transaction, server_id: str) -> dict[str, list[dict[str, Any]]]:
+    """Nova's `addresses` of a server, by network name."""
+    ports = await of_server(tx, server_id)
+    on = await resources.find_many(tx, Kind.NETWORK, [port.spec["network_id"] for port in ports])
+    found: dict[str, list[dict[str, Any]]] = {}
+    for port in ports:
+        network = on.get(port.spec["network_id"])
+        for ip in port.spec["fixed_ips"]:
+            entry = {
+                "version": 6 if ":" in ip["ip_address"] else 4,
+                "addr": ip["ip_address"],
+                "OS-EXT-IPS:type": "fixed",
+                "OS-EXT-IPS-MAC:mac_addr": port.spec["mac_address"],
+            }
+            found.setdefault(network.name if network else "", []).append(entry)
+    return found
+
+
+async def choose_networks(tx: Transaction, caller: Caller) -> list[Resource]:
+    """What Nova takes when a server names no network: the project's own and the shared ones, no external ones."""
+    return await networks.candidates(tx, caller.project_id)
+
+
+async def look_again(tx: Transaction, server_id: str, now: datetime) -> None:
+    """The server's state changed: its ports are due for a look, since a port is ACTIVE when its server has it."""
+    for port in await of_server(tx, server_id):
+        for realization in await realizations.of_resource(tx, Kind.PORT, port.id):
+            await realizations.look_again(tx, realization, now)
+
+
+async def address_automatically(tx: Transaction, subnet: Resource, now: datetime) -> None:
+    """A new subnet with automatic addresses: every port of its network gets one."""
+    if not subnets.automatic(subnet):
+        return
+    ports = await resources.find_many(tx, Kind.PORT, await address_rows.ports_of_network(tx, subnet.spec["network_id"]))
+    for port in ports.values():
+        seat = replace(await _seat(tx, port), subnets=[subnet])
+        if more := await fixed_ips.assign(tx, seat, []):
+            await _readdress(tx, port, [*port.spec["fixed_ips"], *more], now)
+
+
+async def forget_subnet(tx: Transaction, subnet: Resource, now: datetime) -> None:
+    """A subnet with automatic addresses ends: its ports lose them."""
+    if not subnets.automatic(subnet):
+        return
+    ports = await resources.find_many(tx, Kind.PORT, await address_rows.ports_of_network(tx, subnet.spec["network_id"]))
+    for port in ports.values():
+        left = [ip for ip in port.spec["fixed_ips"] if ip["subnet_id"] != subnet.id]
+        if port.spec["device_owner"] not in fixed_ips.ROUTERS and left != port.spec["fixed_ips"]:
+            gone = [ip["ip_address"] for ip in port.spec["fixed_ips"] if ip["subnet_id"] == subnet.id]
+            await address_rows.release(tx, port.id, gone)
+            await _readdress(tx, port, left, now)
+
+
+async def _readdress(tx: Transaction, port: Resource, ips: list[dict[str, str]], now: datetime) -> None:
+    port = await standard.revise(tx, port, document, now, spec={"fixed_ips": ips})
+    await _renew_needs(tx, port, now)
+
+
+async def _make(tx: Transaction, caller: Caller, network: Resource, wanted: dict[str, Any], now: datetime) -> Resource:
+    """A port with MAC, addresses and groups, not written yet."""
+    spec = {**DEFAULTS, "made_by_server": False, "server_id": None, "status": "DOWN", **wanted}
+    spec.setdefault("port_security_enabled", network.spec["port_security_enabled"])
+    if spec["device_owner"].startswith("network:"):
+        spec["port_security_enabled"] = False
+    spec["network_project_id"] = network.project_id
+    port = standard.fresh(Kind.PORT, caller, spec, now, parent_id=spec["device_id"] or None)
+    await standard.reserve(tx, port.project_id, "port")
+    await standard.lock(tx, Kind.NETWORK, network.id)
+    spec = {**port.spec, "mac_address": await _take_mac(tx, network.id, port.id, wanted.get("mac_address"))}
+    spec |= await _protection(tx, port.project_id, spec, now)
+    port = replace(port, spec=spec)
+    given = await fixed_ips.assign(tx, await _seat(tx, port), wanted.get("fixed_ips"))
+    return replace(port, spec={**spec, "fixed_ips": given})
+
+
+async def _write_new(tx: Transaction, port: Resource) -> Resource:
+    port = await standard.insert(tx, port, document)
+    await realizations.need(tx, port, _needed(port))
+    return port
+
+
+async def _take_mac(tx: Transaction, network_id: str, port_id: str, wanted: str | None) -> str:
+    if wanted is None:
+        return await address_rows.allocate_mac(tx, network_id, port_id)
+    if not await address_rows.take_mac(tx, network_id, port_id, wanted):
+        message = f"Unable to complete operation for network {network_id}. The mac address {wanted} is in use."
+        raise Conflict(message, reason="MacAddressInUse")
+    return wanted
+
+
+async def _seat(tx: Transaction, port: Resource) -> Seat:
+    on_network = await subnets.of_network(tx, port.spec["network_id"])
+    return Seat(port.id, port.spec["network_id"], port.spec["mac_address"], port.spec["device_owner"], on_network)
+
+
+async def _protection(
+    tx: Transaction, project_id: str, spec: dict[str, Any], now: datetime, changing: Resource | None = None
+) -> dict[str, Any]:
+    """Groups and address pairs that fit together with port security (neutron `plugins/ml2/plugin.py`)."""
+    groups, secured = spec.get("security_groups"), spec["port_security_enabled"]
+    pairs = [{"mac_address": spec["mac_address"], **pair} for pair in spec["allowed_address_pairs"]]
+    if pairs and not secured:
+        message = "Port Security must be enabled in order to have allowed address pairs on a port."
+        raise Conflict(message, reason="AddressPairAndPortSecurityRequired")
+    if groups and not secured:
+        if changing is not None and groups == changing.spec["security_groups"]:
+            message = (
+                "Port has security group associated. Cannot disable port security or IP address until security group "
+                "is removed."
+            )
+            raise Conflict(message, reason="PortSecurityPortHasSecurityGroup")
+        message = "Port security must be enabled and port must have an IP address in order to use security groups."
+        raise Invalid(message, reason="PortSecurityAndIPRequiredForSecurityGroups")
+    if groups is None:
+        groups = [(await security_groups.default_group(tx, project_id, now)).id] if secured else []
+    else:
+        for group_id in groups:
+            await security_groups.of_project(tx, project_id, group_id)
+    return {"security_groups": groups, "allowed_address_pairs": pairs}
+
+
+def _needed(port: Resource) -> list[realizations.Key]:
+    """What must be on a backend before the port."""
+    spec = port.spec
+    on = sorted({ip["subnet_id"] for ip in spec["fixed_ips"]})
+    keys = [(Kind.NETWORK, spec["network_id"])]
+    keys += [(Kind.SUBNET, i) for i in on]
+    return keys + [(Kind.SECURITY_GROUP, i) for i in spec["security_groups"]]
+
+
+async def _renew_needs(tx: Transaction, port: Resource, now: datetime) -> None:
+    await realizations.forget_needs(tx, Kind.PORT, port.id)
+    await realizations.need(tx, port, _needed(port))
+    for realization in await realizations.of_resource(tx, Kind.PORT, port.id):
+        if realization.wanted:
+            await _want(tx, port, realization.backend_id, now)
+
+
+async def _want(tx: Transaction, port: Resource, backend_id: str, now: datetime) -> None:
+    """The port shall be there, and before it the subnets with their DHCP addresses."""
+    used = {ip["subnet_id"] for ip in port.spec["fixed_ips"]}
+    for subnet in (await resources.find_many(tx, Kind.SUBNET, used)).values():
+        await subnets.prepare(tx, subnet, backend_id)
+    await realizations.want(tx, Kind.PORT, port.id, backend_id, now)
+
+
+async def _free_port(tx: Transaction, port_id: str, server_id: str, project_id: str) -> Resource:
+    """A tenant's port that no server has. Raises Invalid and Conflict in Nova's words."""
+    port = await resources.find(tx, Kind.PORT, port_id)
+    if (
+        port is None
+        or port.deleting
+        or (port.project_id != project_id and port.spec["network_project_id"] != project_id)
+    ):
+        raise Invalid(f"Port id {port_id} could not be found.", reason="PortNotFound")
+    if port.project_id != project_id:
+        raise Invalid(f"Port {port_id} not usable for instance {server_id}.", reason="PortNotUsable")
+    if port.spec["device_id"]:
+        raise Conflict(f"Port {port_id} is still in use.", reason="PortInUse")
+    return port
+
+
+async def _port_for_server(
+    tx: Transaction, caller: Caller, asked: dict[str, Any], project_id: str, now: datetime
+) -> Resource:
+    """A new port on the network that a server asks for. Raises in Nova's words."""
+    network = await resources.find(tx, Kind.NETWORK, asked["uuid"])
+    if network is None or not networks.sees(caller, network):
+        raise Invalid(f"Network {asked['uuid']} could not be found.", reason="NetworkNotFound")
+    if network.spec["router:external"] and not network.spec["shared"] and not caller.is_admin:
+        message = f"It is not allowed to create an interface on external network {network.id}"
+        raise Forbidden(message, reason="ExternalNetworkAttachForbidden")
+    if not network.spec["subnets"]:
+        message = f"Network {network.id} requires a subnet in order to boot instances on."
+        raise Invalid(message, reason="NetworkRequiresSubnet")
+    wanted: dict[str, Any] = {"network_id": network.id, "made_by_server": True, "project_id": project_id}
+    names = asked["security_groups"]
+    if network.spec["port_security_enabled"]:
+        if names:
+            wanted["security_groups"] = [g.id for g in await security_groups.resolve(tx, project_id, names)]
+    elif names and names != [security_groups.DEFAULT]:
+        message = "Network requires port_security_enabled and subnet associated in order to apply security groups."
+        raise Invalid(message, reason="SecurityGroupCannotBeApplied")
+    if address := asked.get("fixed_ip"):
+        await _check_free(tx, network.id, address)
+        wanted["fixed_ips"] = [{"ip_address": address}]
+    return await _write_new(tx, await _make(tx, caller, network, wanted, now))
+
+
+async def _check_free(tx: Transaction, network_id: str, address: str) -> None:
+    owner = await address_rows.owner_of(tx, network_id, address)
+    if owner is not None:
+        port = await resources.find(tx, Kind.PORT, owner)
+        device = port.spec["device_id"] if port is not None else ""
+        message = f"Fixed IP address {address} is already in use on instance {device}."
+        raise Invalid(message, reason="FixedIpAlreadyInUse")
+
+
+async def _seat_in(
+    tx: Transaction, port: Resource, server_id: str, availability_zone: str, backend_id: str, now: datetime
+) -> Resource:
+    """Bind the port to a server in a zone; it, its network, subnets and groups are wanted there."""
+    network = await resources.get(tx, Kind.NETWORK, port.spec["network_id"])
+    await networks.settle_in(tx, network, backend_id, availability_zone)
+    earlier = await of_server(tx, server_id)
+    spec = {
+        "device_id": server_id,
+        "device_owner": f"compute:{availability_zone}",
+        "server_id": server_id,
+        "plugged_at": [now.isoformat(), len(earlier)],
+    }
+    port = await standard.revise(
+        tx,
+        port,
+        document,
+        now,
+        spec=spec,
+        parent_id=server_id,
+        backend_id=backend_id,
+        availability_zone=availability_zone,
+    )
+    await _want(tx, port, backend_id, now)
+    return port
+
+
+async def settled(tx: Transaction, port: Resource, observed: Observed) -> None:
+    """The port's state there is what the tenant sees."""
+    await standard.note(tx, port, document, status=observed.document.get("status", "DOWN"))
+
+
+async def stopped(tx: Transaction, port: Resource, reason: str) -> None:
+    """A backend refused it; Neutron has no field for the words, its server's fault has them."""
+    await standard.note(tx, port, document, status="ERROR")
+
+
+async def lost(tx: Transaction, port: Resource) -> None:
+    """It was deleted behind our back."""
+    await standard.note(tx, port, document, status="ERROR")
+
+
+async def vanished(tx: Transaction, port: Resource) -> None:
+    """Its addresses and quota were given back when it was deleted."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Row, and_, delete, false, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, false, func, insert, not_, or_, select, update
 
 from vregion.model.refusals import Invalid, NotFound
 from vregion.model.resource import Kind, Resource
@@ -22,7 +22,10 @@ _COLUMNS = [c for c in resources.c if c.name != "region_id"]
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """One condition. `operator`: eq, ne, in, contains, prefix, ge, le, gt, lt, null (value: bool)."""
+    """One condition. `operator`: eq, ne, in, contains, prefix, ge, le, gt, lt, null (value: bool), matches (a regex).
+
+    Or of other conditions, which are the value: any (one of them holds), not (they do not all hold).
+    """
 
     field: str
     value: Any
@@ -143,6 +146,10 @@ def _field(name: str, value: Any = None) -> ColumnElement[Any]:
 
 
 def _condition(f: Filter) -> ColumnElement[bool]:
+    if f.operator == "any":
+        return or_(*(_condition(one) for one in f.value))
+    if f.operator == "not":
+        return not_(and_(*(_condition(one) for one in f.value)))
     sample = f.value[0] if f.operator == "in" and f.value else f.value
     condition: ColumnElement[bool] = _compare(_field(f.field, None if f.operator == "null" else sample), f)
     return condition
@@ -157,7 +164,9 @@ def _compare(column: Any, f: Filter) -> Any:
         case "in":
             return column.in_(f.value) if f.value else false()
         case "contains":
-            return column.contains(f.value, autoescape=True)
+            return func.coalesce(column, "").contains(f.value, autoescape=True)
+        case "matches":
+            return func.coalesce(column, "").regexp_match(f.value)
         case "prefix":
             return column.startswith(f.value, autoescape=True)
         case "null":

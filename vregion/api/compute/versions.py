@@ -1,0 +1,42 @@
+"""Nova's version documents, and the window of microversions that is offered.
+
+Called by the service for paths that need no token. The window is fixed: a virtual region's newest is what its code
+knows; what a zone's release cannot do is refused by that zone's driver, with the reason.
+"""
+
+from typing import Any
+
+from vregion.api.http import Reply
+from vregion.api.service import Versions
+from vregion.model.microversion import Microversion
+
+VERSIONS = Versions("compute", Microversion(2, 1), Microversion(2, 104), "X-OpenStack-Nova-API-Version")
+
+
+def documents(path: str, root: str) -> Reply | None:
+    """'/' lists the versions, '/v2.1' shows one; anything else is not ours."""
+    match path.strip("/"):
+        case "":
+            return Reply({"versions": [_version(root)]}, 200)
+        case "v2.1":
+            media = {"base": "application/json", "type": "application/vnd.openstack.compute+json;version=2.1"}
+            described = {
+                "rel": "describedby",
+                "type": "text/html",
+                "href": "https://docs.openstack.org/api-ref/compute/",
+            }
+            version = _version(root)
+            links = [*version["links"], described]
+            return Reply({"version": version | {"links": links, "media-types": [media]}})
+    return None
+
+
+def _version(root: str) -> dict[str, Any]:
+    return {
+        "id": "v2.1",
+        "status": "CURRENT",
+        "version": str(VERSIONS.newest),
+        "min_version": str(VERSIONS.oldest),
+        "updated": "2013-07-23T11:33:21Z",
+        "links": [{"rel": "self", "href": f"{root}/v2.1/"}],
+    }

@@ -1,0 +1,73 @@
+"""How a server is made on a backend and kept as its tenant wants it. All else is the loop's and the region's."""
+
+from typing import Any
+
+from vregion.model.resource import Kind, Resource
+from vregion.reconcile.recipe import Recipe, References
+from vregion.region import servers
+
+_CREATE = (
+    "name", "metadata", "user_data", "config_drive", "accessIPv4", "accessIPv6", "OS-DCF:diskConfig", "adminPass",
+    "personality", "tags", "description", "hostname", "trusted_image_certificates",
+)  # fmt: skip
+_UPDATE = ("name", "description", "accessIPv4", "accessIPv6", "OS-DCF:diskConfig", "hostname", "metadata", "tags")
+_SERVERS_IN_HINTS = ("same_host", "different_host")
+
+
+def body(server: Resource, references: References) -> dict[str, Any]:
+    """Nova's create body with external ids. Volumes and ports exist by now; the backend makes none of its own."""
+    spec = server.spec
+    wanted = {name: spec[name] for name in _CREATE if name in spec}
+    wanted["flavorRef"] = references[Kind.FLAVOR, spec["flavorRef"]]
+    wanted["networks"] = _networks(spec["networks"], references)
+    if spec["imageRef"]:
+        wanted["imageRef"] = references[Kind.IMAGE, spec["imageRef"]]
+    if spec["keypair"]:
+        wanted["key_name"] = references[Kind.KEYPAIR, spec["keypair"]]
+    if spec["block_device_mapping_v2"]:
+        wanted["block_device_mapping_v2"] = [_disk(disk, references) for disk in spec["block_device_mapping_v2"]]
+    if hints := _hints(spec.get("os:scheduler_hints", {}), references):
+        wanted["os:scheduler_hints"] = hints
+    return wanted
+
+
+def update(server: Resource, references: References) -> dict[str, Any]:
+    """What a tenant can change of a server without an action."""
+    return {name: server.spec[name] for name in _UPDATE if name in server.spec}
+
+
+def _networks(wanted: Any, references: References) -> Any:
+    if wanted == "none":
+        return wanted
+    return [item | {"port": references[Kind.PORT, item["port"]]} for item in wanted]
+
+
+def _disk(disk: dict[str, Any], references: References) -> dict[str, Any]:
+    kinds = {"image": Kind.IMAGE, "volume": Kind.VOLUME}
+    kind = kinds.get(disk["source_type"])
+    return disk | {"uuid": references[kind, disk["uuid"]]} if kind else disk
+
+
+def _hints(wanted: dict[str, Any], references: References) -> dict[str, Any]:
+    """Group and servers by the backend's ids. A server in another zone is on another host by nature: it is left out."""
+    hints = dict(wanted)
+    if group := hints.get("group"):
+        one = group[0] if isinstance(group, list) else group
+        hints["group"] = references[Kind.SERVER_GROUP, one]
+    for name in _SERVERS_IN_HINTS:
+        if name in hints:
+            named = [hints[name]] if isinstance(hints[name], str) else hints[name]
+            here = [references[Kind.SERVER, i] for i in named if (Kind.SERVER, i) in references]
+            hints = {k: v for k, v in hints.items() if k != name} | ({name: here} if here else {})
+    return hints
+
+
+RECIPE = Recipe(
+    kind=Kind.SERVER,
+    body=body,
+    update=update,
+    settled=servers.settled,
+    stopped=servers.stopped,
+    vanished=servers.vanished,
+    lost=servers.lost,
+)

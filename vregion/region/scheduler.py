@@ -1,0 +1,102 @@
+"""Which backend a new server goes to: pure, called once per request by `vregion.region.server_boots`.
+
+A zone that the tenant names is binding. Without one it follows what it needs (volumes, networks, other servers), then
+the tenant's default zone, then the emptiest. It never asks a backend and never reads a row.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vregion.model.backend import Binding
+from vregion.model.refusals import Conflict, Invalid, Refusal
+
+# nova 34.0.0 nova/compute/api.py _validate_availability_zone
+UNKNOWN_ZONE = "The requested availability zone is not available"
+# nova 34.0.0 nova/exception.py MismatchVolumeAZException; the servers API answers it with 400
+MISMATCH = "The availability zone between the server and its attached volumes do not match: {}."
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A binding with what the choice depends on."""
+
+    binding: Binding
+    has_flavor: bool
+    servers: int
+
+    @property
+    def name(self) -> str:
+        """What the tenant calls it."""
+        return self.binding.availability_zone
+
+    @property
+    def open(self) -> bool:
+        """Whether it takes new resources."""
+        return self.binding.state == "enabled"
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """Something the server needs that is on a backend already: `noun` is 'volume', 'network' or 'server'."""
+
+    noun: str
+    id: str
+    backend_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The chosen binding, and why, for whoever reads the server's actions."""
+
+    binding: Binding
+    reason: str
+
+
+def choose(named: str | None, flavor: str, zones: Sequence[Zone], ties: Sequence[Tie]) -> Decision:
+    """Raises Invalid (400) or Conflict (409) with the reason when no zone will do."""
+    if named is not None:
+        return _named(named, flavor, zones, ties)
+    if ties:
+        return _tied(flavor, zones, ties)
+    fit = [zone for zone in zones if zone.open and zone.has_flavor]
+    if not fit:
+        raise Invalid(f"No availability zone takes new servers of flavor {flavor}.")
+    best = min(fit, key=lambda zone: (not zone.binding.default, zone.servers, zone.name))
+    if best.binding.default:
+        return Decision(best.binding, f"zone {best.name}: the tenant's default")
+    return Decision(best.binding, f"zone {best.name}: the emptiest of {len(fit)}")
+
+
+def _named(named: str, flavor: str, zones: Sequence[Zone], ties: Sequence[Tie]) -> Decision:
+    zone = next((zone for zone in zones if zone.name == named), None)
+    if zone is None:
+        raise Invalid(UNKNOWN_ZONE)
+    if not zone.open:
+        raise Invalid(f"{UNKNOWN_ZONE}: {named} takes nothing new")
+    if not zone.has_flavor:
+        raise Invalid(f"{UNKNOWN_ZONE}: {named} has no flavor {flavor}")
+    for tie in ties:
+        if tie.backend_id != zone.binding.backend_id:
+            raise _elsewhere(tie, named, zones)
+    return Decision(zone.binding, f"zone {named}: named in the request")
+
+
+def _tied(flavor: str, zones: Sequence[Zone], ties: Sequence[Tie]) -> Decision:
+    first = ties[0]
+    zone = next((zone for zone in zones if zone.binding.backend_id == first.backend_id), None)
+    if zone is None or not zone.open:
+        raise Invalid(f"{UNKNOWN_ZONE}: that of {first.noun} {first.id} takes nothing new")
+    for tie in ties:
+        if tie.backend_id != first.backend_id:
+            raise _elsewhere(tie, zone.name, zones)
+    if not zone.has_flavor:
+        raise Invalid(f"{UNKNOWN_ZONE}: {zone.name}, where {first.noun} {first.id} is, has no flavor {flavor}")
+    return Decision(zone.binding, f"zone {zone.name}: {first.noun} {first.id} is there")
+
+
+def _elsewhere(tie: Tie, wanted: str, zones: Sequence[Zone]) -> Refusal:
+    where = next((zone.name for zone in zones if zone.binding.backend_id == tie.backend_id), "another zone")
+    words = f"{tie.noun} {tie.id} is in {where}, not in {wanted}"
+    if tie.noun == "volume":
+        return Invalid(MISMATCH.format(words))
+    return Conflict(f"The server and its {tie.noun} would be in different availability zones: {words}.")

@@ -1,0 +1,468 @@
+"""POST /servers as one write transaction: what can be refused is refused here, the rest is written down.
+
+Called by `vregion.api.compute.servers`. In order: what the body refers to (image, keypair, disks, networks, groups),
+the scheduler's choice of the zone, quota, then the rows: volumes, ports, the server, what it needs, that it is wanted,
+and the action. No cloud is asked. The words are those of nova 34.0.0 `compute/api.py` and `exception.py`.
+"""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import func, select
+
+from vregion.model.backend import Binding
+from vregion.model.caller import Caller
+from vregion.model.refusals import Conflict, Forbidden, Invalid, NotFound, OverQuota, Refusal
+from vregion.model.resource import Kind, Resource
+from vregion.region import (
+    actions,
+    images,
+    keypairs,
+    networks,
+    ports,
+    realizations,
+    resources,
+    scheduler,
+    security_groups,
+    server_disks,
+    server_documents,
+    server_groups,
+    usages,
+    volumes,
+)
+from vregion.region.realizations import Key
+from vregion.region.regions import Transaction
+from vregion.region.scheduler import Decision, Tie, Zone
+from vregion.region.server_disks import Disk
+from vregion.region.tables import resources as rows
+
+GIB = 1 << 30
+_KEPT = (
+    "accessIPv4", "accessIPv6", "adminPass", "config_drive", "description", "hostname", "key_name", "personality",
+    "tags", "trusted_image_certificates", "user_data",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """One POST /servers whose body has the right form. `flavor` is embedded; `having` are the backends that have it."""
+
+    caller: Caller
+    server: Mapping[str, Any]
+    hints: Mapping[str, Any]
+    flavor_id: str
+    flavor: Mapping[str, Any]
+    zones: Sequence[Binding]
+    having: frozenset[str]
+    base: str
+    now: datetime
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """How many servers at least and at most."""
+        least = int(self.server.get("min_count", 1))
+        return least, int(self.server.get("max_count", least))
+
+
+@dataclass(slots=True)
+class Found:
+    """What the body refers to, found; the same for every server of the request."""
+
+    disks: list[Disk]
+    image: Resource | None
+    keypair: Resource | None
+    group: Resource | None
+    networks: list[dict[str, Any]]
+    security_groups: list[Resource]
+    ties: list[Tie]
+    servers: list[Resource]  # other servers that the hints name
+
+
+async def boot(tx: Transaction, request: Boot) -> list[Resource]:
+    """Accept the servers. Raises Refusal, and then nothing is left behind."""
+    found = await _find(tx, request)
+    named = request.server.get("availability_zone")
+    zones = await _zones(tx, request)
+    decision = scheduler.choose(named, request.flavor_id, zones, found.ties)
+    count = await _reserve(tx, request)
+    reservation = f"r-{secrets.token_hex(4)}"
+    made = []
+    for index in range(count):
+        made.append(await _one(tx, request, found, decision, (index, count, reservation)))
+    event = actions.event("schedule_servers", request.now, done=True, details=decision.reason)
+    building = actions.event("compute__do_build_and_run_instance", request.now)
+    await actions.begin(tx, request.caller, made, "create", request.now, [event, building])
+    return made
+
+
+async def _find(tx: Transaction, request: Boot) -> Found:
+    project_id, server = request.caller.project_id, request.server
+    disks = server_disks.requested(server, request.flavor)
+    image = await images.bootable(tx, server["imageRef"], project_id) if server.get("imageRef") else None
+    _check_counts(request, disks)
+    _check_image(request, image, disks)
+    found = Found(disks, image, await _keypair(tx, request), None, [], [], [], [])
+    await _find_disks(tx, request, found)
+    await _find_networks(tx, request, found)
+    await _find_hints(tx, request, found)
+    found.security_groups = await _security_groups(tx, request)
+    return found
+
+
+async def _security_groups(tx: Transaction, request: Boot) -> list[Resource]:
+    wanted = [group["name"] for group in request.server.get("security_groups") or () if group.get("name")]
+    return await security_groups.resolve(tx, request.caller.project_id, wanted or ["default"])
+
+
+def _check_counts(request: Boot, disks: Sequence[Disk]) -> None:
+    """What cannot be said of several servers at once."""
+    least, most = request.counts
+    if least > most:
+        raise Invalid("min_count must be <= max_count")
+    if most == 1:
+        return
+    wanted = request.server.get("networks")
+    for item in wanted if isinstance(wanted, list) else ():
+        if item.get("fixed_ip"):
+            words = "max_count cannot be greater than 1 if an fixed_ip is specified."
+            raise Invalid(f"Failed to launch instances: {words}")
+        if item.get("port"):
+            words = "Unable to launch multiple instances with a single configured port ID."
+            words += " Please launch your instance one by one with different ports."
+            raise Invalid(f"Failed to launch instances: {words}")
+    if any(disk["source_type"] == "volume" for disk in disks):
+        raise Invalid("Cannot attach one or more volumes to multiple instances")
+    if request.server.get("hostname"):
+        raise Invalid("Unable to allocate a single hostname to multiple instances")
+
+
+def _check_image(request: Boot, image: Resource | None, disks: Sequence[Disk]) -> None:
+    if image is None:
+        if request.server.get("trusted_image_certificates"):
+            words = "Image certificate validation is not supported when booting from volume"
+            raise Invalid(f"Image signature certificate validation failed for certificate: None. {words}")
+        return
+    if request.flavor["ram"] < (image.spec.get("min_ram") or 0):
+        raise Invalid("Flavor's memory is too small for requested image.")
+    have, size = request.flavor["disk"] * GIB, image.spec.get("size") or 0
+    least = (image.spec.get("min_disk") or 0) * GIB
+    if have == 0 and not request.caller.is_admin:
+        raise Forbidden("Only volume-backed servers are allowed for flavors with zero disk.")
+    if have and size > have:
+        raise Invalid(
+            "Flavor's disk is too small for requested image. "
+            f"Flavor disk is {have} bytes, image is {size} bytes."
+        )
+    if have and least > have:
+        raise Invalid(
+            "Flavor's disk is smaller than the minimum size specified in image metadata. "
+            f"Flavor disk is {have} bytes, minimum size is {least} bytes."
+        )
+
+
+async def _keypair(tx: Transaction, request: Boot) -> Resource | None:
+    if request.server.get("key_name") is None:
+        return None
+    try:
+        return await keypairs.of_user(tx, request.caller.user_id, request.server["key_name"])
+    except NotFound as unknown:
+        raise Invalid("Invalid key_name provided.") from unknown
+
+
+async def _find_disks(tx: Transaction, request: Boot, found: Found) -> None:
+    """Volumes must be free, and they tie the server to their zone; so do snapshots."""
+    project_id = request.caller.project_id
+    for disk in found.disks:
+        source, named = disk["source_type"], disk.get("uuid", "")
+        words = f"Block Device Mapping is Invalid: failed to get {source} {named}."
+        if source == "image" and disk["destination_type"] == "volume":
+            try:
+                await images.bootable(tx, named, project_id)
+            except Invalid as unknown:
+                raise Invalid(words) from unknown
+        elif source == "volume":
+            try:
+                volume = await volumes.for_server(tx, named, project_id, None)
+            except NotFound as unknown:
+                raise Invalid(words) from unknown
+            if disk["boot_index"] == 0 and volume.spec.get("bootable", "false") != "true":
+                raise Invalid(f"Block Device {named} is not bootable.")
+            found.ties.append(Tie("volume", named, str(volume.backend_id)))
+        elif source == "snapshot":
+            snapshot = await resources.find(tx, Kind.SNAPSHOT, named, project_id)
+            if snapshot is None:
+                raise Invalid(words)
+            found.ties.append(Tie("volume", snapshot.id, str(snapshot.backend_id)))
+
+
+async def _find_networks(tx: Transaction, request: Boot, found: Found) -> None:
+    """The networks and ports of the request; a network that a zone has already ties the server to it."""
+    wanted = request.server.get("networks")
+    if wanted == "none":
+        return
+    if wanted is None or wanted == "auto" or wanted == []:
+        found.networks = await _chosen_networks(tx, request, wanted)
+        wanted = found.networks
+    else:
+        found.networks = [dict(item) for item in wanted]
+    seen: set[str] = set()
+    for item in wanted:
+        network = await _network_of(tx, request, item, seen)
+        if network.backend_id is not None:
+            found.ties.append(Tie("network", network.id, network.backend_id))
+
+
+async def _chosen_networks(tx: Transaction, request: Boot, wanted: Any) -> list[dict[str, Any]]:
+    """Nobody named one: the only one that there is. There is no topology to allocate by itself here."""
+    available = await ports.choose_networks(tx, request.caller)
+    if len(available) > 1:
+        raise Conflict(
+            "Multiple possible networks found, use a Network ID to be more specific."
+            if wanted != "auto"
+            else "More than one possible network found. Specify network ID(s) to select which one(s) to connect to."
+        )
+    if not available and wanted == "auto":
+        words = f"Unable to automatically allocate a network for project {request.caller.project_id}"
+        raise Invalid(words)
+    return [{"uuid": network.id} for network in available]
+
+
+async def _network_of(tx: Transaction, request: Boot, item: Mapping[str, Any], seen: set[str]) -> Resource:
+    port_id = item.get("port")
+    if port_id is None:
+        try:
+            network = await networks.get(tx, request.caller, item["uuid"])
+        except NotFound as unknown:
+            raise Invalid(unknown.message) from unknown
+        if network.spec.get("router:external") and not network.spec.get("shared") and not request.caller.is_admin:
+            raise Forbidden(f"It is not allowed to create an interface on external network {network.id}")
+        if not network.spec.get("subnets"):
+            raise Invalid(f"Network {network.id} requires a subnet in order to boot instances on.")
+        return network
+    if port_id in seen:
+        raise Invalid(f"Port ID '{port_id}' was specified twice: you cannot attach a port multiple times.")
+    seen.add(port_id)
+    if item.get("fixed_ip"):
+        raise Invalid(
+            f"Specified Fixed IP '{item['fixed_ip']}' cannot be used with port '{port_id}': "
+            "the two cannot be specified together."
+        )
+    project_id = None if request.caller.is_admin else request.caller.project_id
+    port = await resources.find(tx, Kind.PORT, port_id, project_id)
+    if port is None or port.deleting:
+        raise Invalid(f"Port id {port_id} could not be found.")
+    if port.spec.get("device_id"):
+        raise Conflict(f"Port {port_id} is still in use.")
+    return await resources.get(tx, Kind.NETWORK, port.spec["network_id"])
+
+
+async def _find_hints(tx: Transaction, request: Boot, found: Found) -> None:
+    """A server group must exist; hints that name servers must name the project's own."""
+    wanted = request.hints.get("group")
+    if wanted is not None:
+        group_id = wanted[0] if isinstance(wanted, list) and wanted else wanted
+        found.group = await resources.find(tx, Kind.SERVER_GROUP, str(group_id), request.caller.project_id)
+        if found.group is None or found.group.deleting:
+            raise Invalid(f"Instance group {group_id} could not be found.")
+        if "affinity" == found.group.spec.get("policy"):
+            await _tie_to(tx, found, await server_groups.members(tx, found.group))
+    for hint in ("same_host", "different_host"):
+        named = request.hints.get(hint, [])
+        ids = [named] if isinstance(named, str) else list(named)
+        known = await resources.find_many(tx, Kind.SERVER, ids)
+        found.servers += [s for s in known.values() if s.project_id == request.caller.project_id]
+        if hint == "same_host":
+            await _tie_to(tx, found, ids)
+
+
+async def _tie_to(tx: Transaction, found: Found, server_ids: Sequence[str]) -> None:
+    for server in (await resources.find_many(tx, Kind.SERVER, server_ids)).values():
+        if server.backend_id is not None:
+            found.ties.append(Tie("server", server.id, server.backend_id))
+
+
+async def _zones(tx: Transaction, request: Boot) -> list[Zone]:
+    """The bindings with the number of servers in each."""
+    counted = await tx.execute(
+        select(rows.c.backend_id, func.count().label("servers"))
+        .where(rows.c.region_id == tx.region_id, rows.c.kind == Kind.SERVER)
+        .group_by(rows.c.backend_id)
+    )
+    servers = {row.backend_id: row.servers for row in counted}
+    return [Zone(b, b.backend_id in request.having, servers.get(b.backend_id, 0)) for b in request.zones]
+
+
+async def _reserve(tx: Transaction, request: Boot) -> int:
+    """As many servers as the quota allows, between the two counts. Raises OverQuota in Nova's words."""
+    least, most = request.counts
+    one = charge(request.flavor)
+    known = await usages.limits(tx, request.caller.project_id)
+    _check_metadata(request, known)
+    count = most
+    while count > least and any(0 <= known[n][0] < known[n][1] + one[n] * count for n in one):
+        count -= 1
+    try:
+        await usages.reserve(tx, request.caller.project_id, {name: amount * count for name, amount in one.items()})
+    except OverQuota as over:
+        short = [n for n in one if 0 <= known[n][0] < known[n][1] + one[n] * count]
+        told = ", ".join(short) or "instances"
+        asked = ", ".join(str(one[n] * count) for n in short)
+        used = ", ".join(str(known[n][1]) for n in short)
+        limit = ", ".join(str(known[n][0]) for n in short)
+        words = f"Quota exceeded for {told}: Requested {asked}, but already used {used} of {limit} {told}"
+        raise OverQuota(words if short else over.message) from over
+    return count
+
+
+def _check_metadata(request: Boot, known: Mapping[str, tuple[int, int]]) -> None:
+    limit = known["metadata_items"][0]
+    if 0 <= limit < len(request.server.get("metadata") or {}):
+        raise OverQuota(f"Maximum number of metadata items exceeds {limit}")
+
+
+def charge(flavor: Mapping[str, Any]) -> dict[str, int]:
+    """What one server of this flavor takes of the quota."""
+    return {"instances": 1, "cores": flavor["vcpus"], "ram": flavor["ram"]}
+
+
+async def _one(
+    tx: Transaction, request: Boot, found: Found, decision: Decision, place: tuple[int, int, str]
+) -> Resource:
+    """One server's rows."""
+    server_id, caller, now = str(uuid4()), request.caller, request.now
+    backend_id, zone = decision.binding.backend_id, decision.binding.availability_zone
+    spec = _spec(request, found, place)
+    disks, attached = await _make_disks(tx, request, found, decision, server_id)
+    spec |= {"block_device_mapping_v2": disks, "volumes": attached}
+    plugged = []
+    for item in found.networks:
+        plugged.append(await _plug(tx, request, found, decision, (server_id, item)))
+    if found.networks:
+        spec["networks"] = [
+            {"port": port.id} | ({"tag": item["tag"]} if item.get("tag") else {})
+            for port, item in zip(plugged, found.networks, strict=True)
+        ]
+    owner = (caller.project_id, caller.user_id)
+    document = server_documents.fresh(server_id, spec, owner, zone, request.base, now)
+    server = Resource(
+        id=server_id,
+        kind=Kind.SERVER,
+        project_id=caller.project_id,
+        user_id=caller.user_id,
+        name=spec["name"],
+        status="BUILD",
+        created_at=now,
+        updated_at=now,
+        spec=spec,
+        document=resources.dump(document),
+        availability_zone=zone,
+        backend_id=backend_id,
+    )
+    await resources.insert_resource(tx, server)
+    await realizations.need(tx, server, _needs(found, spec, plugged, backend_id))
+    await realizations.want(tx, Kind.SERVER, server_id, backend_id, now)
+    if found.group is not None:
+        await server_groups.join(tx, found.group, server_id, now)
+    return server
+
+
+def _spec(request: Boot, found: Found, place: tuple[int, int, str]) -> dict[str, Any]:
+    """What the tenant wants, in Nova's names and our ids, and what we must remember beside it."""
+    server = request.server
+    index, count, reservation = place
+    name = server["name"].strip()
+    spec = {key: server[key] for key in _KEPT if server.get(key) is not None}
+    spec |= {
+        "name": name if count == 1 else f"{name}-{index + 1}",
+        "imageRef": server.get("imageRef") or "",
+        "flavorRef": request.flavor_id,
+        "flavor": dict(request.flavor),
+        "metadata": server.get("metadata") or {},
+        "networks": "none",
+        "OS-DCF:diskConfig": server.get("OS-DCF:diskConfig", "MANUAL"),
+        "pinned_availability_zone": server.get("availability_zone"),
+        "security_groups": list(dict.fromkeys(group.name for group in found.security_groups)),
+        "reservation_id": reservation,
+        "launch_index": index,
+        "reserved": charge(request.flavor),
+        "keypair": found.keypair.id if found.keypair else None,
+    }
+    if "config_drive" in spec:
+        spec["config_drive"] = server_disks.truth(spec["config_drive"])
+    if "tags" in spec:
+        spec["tags"] = sorted(set(spec["tags"]))
+    if request.hints:
+        spec["os:scheduler_hints"] = dict(request.hints)
+    return spec
+
+
+async def _make_disks(
+    tx: Transaction, request: Boot, found: Found, decision: Decision, server_id: str
+) -> tuple[list[Disk], list[dict[str, Any]]]:
+    """The devices as the backend will get them: every volume exists, and is reserved for this server."""
+    disks, attached = [], []
+    for disk in found.disks:
+        if disk["destination_type"] != "volume":
+            disks.append(disk)
+            continue
+        volume = await _volume_of(tx, request, disk, decision)
+        await volumes.reserve_attach(tx, volume, server_id, request.now)
+        kept = {k: v for k, v in disk.items() if k not in ("volume_size", "volume_type")}
+        disks.append(kept | {"source_type": "volume", "uuid": volume.id})
+        entry = {"volumeId": volume.id, "delete_on_termination": disk["delete_on_termination"], "tag": disk.get("tag")}
+        attached.append(entry | {"attachment_id": str(uuid4()), "bdm_uuid": str(uuid4())})
+    return disks, attached
+
+
+async def _volume_of(tx: Transaction, request: Boot, disk: Disk, decision: Decision) -> Resource:
+    if disk["source_type"] == "volume":
+        return await volumes.for_server(tx, disk["uuid"], request.caller.project_id, decision.binding.backend_id)
+    origin = {"image": "imageRef", "snapshot": "snapshot_id"}.get(disk["source_type"])
+    wanted = {"name": "", "size": disk.get("volume_size"), "availability_zone": decision.binding.availability_zone}
+    wanted |= {"volume_type": disk.get("volume_type")} | ({origin: disk["uuid"]} if origin else {})
+    try:
+        return await volumes.create(tx, request.caller, wanted, [decision.binding], request.now)
+    except OverQuota as over:
+        raise OverQuota("VolumeSizeExceedsAvailableQuota: " + over.message, status=403) from over
+    except NotFound as unknown:
+        raise Invalid(unknown.message) from unknown
+
+
+async def _plug(
+    tx: Transaction, request: Boot, found: Found, decision: Decision, who: tuple[str, Mapping[str, Any]]
+) -> Resource:
+    """Its port on one network. Neutron's refusals become Nova's."""
+    server_id, item = who
+    binding = decision.binding
+    groups = [group.id for group in found.security_groups]
+    try:
+        return await ports.plug(
+            tx, request.caller, dict(item), server_id, request.caller.project_id,
+            binding.availability_zone, binding.backend_id, groups, request.now,
+        )  # fmt: skip
+    except OverQuota as over:
+        raise Forbidden("Maximum number of ports exceeded") from over
+    except NotFound as unknown:
+        raise Invalid(unknown.message) from unknown
+    except Refusal as refusal:
+        if refusal.kind in ("IpAddressAlreadyAllocated", "IpAddressInUse"):
+            words = f"Fixed IP address {item.get('fixed_ip')} is already in use on instance None."
+            raise Invalid(words) from refusal
+        if refusal.kind == "IpAddressGenerationFailure":
+            raise Invalid(f"No fixed IP addresses available for network: {item.get('uuid')}") from refusal
+        raise
+
+
+def _needs(found: Found, spec: Mapping[str, Any], plugged: Sequence[Resource], backend_id: str) -> list[Key]:
+    """What must be on the backend before the server can be."""
+    wanted: list[Key] = [(Kind.PORT, port.id) for port in plugged]
+    wanted += [(Kind.VOLUME, volume["volumeId"]) for volume in spec["volumes"]]
+    wanted += [(Kind.IMAGE, found.image.id)] if found.image else []
+    wanted += [(Kind.KEYPAIR, found.keypair.id)] if found.keypair else []
+    wanted += [(Kind.SERVER_GROUP, found.group.id)] if found.group else []
+    wanted += [(Kind.SERVER, other.id) for other in found.servers if other.backend_id == backend_id]
+    return wanted

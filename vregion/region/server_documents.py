@@ -1,0 +1,155 @@
+"""What a server shows: the document of a new one, and what an observation or a change makes of it. Pure.
+
+Called by `vregion.region.servers` and `server_boots` alone. The canonical form is the list's, at the newest
+microversion that a tenant sees (nova 34.0.0 `compute/views/servers.py`); a show adds `server_groups` to it.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+Document = dict[str, Any]
+
+# Taken from the backend as they are; all else is ours.
+TAKEN = (
+    "status",
+    "hostId",
+    "OS-EXT-STS:task_state",
+    "OS-EXT-STS:vm_state",
+    "OS-EXT-STS:power_state",
+    "OS-SRV-USG:launched_at",
+    "OS-SRV-USG:terminated_at",
+    "OS-EXT-SRV-ATTR:hostname",
+    "config_drive",
+    "locked",
+    "locked_reason",
+)
+
+
+def wire_time(at: datetime) -> str:
+    """Nova's times."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def links(base: str, collection: str, resource_id: str) -> list[dict[str, str]]:
+    """self with the API's version, bookmark without."""
+    return [
+        {"rel": "self", "href": f"{base}/{collection}/{resource_id}"},
+        {"rel": "bookmark", "href": f"{root(base)}/{collection}/{resource_id}"},
+    ]
+
+
+def root(base: str) -> str:
+    """The service's URL without the version."""
+    return base.rpartition("/")[0]
+
+
+def image_link(base: str, image_id: str) -> Document | str:
+    """A server without an image (booted from a volume) shows an empty string."""
+    if not image_id:
+        return ""
+    bookmark = {"rel": "bookmark", "href": f"{root(base)}/images/{image_id}"}
+    return {"id": image_id, "links": [bookmark], "properties": {}}
+
+
+def hostname(name: str, server_id: str) -> str:
+    """What Nova makes of a name (nova 34.0.0 nova/utils.py sanitize_hostname)."""
+    text = name.encode("latin-1", "ignore").decode("latin-1")[:63]
+    text = re.sub(r"[^\w.-]+", "", re.sub(r"[ _.]", "-", text)).lower().strip(".-")
+    return text or f"server-{server_id}"
+
+
+def fresh(server_id: str, spec: Mapping[str, Any], owner: tuple[str, str], zone: str, base: str, now: datetime) -> Document:
+    """A server that was just accepted. `owner`: project and user."""
+    return {
+        "id": server_id,
+        "name": spec["name"],
+        "status": "BUILD",
+        "tenant_id": owner[0],
+        "user_id": owner[1],
+        "metadata": spec["metadata"],
+        "hostId": "",
+        "image": image_link(base, spec["imageRef"]),
+        "flavor": spec["flavor"],
+        "created": wire_time(now),
+        "updated": wire_time(now),
+        "addresses": {},
+        "accessIPv4": spec.get("accessIPv4", ""),
+        "accessIPv6": spec.get("accessIPv6", ""),
+        "links": links(base, "servers", server_id),
+        "OS-DCF:diskConfig": spec["OS-DCF:diskConfig"],
+        "progress": 0,
+        "OS-EXT-AZ:availability_zone": zone,
+        "pinned_availability_zone": spec["pinned_availability_zone"],
+        "config_drive": "True" if spec.get("config_drive") else "",
+        "key_name": spec.get("key_name"),
+        "OS-SRV-USG:launched_at": None,
+        "OS-SRV-USG:terminated_at": None,
+        "security_groups": [{"name": name} for name in spec["security_groups"]],
+        "OS-EXT-SRV-ATTR:hostname": spec.get("hostname") or hostname(spec["name"], server_id),
+        "OS-EXT-STS:task_state": "scheduling",
+        "OS-EXT-STS:vm_state": "building",
+        "OS-EXT-STS:power_state": 0,
+        "os-extended-volumes:volumes_attached": volumes_attached(spec),
+        "locked": False,
+        "locked_reason": None,
+        "description": spec.get("description"),
+        "tags": spec.get("tags", []),
+        "trusted_image_certificates": spec.get("trusted_image_certificates"),
+        "scheduler_hints": spec.get("os:scheduler_hints", {}),
+    }
+
+
+def volumes_attached(spec: Mapping[str, Any]) -> list[Document]:
+    """The volumes of a server as its document lists them."""
+    return [{"id": v["volumeId"], "delete_on_termination": v["delete_on_termination"]} for v in spec["volumes"]]
+
+
+def edited(document: Document, spec: Mapping[str, Any]) -> Document:
+    """The document after the tenant changed his part of the spec."""
+    return document | {
+        "name": spec["name"],
+        "metadata": spec["metadata"],
+        "tags": spec.get("tags", []),
+        "description": spec.get("description"),
+        "accessIPv4": spec.get("accessIPv4", ""),
+        "accessIPv6": spec.get("accessIPv6", ""),
+        "OS-DCF:diskConfig": spec["OS-DCF:diskConfig"],
+        "OS-EXT-SRV-ATTR:hostname": spec.get("hostname") or document["OS-EXT-SRV-ATTR:hostname"],
+        "key_name": spec.get("key_name"),
+        "flavor": spec["flavor"],
+        "pinned_availability_zone": spec["pinned_availability_zone"],
+        "trusted_image_certificates": spec.get("trusted_image_certificates"),
+        "os-extended-volumes:volumes_attached": volumes_attached(spec),
+    }
+
+
+def observed(document: Document, seen: Mapping[str, Any], external_id: str) -> Document:
+    """The document with the backend's part as it was just seen."""
+    shown = document | {key: seen[key] for key in TAKEN if key in seen}
+    shown.pop("progress", None)
+    shown.pop("fault", None)
+    if "progress" in seen:
+        shown["progress"] = seen["progress"]
+    if seen.get("fault"):
+        fault = seen["fault"]
+        words = str(fault.get("message", "")).replace(external_id, document["id"])
+        shown["fault"] = {"code": fault.get("code", 500), "created": fault.get("created"), "message": words}
+    image = seen.get("image")
+    if shown["image"] and isinstance(image, dict) and image.get("properties"):
+        shown["image"] = shown["image"] | {"properties": image["properties"]}
+    return shown
+
+
+def failed(document: Document, words: str, now: datetime) -> Document:
+    """The server could not be made, or is gone: ERROR with a fault that the tenant can read."""
+    shown = document | {
+        "status": "ERROR",
+        "fault": {"code": 500, "created": wire_time(now), "message": words},
+        "OS-EXT-STS:vm_state": "error",
+        "OS-EXT-STS:task_state": None,
+        "OS-EXT-STS:power_state": 0,
+    }
+    shown.pop("progress", None)
+    return shown

@@ -1,0 +1,241 @@
+"""Servers: their rows from the moment they are accepted to the moment their backend has let go of them.
+
+Called by the compute API (changes, deletion, live actions) and by the reconcilers (what was seen). `spec` holds what
+the tenant wants in Nova's names and our ids; beside it what filters and quota need: `vm_state`, `task_state`,
+`power_state`, `reserved`, `volumes`. Making one is in `server_boots`, what one shows in `server_documents`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from vregion.drivers.contract import Observed
+from vregion.model.refusals import Conflict, NotFound
+from vregion.model.resource import Kind, Resource
+from vregion.region import (
+    actions,
+    keypairs,
+    ports,
+    realizations,
+    resources,
+    server_documents,
+    server_groups,
+    usages,
+    volumes,
+)
+from vregion.region.regions import Transaction
+
+GONE = "The server is gone from its availability zone: it was deleted there, not here. It is not made again."
+_STATES = {
+    "vm_state": "OS-EXT-STS:vm_state",
+    "task_state": "OS-EXT-STS:task_state",
+    "power_state": "OS-EXT-STS:power_state",
+    "launched_at": "OS-SRV-USG:launched_at",
+    "locked": "locked",
+    "progress": "progress",
+}
+_ONCE = ("adminPass", "personality")  # Nova keeps neither; they are forgotten once the server is there
+AGAIN = timedelta(seconds=1)  # a volume or port on its way out is looked for this often
+
+
+async def get(tx: Transaction, server_id: str, project_id: str | None) -> Resource:
+    """A server of this project (None: of any). Raises NotFound in Nova's words."""
+    server = await resources.find(tx, Kind.SERVER, server_id, project_id)
+    if server is None:
+        raise NotFound(f"Instance {server_id} could not be found.")
+    return server
+
+
+def shown(server: Resource) -> dict[str, Any]:
+    """The stored document, parsed."""
+    document: dict[str, Any] = orjson.loads(server.document)
+    return document
+
+
+def require_unlocked(server: Resource, *, is_admin: bool) -> None:
+    """A locked server answers so to anybody but an admin. Raises Conflict."""
+    if server.spec.get("locked") and not is_admin:
+        raise Conflict(f"Instance {server.id} is locked")
+
+
+def cannot(server: Resource, verb: str) -> Conflict:
+    """Nova's 409 for a server that is not there yet, or on its way out."""
+    name, state = ("task_state", "deleting") if server.deleting else ("vm_state", server.spec.get("vm_state", "building"))
+    return Conflict(f"Cannot '{verb}' instance {server.id} while it is in {name} {state}")
+
+
+async def write(tx: Transaction, server: Resource, now: datetime, spec: Mapping[str, Any], **columns: Any) -> Resource:
+    """Change the spec, and the document with it; `document` may be handed in."""
+    document = columns.pop("document", None) or server_documents.edited(shown(server), spec)
+    document["updated"] = server_documents.wire_time(now)
+    columns |= {"spec": dict(spec), "document": resources.dump(document), "updated_at": now}
+    await resources.change(tx, server, **columns)
+    return replace(server, **columns)
+
+
+async def update(tx: Transaction, server: Resource, fields: Mapping[str, Any], now: datetime) -> Resource:
+    """Name, description, addresses, hostname, metadata or tags as they shall be; the backend hears of it next."""
+    spec = server.spec | fields
+    if spec == server.spec:
+        return server
+    changed = await write(tx, server, now, spec, name=spec["name"], generation=server.generation + 1)
+    await realizations.changed(tx, Kind.SERVER, server.id, now)
+    return changed
+
+
+async def delete(tx: Transaction, server: Resource, now: datetime) -> None:
+    """On its way out; it is shown until its backend has confirmed. Deleting twice is fine."""
+    if server.deleting:
+        return
+    document = shown(server) | {"OS-EXT-STS:task_state": "deleting"}
+    document.pop("fault", None) if document["status"] != "ERROR" else None
+    spec = server.spec | {"task_state": "deleting"}
+    server = await write(tx, server, now, spec, document=document, deleting=True)
+    if not await realizations.unwant(tx, Kind.SERVER, server.id, now):
+        await vanished(tx, server)
+        await realizations.forget_needs(tx, Kind.SERVER, server.id)
+        await resources.remove(tx, Kind.SERVER, server.id)
+
+
+async def settled(tx: Transaction, server: Resource, observed: Observed) -> None:
+    """The backend's part of the document as it was just seen; nothing is written when nothing changed."""
+    if server.deleting:
+        return
+    now, before = datetime.now(UTC), shown(server)
+    document = server_documents.observed(before, observed.document, observed.external_id)
+    spec = server.spec | {name: document[key] for name, key in _STATES.items() if key in document}
+    if spec["vm_state"] != "building":
+        spec = await _arrived(tx, server, spec, observed)
+        document["addresses"] = await ports.addresses(tx, server.id)
+        if groups := await _group_names(tx, server.id):
+            document["security_groups"] = [{"name": name} for name in groups]
+    spec = await _resized(tx, server, spec, observed.document)
+    document |= {
+        "flavor": spec["flavor"],
+        "os-extended-volumes:volumes_attached": server_documents.volumes_attached(spec),
+    }
+    if document != before or spec != server.spec:
+        await write(tx, server, now, spec, document=document, status=document["status"])
+    if observed.settled and spec["task_state"] is None and server.spec.get("task_state", "scheduling") is not None:
+        await actions.finish(tx, server.id, now, observed.failed)
+
+
+async def stopped(tx: Transaction, server: Resource, reason: str) -> None:
+    """The backend refused it for good: ERROR with the reason."""
+    await _fail(tx, server, reason)
+
+
+async def lost(tx: Transaction, server: Resource) -> None:
+    """It was there, and the healthy backend says that it is not. It stays visible until the tenant deletes it."""
+    await _fail(tx, server, GONE)
+
+
+async def vanished(tx: Transaction, server: Resource) -> None:
+    """The backend has let go: ports, volumes and quota are free again."""
+    now = datetime.now(UTC)
+    for port in await ports.of_server(tx, server.id):
+        await ports.unplug(tx, port, now)
+    attached = {v["volumeId"]: v["delete_on_termination"] for v in server.spec["volumes"]}
+    for volume in (await resources.find_many(tx, Kind.VOLUME, attached)).values():
+        if attached[volume.id]:
+            await volumes.remove(tx, volume, now)
+        else:
+            await volumes.detached(tx, volume, server.id, now)
+    await server_groups.leave(tx, server)
+    await usages.release(tx, server.project_id, server.spec["reserved"])
+    await actions.finish(tx, server.id, now)
+
+
+async def redraw(tx: Transaction, server_id: str) -> None:
+    """Its ports or their addresses have changed: the document shows them."""
+    server = await resources.find(tx, Kind.SERVER, server_id)
+    if server is None or server.spec.get("vm_state", "building") == "building":
+        return
+    before = shown(server)
+    document = before | {"addresses": await ports.addresses(tx, server.id)}
+    if groups := await _group_names(tx, server.id):
+        document["security_groups"] = [{"name": name} for name in groups]
+    if document != before:
+        await write(tx, server, datetime.now(UTC), server.spec, document=document)
+
+
+async def _fail(tx: Transaction, server: Resource, words: str) -> None:
+    now = datetime.now(UTC)
+    document = server_documents.failed(shown(server), words, now)
+    spec = server.spec | {"vm_state": "error", "task_state": None, "power_state": 0}
+    await write(tx, server, now, spec, document=document, status="ERROR")
+    await actions.finish(tx, server.id, now, words)
+
+
+async def _arrived(tx: Transaction, server: Resource, spec: dict[str, Any], observed: Observed) -> dict[str, Any]:
+    """It is there: what was needed to make it is forgotten, and its volumes are what the backend shows."""
+    now = datetime.now(UTC)
+    if spec["vm_state"] != "error" and server.spec.get("vm_state", "building") == "building":
+        await realizations.forget_needs(tx, Kind.SERVER, server.id)
+        if spec.get("keypair"):
+            await keypairs.let_go(tx, spec["keypair"], now)
+        for volume in (await resources.find_many(tx, Kind.VOLUME, [v["volumeId"] for v in spec["volumes"]])).values():
+            entry = next(v for v in spec["volumes"] if v["volumeId"] == volume.id)
+            await volumes.attached(tx, volume, server.id, entry.get("device") or "", entry["attachment_id"], now)
+        spec = {name: value for name, value in spec.items() if name not in _ONCE}
+    return await _volumes_seen(tx, server, spec, observed)
+
+
+async def _volumes_seen(tx: Transaction, server: Resource, spec: dict[str, Any], observed: Observed) -> dict[str, Any]:
+    """A volume that was being detached and is no longer listed has left; one still listed is looked for again."""
+    leaving = [v for v in spec["volumes"] if v.get("detaching")]
+    if not leaving:
+        return spec
+    now = datetime.now(UTC)
+    listed = [str(v["id"]) for v in observed.document.get("os-extended-volumes:volumes_attached", [])]
+    here = await realizations.by_external_ids(tx, str(server.backend_id), Kind.VOLUME, listed)
+    there = {realization.resource_id for realization in here.values()}
+    gone = {v["volumeId"] for v in leaving} - there
+    for volume in (await resources.find_many(tx, Kind.VOLUME, gone)).values():
+        await volumes.detached(tx, volume, server.id, now)
+    if len(gone) < len(leaving):
+        await look_again(tx, server, now + AGAIN)
+    return spec | {"volumes": [v for v in spec["volumes"] if v["volumeId"] not in gone]}
+
+
+async def _resized(
+    tx: Transaction, server: Resource, spec: dict[str, Any], seen: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Which of the two flavors of a resize the server has now, and when the other one is given back.
+
+    `spec["resize"]` is there from the request until the backend is at rest with one of them; quota holds the larger of
+    each until then. The backend's flavor is known by what it is, since its id and name are not ours.
+    """
+    resize = spec.get("resize")
+    if resize is None or "flavor" not in seen:
+        return spec
+    grown = _alike(seen["flavor"], resize["to"]["flavor"])
+    now_has = resize["to"] if grown else resize["from"]
+    spec = spec | {"flavorRef": now_has["id"], "flavor": now_has["flavor"]}
+    if spec["task_state"] is not None or spec["vm_state"] == "resized":
+        return spec
+    wanted = {"instances": 1, "cores": spec["flavor"]["vcpus"], "ram": spec["flavor"]["ram"]}
+    await usages.release(tx, server.project_id, {n: spec["reserved"][n] - wanted[n] for n in wanted})
+    spec["reserved"] = wanted
+    del spec["resize"]
+    return spec
+
+
+def _alike(seen: Mapping[str, Any], ours: Mapping[str, Any]) -> bool:
+    return all(seen.get(name) == ours[name] for name in ("vcpus", "ram", "disk", "ephemeral", "swap"))
+
+
+async def _group_names(tx: Transaction, server_id: str) -> list[str]:
+    """The names of the security groups of its ports."""
+    ids = [group for port in await ports.of_server(tx, server_id) for group in port.spec["security_groups"]]
+    found = await resources.find_many(tx, Kind.SECURITY_GROUP, ids)
+    return list(dict.fromkeys(found[i].name for i in ids if i in found))
+
+
+async def look_again(tx: Transaction, server: Resource, at: datetime) -> None:
+    """Its backend shall be asked again."""
+    for realization in await realizations.of_resource(tx, Kind.SERVER, server.id):
+        await realizations.look_again(tx, realization, at)

@@ -26,7 +26,7 @@ def body(resource: Resource, references: References) -> dict[str, Any]:
 
 
 def update(resource: Resource, references: References) -> dict[str, Any] | None:
-    """Properties decide how a server boots, so every copy of ours has them; a registered image is not ours to change."""
+    """Properties decide how a server boots, so our copies have them too; a registered image is not ours to change."""
     if resource.spec.get(images.REGISTERED):
         return None
     fixed = ("disk_format", "container_format", "visibility")

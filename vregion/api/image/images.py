@@ -1,0 +1,189 @@
+"""Images: create, list, show, update by JSON patch, delete, deactivate and reactivate.
+
+Documents are sent as they are stored; a list is one query.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+
+from vregion.api.http import Call, Reply, Routes
+from vregion.api.image import image_filters, image_locations, patch
+from vregion.api.schemas.image.images import BODY
+from vregion.model.refusals import Forbidden, Invalid
+from vregion.model.resource import Kind
+from vregion.region import images, resources
+from vregion.region.resources import Query
+
+routes = Routes()
+
+NEVER_SENT = ("direct_url", "self", "file", "schema", "stores")
+READ_ONLY = frozenset({*NEVER_SENT, "created_at", "updated_at", "status", *images.FACTS})
+RESERVED = frozenset({"location", "deleted", "deleted_at"})
+_PAGE, _LONGEST_PAGE = 25, 1000
+
+
+@routes.post("/images", policy="add_image")
+async def create(call: Call) -> Reply:
+    """A queued image."""
+    body = call.json() if call.body_bytes else None
+    if not isinstance(body, dict):
+        raise Invalid("Body expected in request.")
+    for name in NEVER_SENT:
+        if name in body:
+            raise Forbidden(f"Attribute '{name}' is read-only.")
+    checked(call, body)
+    for name in body:
+        writable(name)
+    if "locations" in body:
+        raise Forbidden("It's not allowed to add locations if locations are invisible.")
+    _may_own(call, body)
+    async with call.region.write() as tx:
+        image = await images.create(tx, call.caller, body, datetime.now(UTC))
+    return Reply(image.document, 201, {"Location": f"{call.base}/images/{image.id}"})
+
+
+@routes.get("/images", policy="get_images")
+async def index(call: Call) -> Reply:
+    """One page, with Glance's links to the first and the next."""
+    query = call.query
+    limit = _limit(query.get("limit"))
+    filters, shared = image_filters.parse(call)
+    marker = query.get("marker")
+    asked = Query(Kind.IMAGE, call.project_id, filters, image_filters.sort(query), limit, marker, shared)
+    async with call.region.read() as tx:
+        if marker and await resources.find(tx, Kind.IMAGE, marker) is None:
+            raise Invalid(images.no_image(marker).message)
+        found = await resources.list_resources(tx, asked)
+    links = [("first", _page(query.multi_items())), ("schema", "/v2/schemas/images")]
+    if found and len(found) == limit:
+        links.append(("next", _page(query.multi_items(), found[-1].id)))
+    tail = "".join(f',"{name}":{orjson.dumps(href).decode()}' for name, href in links)
+    return Reply(b'{"images":[' + b",".join(image.document for image in found) + b"]" + tail.encode() + b"}")
+
+
+@routes.get("/images/{image_id}", policy="get_image")
+async def show(call: Call) -> Reply:
+    """The document."""
+    async with call.region.read() as tx:
+        return Reply((await images.visible(tx, call.path["image_id"], call.project_id)).document)
+
+
+@routes.add("PATCH", "/images/{image_id}", policy="modify_image")
+async def update(call: Call) -> Reply:
+    """A JSON patch of either draft; all of it or nothing."""
+    changes = patch.parse(call)
+    for change in changes:
+        writable(change.path[0])
+        if change.name == "id":
+            raise Forbidden("Attribute 'id' is read-only.")
+        if change.op != "remove" and len(change.path) == 1:
+            checked(call, {change.name: change.value})
+    locations = [change for change in changes if change.name == "locations"]
+    for change in locations:
+        await image_locations.patched(call, change)
+    async with call.region.write() as tx:
+        image = await images.own(tx, call.caller, call.path["image_id"], "modify_image")
+        spec = dict(image.spec)
+        for change in changes:
+            if change not in locations:
+                _apply(change, spec)
+        _may_own(call, {name: spec[name] for name in ("visibility", "owner") if spec[name] != image.spec[name]})
+        if len(locations) < len(changes):
+            spec["tags"] = sorted(set(spec["tags"]))
+            image = await images.update(tx, image, spec, datetime.now(UTC))
+    return Reply(image.document)
+
+
+@routes.delete("/images/{image_id}", policy="delete_image")
+async def delete(call: Call) -> Reply:
+    """Gone at once; its copies in the zones follow."""
+    async with call.region.write() as tx:
+        image = await images.own(tx, call.caller, call.path["image_id"], "delete_image")
+        await images.delete(tx, image, datetime.now(UTC))
+    return Reply(status=204)
+
+
+@routes.post("/images/{image_id}/actions/deactivate", policy="deactivate")
+async def deactivate(call: Call) -> Reply:
+    """Its bytes can be neither read nor booted."""
+    return await _set_status(call, "deactivated")
+
+
+@routes.post("/images/{image_id}/actions/reactivate", policy="reactivate")
+async def reactivate(call: Call) -> Reply:
+    """The other way."""
+    return await _set_status(call, "active")
+
+
+async def _set_status(call: Call, status: str) -> Reply:
+    async with call.region.write() as tx:
+        image = await images.own(tx, call.caller, call.path["image_id"], "modify_image")
+        await images.set_status(tx, image, status, datetime.now(UTC))
+    return Reply(status=204)
+
+
+def checked(call: Call, body: Mapping[str, Any]) -> None:
+    """Raises Invalid in Glance's words (glance 33.0.0 common/exception.py InvalidObject)."""
+    try:
+        BODY.check(body, call.microversion)
+    except Invalid as wrong:
+        raise Invalid(f"Provided object does not match schema 'image': {wrong.message}") from wrong
+    if any(len(name) > 255 for name in body):
+        raise Invalid("Custom property should not be greater than 255 characters.")
+
+
+def writable(name: str) -> None:
+    """Raises Forbidden for what only Glance, or vregion, writes."""
+    if name in READ_ONLY:
+        raise Forbidden(f"Attribute '{name}' is read-only.")
+    if name in RESERVED or name.startswith(("os_glance", images.INTERNAL)):
+        raise Forbidden(f"Attribute '{name}' is reserved.")
+
+
+def _may_own(call: Call, wanted: Mapping[str, Any]) -> None:
+    """Who may publish, and for whom."""
+    if call.caller.is_admin:
+        return
+    if wanted.get("visibility") == "public":
+        raise Forbidden("You are not authorized to complete publicize_image action.")
+    if wanted.get("owner", call.project_id) != call.project_id:
+        raise Forbidden(f"You are not permitted to create images owned by '{wanted['owner']}'.")
+
+
+def _apply(change: patch.Change, spec: dict[str, Any]) -> None:
+    """One step on the spec (glance 33.0.0 api/v2/images.py _do_add, _do_replace, _do_remove)."""
+    name = change.name
+    if change.op == "remove":
+        if name in images.BASE:
+            raise Forbidden(f"Property {name} may not be removed.")
+        if name not in spec:
+            raise patch.absent(name)
+        del spec[name]
+        return
+    if change.op == "replace" and name not in spec:
+        raise patch.absent(name)
+    if change.op == "add" and name in spec and change.draft == 4:
+        raise patch.present(name)
+    spec[name] = change.value
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return _PAGE
+    try:
+        limit = int(text)
+    except ValueError:
+        raise Invalid("limit param must be an integer") from None
+    if limit < 0:
+        raise Invalid("limit param must be positive")
+    return min(limit, _LONGEST_PAGE)
+
+
+def _page(asked: list[tuple[str, str]], marker: str | None = None) -> str:
+    kept = [(name, value) for name, value in asked if name != "marker"] + ([("marker", marker)] if marker else [])
+    return "/v2/images" + (f"?{urlencode(kept)}" if kept else "")
+

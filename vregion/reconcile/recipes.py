@@ -3,9 +3,16 @@
 from collections.abc import Mapping
 
 from vregion.model.resource import Kind
-from vregion.reconcile import images, snapshots, volumes
+from vregion.reconcile import images, keypairs, server_groups, snapshots, volumes
 from vregion.reconcile.recipe import Recipe
 
 RECIPES: Mapping[Kind, Recipe] = {
-    recipe.kind: recipe for recipe in (images.RECIPE, snapshots.RECIPE, volumes.RECIPE)
+    recipe.kind: recipe
+    for recipe in (
+        images.RECIPE,
+        keypairs.RECIPE,
+        server_groups.RECIPE,
+        snapshots.RECIPE,
+        volumes.RECIPE,
+    )
 }

@@ -11,17 +11,13 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import and_, exists, select
-
 from vregion.drivers.contract import Observed
 from vregion.model.caller import Caller
 from vregion.model.refusals import Conflict, Invalid, NotFound, OverQuota
 from vregion.model.resource import Kind, Resource
-from vregion.region import realizations, resources, usages
+from vregion.region import copies, resources, usages
 from vregion.region.regions import Transaction
 from vregion.region.resources import Filter, Query
-from vregion.region.tables import needs
-from vregion.region.tables import realizations as places
 
 OWNED = "key_pairs_of_user"  # counted per user; the project's limit is `key_pairs`, of which Nova shows no usage
 _LARGEST_ID = 0x7FFFFFFF
@@ -86,16 +82,7 @@ async def delete(tx: Transaction, keypair: Resource, now: datetime) -> None:
     """Its name is free at once; its copies go when no server still has to boot with it."""
     await usages.release(tx, keypair.user_id, {OWNED: 1})
     await resources.change(tx, keypair, deleting=True, updated_at=now)
-    await let_go(tx, keypair.id, now)
-
-
-async def let_go(tx: Transaction, keypair_id: str, now: datetime) -> None:
-    """Take a deleted keypair's copies away, unless a server waits to boot with it. Servers call it once they have."""
-    keypair = await resources.find(tx, Kind.KEYPAIR, keypair_id)
-    if keypair is None or not keypair.deleting or await _awaited(tx, keypair_id):
-        return
-    if not await realizations.unwant(tx, Kind.KEYPAIR, keypair_id, now):
-        await resources.remove(tx, Kind.KEYPAIR, keypair_id)
+    await copies.let_go(tx, Kind.KEYPAIR, keypair.id, now)
 
 
 def document(keypair: Resource) -> dict[str, Any]:
@@ -114,7 +101,7 @@ def document(keypair: Resource) -> dict[str, Any]:
 
 async def settled(tx: Transaction, keypair: Resource, observed: Observed) -> None:
     """A copy is there: the tenant's keypair does not change by it."""
-    await let_go(tx, keypair.id, datetime.now(UTC))
+    await copies.let_go(tx, Kind.KEYPAIR, keypair.id, datetime.now(UTC))
 
 
 async def stopped(tx: Transaction, keypair: Resource, reason: str) -> None:
@@ -136,22 +123,3 @@ async def _find(tx: Transaction, user_id: str, name: str) -> Resource | None:
 
 def _owned(user_id: str) -> list[Filter]:
     return [Filter("user_id", user_id), Filter("deleting", False)]
-
-
-async def _awaited(tx: Transaction, keypair_id: str) -> bool:
-    """Whether a server that needs it is wanted on a backend and has no external id there yet."""
-    waiting = select(needs.c.resource_id).where(
-        needs.c.region_id == tx.region_id,
-        needs.c.needed_id == keypair_id,
-        needs.c.needed_kind == Kind.KEYPAIR,
-        exists().where(
-            and_(
-                places.c.region_id == tx.region_id,
-                places.c.resource_id == needs.c.resource_id,
-                places.c.kind == needs.c.kind,
-                places.c.wanted,
-                places.c.external_id.is_(None),
-            )
-        ),
-    )
-    return (await tx.execute(waiting.limit(1))).first() is not None

@@ -63,9 +63,9 @@ class Application:
             ),
             "memory": MemoryDriver.open,
         }
-        self.backends = Backends(self._binding, drivers, settings.backend_budget)
+        self.backends = Backends(self._binding, drivers, 2 * settings.backend_budget)
         owner = f"{socket.gethostname()}:{os.getpid()}"
-        self.loop = Loop(self.regions, self.backends, RECIPES, self._flavors, owner, settings.workers)
+        self.loop = Loop(self.regions, self.backends, RECIPES, self._flavors, owner, settings.backend_budget)
         self.feeds = Feeds(self.loop, self.backends)
         self.regions.bell = self.loop.ring
         self.provider = Provider(directory, identity, drivers, self._resources_on, self._forget)

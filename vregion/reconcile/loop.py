@@ -8,9 +8,11 @@ import asyncio
 import contextlib
 import logging
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from vregion.backends import Backends
 from vregion.drivers.contract import Driver, Observed, Transient
@@ -28,6 +30,7 @@ POLL = 0.25  # first look at something in progress; grows by half each time
 POLL_LONGEST = 5.0
 FED = 30.0  # a change feed watches it: look by itself only after this
 FAILED_LONGEST = 60.0
+SHARED_LOOK = 1.0  # between looks for what other processes have written
 
 log = logging.getLogger(__name__)
 Flavors = Callable[[str], Awaitable[dict[str, str]]]
@@ -42,7 +45,7 @@ class Time:
 
 
 class Loop:
-    """One per process. `flavors(backend_id)` maps our flavor ids to that backend's."""
+    """One per process. `flavors(backend_id)` maps our flavor ids to that backend's; `budget`: passes at one backend."""
 
     def __init__(
         self,
@@ -51,14 +54,16 @@ class Loop:
         recipes: Mapping[Kind, Recipe],
         flavors: Flavors,
         owner: str,
-        workers: int,
+        budget: int,
     ) -> None:
         self._regions, self._backends, self._recipes, self._flavors = regions, backends, recipes, flavors
-        self._owner, self._workers = owner, workers
+        self._owner, self._budget = owner, budget
         self.time = Time()
         self._ringing: set[str] = set()
         self._timers: dict[str, datetime] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._in_flight: Counter[str] = Counter()
+        self._held: set[str] = set()
         self._polls: dict[tuple[str, str, str], int] = {}
         self._hints: dict[tuple[str, str, str], Observed] = {}
         self._woken = asyncio.Event()
@@ -77,12 +82,19 @@ class Loop:
         """Until cancelled; then the passes in flight are cancelled too, and others adopt what they left."""
         try:
             while True:
-                await self._turn()
+                try:
+                    if self._regions.shared:
+                        self._ringing.update(await self._regions.ripe(self.time.now()))
+                    await self._turn()
+                except Exception:
+                    log.exception("claiming work")
+                    await self.time.sleep(SHARED_LOOK)
                 await self._idle()
         finally:
-            for task in self._tasks:
+            tasks = list(self._tasks)
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def settle(self) -> None:
         """Run until nothing is due now (tests, `--once`)."""
@@ -93,42 +105,56 @@ class Loop:
             await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
 
     async def _turn(self) -> None:
-        """Claim and start what is due, as far as there are free workers."""
-        now = self.time.now()
-        due = {region_id for region_id, at in self._timers.items() if at <= now}
-        for region_id in (self._ringing | due) if len(self._tasks) < self._workers else ():
-            self._ringing.discard(region_id)
-            self._timers.pop(region_id, None)
-            await self._start(await self._regions.open(region_id), now)
+        """Claim and start what is due, as far as each backend's budget goes."""
         self._woken.clear()
-        if self._ringing and len(self._tasks) < self._workers:
-            self._woken.set()
+        now = self.time.now()
+        due = self._ringing | {region_id for region_id, at in self._timers.items() if at <= now}
+        self._ringing = set()
+        for region_id in due:
+            self._timers.pop(region_id, None)
+            try:
+                await self._start(await self._regions.open(region_id), now)
+            except BaseException:
+                self._ringing |= due
+                raise
 
     async def _start(self, region: Region, now: datetime) -> None:
         unreachable = self._backends.unreachable()
-        free = self._workers - len(self._tasks)
+        full = {backend_id for backend_id, count in self._in_flight.items() if count >= self._budget}
         async with region.write() as tx:
-            claims = await realizations.claim(tx, self._owner, now, LEASE, free, unreachable)
-            next_due = await realizations.next_due(tx, unreachable)
+            claims: list[Claim] = []
+            for backend_id in await realizations.due_backends(tx, now, {*unreachable, *full}):
+                room = self._budget - self._in_flight[backend_id]
+                claims += await realizations.claim(tx, self._owner, backend_id, now, LEASE, room)
+            next_due = await realizations.next_due(tx, {*unreachable, *full})
         for claim in claims:
+            self._in_flight[claim.realization.backend_id] += 1
             task = asyncio.create_task(self._work(region, claim))
             self._tasks.add(task)
-            task.add_done_callback(self._ended)
+            task.add_done_callback(partial(self._ended, region.id, claim.realization.backend_id))
         if unreachable:
             probe = now + timedelta(seconds=max(min(unreachable.values()), 0.05))
             next_due = min(next_due or probe, probe)
+        if full:
+            self._held.add(region.id)
         if next_due is not None:
             self._timers[region.id] = next_due
 
-    def _ended(self, task: "asyncio.Task[None]") -> None:
+    def _ended(self, region_id: str, backend_id: str, task: "asyncio.Task[None]") -> None:
+        """A place at the backend is free: for the same region, and for those that found it full."""
         self._tasks.discard(task)
+        self._in_flight[backend_id] -= 1
+        self._ringing |= {region_id, *self._held}
+        self._held.clear()
         self._woken.set()
 
     async def _idle(self) -> None:
         """Until somebody rings or the nearest timer runs out."""
         wait = None
-        if self._timers and len(self._tasks) < self._workers:
+        if self._timers:
             wait = max((min(self._timers.values()) - self.time.now()).total_seconds(), 0.0)
+        if self._regions.shared:
+            wait = min(SHARED_LOOK, wait if wait is not None else SHARED_LOOK)
         try:
             await asyncio.wait_for(self._woken.wait(), wait)
         except TimeoutError:

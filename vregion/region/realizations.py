@@ -160,18 +160,21 @@ async def resources_on(tx: Transaction, backend_id: str) -> list[tuple[Kind, str
     return [(Kind(row.kind), row.resource_id) for row in rows]
 
 
+async def due_backends(tx: Transaction, now: datetime, busy: Iterable[str] = ()) -> list[str]:
+    """The backends on which something is due and free, `busy` ones left out."""
+    rows = await tx.execute(
+        select(realizations.c.backend_id).where(*_due(tx, now), realizations.c.backend_id.not_in(list(busy))).distinct()
+    )
+    return list(rows.scalars())
+
+
 async def claim(
-    tx: Transaction, owner: str, now: datetime, lease: timedelta, limit: int, busy: Iterable[str] = ()
+    tx: Transaction, owner: str, backend_id: str, now: datetime, lease: timedelta, limit: int
 ) -> list[Claim]:
-    """Take up to `limit` due realizations, none on a `busy` backend, each under a new fence until `now + lease`."""
+    """Take up to `limit` due realizations of a backend, each under a new fence until `now + lease`."""
     rows = await tx.execute(
         select(*_COLUMNS)
-        .where(
-            realizations.c.region_id == tx.region_id,
-            realizations.c.due_at <= now,
-            or_(realizations.c.lease_until.is_(None), realizations.c.lease_until <= now),
-            realizations.c.backend_id.not_in(list(busy)),
-        )
+        .where(*_due(tx, now), realizations.c.backend_id == backend_id)
         .order_by(realizations.c.due_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -341,6 +344,14 @@ def _fresh(tx: Transaction, kind: Kind, resource_id: str, backend_id: str, now: 
         "due_at": now,
         "fence": 0,
     }
+
+
+def _due(tx: Transaction, now: datetime) -> list[ColumnElement[bool]]:
+    return [
+        realizations.c.region_id == tx.region_id,
+        realizations.c.due_at <= now,
+        or_(realizations.c.lease_until.is_(None), realizations.c.lease_until <= now),
+    ]
 
 
 def _of(tx: Transaction, kind: Kind, resource_id: str) -> list[ColumnElement[bool]]:

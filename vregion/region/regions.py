@@ -7,15 +7,16 @@ here knows who listens.
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Executable
+from sqlalchemy import Executable, or_, select
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vregion.database import Engines
-from vregion.region.tables import metadata
+from vregion.region.tables import metadata, realizations
 
 Bell = Callable[[str], None]
 
@@ -97,6 +98,20 @@ class Regions:
                 self._retired.append(self._open.popitem(last=False)[1])
         self._open.move_to_end(region_id)
         return Region(region_id, engines, self._ring)
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes may write the same regions."""
+        return self._shared is not None
+
+    async def ripe(self, now: datetime) -> list[str]:
+        """On shared tables: the regions in which something is due, whoever wrote it. One query for all of them."""
+        if self._shared is None:
+            return []
+        free = or_(realizations.c.lease_until.is_(None), realizations.c.lease_until <= now)
+        statement = select(realizations.c.region_id).where(realizations.c.due_at <= now, free).distinct()
+        async with self._shared.read() as connection:
+            return list((await connection.execute(statement)).scalars())
 
     def _ring(self, region_id: str) -> None:
         self.bell(region_id)

@@ -24,9 +24,9 @@ async def written(region: Region) -> tuple[Resource, Resource, Resource]:
     return image, volume, snapshot
 
 
-async def claimed(region: Region, seconds: int = 0, limit: int = 10, **more: list[str]) -> dict[str, Claim]:
+async def claimed(region: Region, seconds: int = 0, limit: int = 10) -> dict[str, Claim]:
     async with region.write() as tx:
-        claims = await realizations.claim(tx, "me", NOON + timedelta(seconds=seconds), LEASE, limit, **more)
+        claims = await realizations.claim(tx, "me", "b1", NOON + timedelta(seconds=seconds), LEASE, limit)
     return {c.realization.resource_id: c for c in claims}
 
 
@@ -60,7 +60,10 @@ async def test_a_claim_excludes_others_until_the_lease_ends(region: Region) -> N
 
 async def test_limit_and_busy_backends(region: Region) -> None:
     await written(region)
-    assert await claimed(region, busy=["b1"]) == {}
+    async with region.read() as tx:
+        assert await realizations.due_backends(tx, NOON, ["b1"]) == []
+        assert await realizations.due_backends(tx, NOON - timedelta(seconds=1)) == []
+        assert await realizations.due_backends(tx, NOON, ["b2"]) == ["b1"]
     assert len(await claimed(region, limit=2)) == 2
 
 
@@ -116,7 +119,7 @@ async def test_dropping_tells_the_last_one(region: Region) -> None:
     _, volume, _ = await written(region)
     async with region.write() as tx:
         await realizations.want(tx, Kind.VOLUME, volume.id, "b2", NOON)
-        claims = await realizations.claim(tx, "me", NOON, LEASE, 10)
+        claims = [c for b in ("b1", "b2") for c in await realizations.claim(tx, "me", b, NOON, LEASE, 10)]
         volumes = [c.realization for c in claims if c.realization.resource_id == volume.id]
         assert [await realizations.drop(tx, r) for r in volumes] == [False, True]
 

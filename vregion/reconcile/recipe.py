@@ -33,6 +33,8 @@ class Recipe:
     fill(work, observed)          work after the create and before it is ready (an image's bytes)
     completes                     the create body is not all: send `update` once after it
     recreate                      made again when lost: it holds nothing of the tenant's (keypair, image copy, group)
+    wishes                        only `update` needs what it needs, and an external id is enough: groups may name each
+                                  other. `update` also finds the resource's own external id among the references
     """
 
     kind: Kind
@@ -45,3 +47,4 @@ class Recipe:
     fill: "Callable[[Work, Observed], Awaitable[Observed]] | None" = None
     completes: bool = False
     recreate: bool = False
+    wishes: bool = False

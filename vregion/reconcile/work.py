@@ -63,7 +63,8 @@ async def reconcile(work: Work) -> Outcome:
 
 async def _present(work: Work, resource: Resource) -> Outcome:
     missing = await _references(work, resource)
-    if missing is not None and work.realization.external_id is None:
+    later = work.recipe.wishes and isinstance(missing, Retry)
+    if missing is not None and work.realization.external_id is None and not later:
         return missing
     if work.realization.external_id is None:
         observed = await _adopt(work) or await _create(work, resource)
@@ -79,8 +80,11 @@ async def _present(work: Work, resource: Resource) -> Outcome:
             return await _missing(work)
     if work.recipe.fill is not None and not observed.failed:
         observed = await work.recipe.fill(work, observed)
-    if missing is None and work.realization.generation < resource.generation and observed.settled:
-        body = work.recipe.update(resource, work.references)
+    if work.realization.generation < resource.generation and observed.settled:
+        if missing is not None:
+            return await _waiting(work, observed, missing)
+        references = {**work.references, (resource.kind, resource.id): observed.external_id}
+        body = work.recipe.update(resource, references)
         if body is not None:
             observed = await work.collection.update(observed.external_id, body)
         work.realization = replace(work.realization, generation=resource.generation)
@@ -88,21 +92,34 @@ async def _present(work: Work, resource: Resource) -> Outcome:
         return await seen(tx, work.recipe, work.realization, observed, work.now())
 
 
+async def _waiting(work: Work, observed: Observed, missing: Outcome) -> Outcome:
+    """What is there is shown; the change comes when what it needs is there."""
+    async with work.region.write() as tx:
+        resource = await resources.find(tx, work.realization.kind, work.realization.resource_id)
+        if resource is not None:
+            await work.recipe.settled(tx, resource, observed)
+    return missing
+
+
 async def _references(work: Work, resource: Resource) -> Outcome | None:
     """Collect the external ids of what it needs; an outcome when one of them is not there."""
     async with work.region.read() as tx:
         found = await realizations.needed(tx, resource, work.realization.backend_id)
     references: dict[Key, str] = {(Kind.FLAVOR, ours): external for ours, external in work.flavors.items()}
+    missing: Outcome | None = None
     for (kind, needed_id), realization in found.items():
         if realization is None:
             return Stop(f"{kind.value.replace('_', ' ')} {needed_id} is gone")
         if realization.state in (State.ERROR, State.LOST):
             return Stop(f"{kind.value.replace('_', ' ')} {needed_id}: {realization.reason or realization.state}")
-        if realization.state is not State.READY or realization.external_id is None:
+        if realization.external_id is not None and (work.recipe.wishes or realization.state is State.READY):
+            references[kind, needed_id] = realization.external_id
+        elif work.recipe.wishes:
+            missing = Retry(None, f"{kind.value.replace('_', ' ')} {needed_id} is not there yet")
+        else:
             return Wait(kind, needed_id)
-        references[kind, needed_id] = realization.external_id
     work.references = references
-    return None
+    return missing
 
 
 async def _adopt(work: Work) -> Observed | None:

@@ -329,11 +329,10 @@ async def _port_for_server(
         message = f"Network {network.id} requires a subnet in order to boot instances on."
         raise Invalid(message, reason="NetworkRequiresSubnet")
     wanted: dict[str, Any] = {"network_id": network.id, "made_by_server": True, "project_id": project_id}
-    names = asked["security_groups"]
+    groups = await security_groups.resolve(tx, project_id, asked["security_groups"])
     if network.spec["port_security_enabled"]:
-        if names:
-            wanted["security_groups"] = [g.id for g in await security_groups.resolve(tx, project_id, names)]
-    elif names and names != [security_groups.DEFAULT]:
+        wanted |= {"security_groups": [group.id for group in groups]} if groups else {}
+    elif not all(group.spec["default"] for group in groups):
         message = "Network requires port_security_enabled and subnet associated in order to apply security groups."
         raise Invalid(message, reason="SecurityGroupCannotBeApplied")
     if address := asked.get("fixed_ip"):

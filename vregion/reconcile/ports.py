@@ -1,0 +1,44 @@
+"""Ports on backends, with the MAC and the addresses that we chose; the backend's Nova binds them to their server."""
+
+from typing import Any
+
+from vregion.model.resource import Kind, Resource
+from vregion.reconcile.recipe import Recipe, References
+from vregion.region import ports
+
+_PLAIN = ("admin_state_up", "port_security_enabled", "allowed_address_pairs", "extra_dhcp_opts", "binding:vnic_type")
+
+
+def body(resource: Resource, references: References) -> dict[str, Any]:
+    """Neutron's create body."""
+    spec = resource.spec
+    return {
+        "network_id": references[Kind.NETWORK, spec["network_id"]],
+        "mac_address": spec["mac_address"],
+        **update(resource, references),
+    }
+
+
+def update(resource: Resource, references: References) -> dict[str, Any]:
+    """What may change later."""
+    spec = resource.spec
+    return {
+        "name": resource.name,
+        "fixed_ips": [
+            {"subnet_id": references[Kind.SUBNET, ip["subnet_id"]], "ip_address": ip["ip_address"]}
+            for ip in spec["fixed_ips"]
+        ],
+        "security_groups": [references[Kind.SECURITY_GROUP, i] for i in spec["security_groups"]],
+        **{name: spec[name] for name in _PLAIN},
+    }
+
+
+RECIPE = Recipe(
+    kind=Kind.PORT,
+    body=body,
+    update=update,
+    settled=ports.settled,
+    stopped=ports.stopped,
+    lost=ports.lost,
+    vanished=ports.vanished,
+)

@@ -1,0 +1,43 @@
+"""Security groups on backends: the group first, then its rules, which may name other groups and the group itself."""
+
+from typing import Any
+
+from vregion.model.resource import Kind, Resource
+from vregion.reconcile.recipe import Recipe, References
+from vregion.region import security_groups
+
+# Neutron keeps the name 'default' to itself.
+_DEFAULT = "vregion-default"
+_RULE = ("direction", "ethertype", "protocol", "port_range_min", "port_range_max", "remote_ip_prefix")
+
+
+def body(resource: Resource, references: References) -> dict[str, Any]:
+    """Neutron's create body, without rules."""
+    name = _DEFAULT if resource.spec["default"] else resource.name
+    return {"name": name, "stateful": resource.spec["stateful"]}
+
+
+def update(resource: Resource, references: References) -> dict[str, Any]:
+    """The group with all of its rules."""
+    wanted = [_rule(rule, references) for rule in resource.spec["security_group_rules"]]
+    return {**body(resource, references), "security_group_rules": wanted}
+
+
+def _rule(rule: dict[str, Any], references: References) -> dict[str, Any]:
+    remote = rule["remote_group_id"]
+    group = {"remote_group_id": references[Kind.SECURITY_GROUP, remote]} if remote else {}
+    return {**{name: rule[name] for name in _RULE}, **group}
+
+
+RECIPE = Recipe(
+    kind=Kind.SECURITY_GROUP,
+    body=body,
+    update=update,
+    settled=security_groups.settled,
+    stopped=security_groups.stopped,
+    lost=security_groups.lost,
+    vanished=security_groups.vanished,
+    completes=True,
+    recreate=True,
+    wishes=True,
+)

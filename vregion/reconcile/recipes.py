@@ -3,7 +3,17 @@
 from collections.abc import Mapping
 
 from vregion.model.resource import Kind
-from vregion.reconcile import images, keypairs, server_groups, snapshots, volumes
+from vregion.reconcile import (
+    images,
+    keypairs,
+    networks,
+    ports,
+    security_groups,
+    server_groups,
+    snapshots,
+    subnets,
+    volumes,
+)
 from vregion.reconcile.recipe import Recipe
 
 RECIPES: Mapping[Kind, Recipe] = {
@@ -11,8 +21,12 @@ RECIPES: Mapping[Kind, Recipe] = {
     for recipe in (
         images.RECIPE,
         keypairs.RECIPE,
+        networks.RECIPE,
+        ports.RECIPE,
+        security_groups.RECIPE,
         server_groups.RECIPE,
         snapshots.RECIPE,
+        subnets.RECIPE,
         volumes.RECIPE,
     )
 }

@@ -69,7 +69,7 @@ class Schema:
     def _words(self, error: ValidationError) -> str:
         if error.kind.name == "format" and error.kind.value == "name":
             return NAME_WORDS
-        words = _WORDS.get(error.kind.name, lambda e: e.message)(error)
+        words = _WORDS[error.kind.name](error) if error.kind.name in _WORDS else str(error.message)
         if not error.instance_path:
             return words
         where = error.instance_path[self._at]
@@ -78,7 +78,13 @@ class Schema:
 
 def _unexpected(error: ValidationError) -> str:
     names = ", ".join(repr(name) for name in error.kind.value)
-    return f"Additional properties are not allowed ({names} {'was' if len(error.kind.value) == 1 else 'were'} unexpected)"
+    return (
+        f"Additional properties are not allowed ({names} {'was' if len(error.kind.value) == 1 else 'were'} unexpected)"
+    )
+
+
+def _short(error: ValidationError) -> str:
+    return f"{error.instance!r} {'should be non-empty' if error.kind.value == 1 else 'is too short'}"
 
 
 _WORDS: dict[str, Callable[[ValidationError], str]] = {
@@ -88,8 +94,8 @@ _WORDS: dict[str, Callable[[ValidationError], str]] = {
     "maxItems": lambda e: f"{e.instance!r} is too long",
     "maxLength": lambda e: f"{e.instance!r} is too long",
     "maximum": lambda e: f"{e.instance!r} is greater than the maximum of {e.kind.value!r}",
-    "minItems": lambda e: f"{e.instance!r} should be non-empty" if e.kind.value == 1 else f"{e.instance!r} is too short",
-    "minLength": lambda e: f"{e.instance!r} should be non-empty" if e.kind.value == 1 else f"{e.instance!r} is too short",
+    "minItems": _short,
+    "minLength": _short,
     "minProperties": lambda e: f"{e.instance!r} should be non-empty",
     "minimum": lambda e: f"{e.instance!r} is less than the minimum of {e.kind.value!r}",
     "oneOf": lambda e: f"{e.instance!r} is not valid under any of the given schemas",

@@ -19,7 +19,12 @@ Event = dict[str, Any]
 
 
 async def begin(
-    tx: Transaction, caller: Caller, servers: Sequence[Resource], action: str, now: datetime, events: Sequence[Event] = ()
+    tx: Transaction,
+    caller: Caller,
+    servers: Sequence[Resource],
+    action: str,
+    now: datetime,
+    events: Sequence[Event] = (),
 ) -> None:
     """Something was asked of these servers."""
     rows = [

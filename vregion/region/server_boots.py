@@ -109,13 +109,9 @@ async def _find(tx: Transaction, request: Boot) -> Found:
     await _find_disks(tx, request, found)
     await _find_networks(tx, request, found)
     await _find_hints(tx, request, found)
-    found.security_groups = await _security_groups(tx, request)
+    wanted = _groups_named(request) or [security_groups.DEFAULT]
+    found.security_groups = await security_groups.resolve(tx, project_id, wanted)
     return found
-
-
-async def _security_groups(tx: Transaction, request: Boot) -> list[Resource]:
-    wanted = [group["name"] for group in request.server.get("security_groups") or () if group.get("name")]
-    return await security_groups.resolve(tx, request.caller.project_id, wanted or ["default"])
 
 
 def _check_counts(request: Boot, disks: Sequence[Disk]) -> None:
@@ -154,8 +150,7 @@ def _check_image(request: Boot, image: Resource | None, disks: Sequence[Disk]) -
         raise Forbidden("Only volume-backed servers are allowed for flavors with zero disk.")
     if have and size > have:
         raise Invalid(
-            "Flavor's disk is too small for requested image. "
-            f"Flavor disk is {have} bytes, image is {size} bytes."
+            f"Flavor's disk is too small for requested image. Flavor disk is {have} bytes, image is {size} bytes."
         )
     if have and least > have:
         raise Invalid(
@@ -264,12 +259,10 @@ async def _find_hints(tx: Transaction, request: Boot, found: Found) -> None:
     """A server group must exist; hints that name servers must name the project's own."""
     wanted = request.hints.get("group")
     if wanted is not None:
-        group_id = wanted[0] if isinstance(wanted, list) and wanted else wanted
-        found.group = await resources.find(tx, Kind.SERVER_GROUP, str(group_id), request.caller.project_id)
-        if found.group is None or found.group.deleting:
-            raise Invalid(f"Instance group {group_id} could not be found.")
-        if "affinity" == found.group.spec.get("policy"):
-            await _tie_to(tx, found, await server_groups.members(tx, found.group))
+        group_id = str(wanted[0] if isinstance(wanted, list) and wanted else wanted)
+        found.group = await server_groups.join(tx, group_id, request.caller.project_id, request.counts[0])
+        if found.group.spec["policy"] == "affinity":
+            await _tie_to(tx, found, (await server_groups.members(tx, [group_id])).get(group_id, []))
     for hint in ("same_host", "different_host"):
         named = request.hints.get(hint, [])
         ids = [named] if isinstance(named, str) else list(named)
@@ -340,7 +333,7 @@ async def _one(
     spec |= {"block_device_mapping_v2": disks, "volumes": attached}
     plugged = []
     for item in found.networks:
-        plugged.append(await _plug(tx, request, found, decision, (server_id, item)))
+        plugged.append(await _plug(tx, request, decision, server_id, item))
     if found.networks:
         spec["networks"] = [
             {"port": port.id} | ({"tag": item["tag"]} if item.get("tag") else {})
@@ -365,8 +358,6 @@ async def _one(
     await resources.insert_resource(tx, server)
     await realizations.need(tx, server, _needs(found, spec, plugged, backend_id))
     await realizations.want(tx, Kind.SERVER, server_id, backend_id, now)
-    if found.group is not None:
-        await server_groups.join(tx, found.group, server_id, now)
     return server
 
 
@@ -390,6 +381,11 @@ def _spec(request: Boot, found: Found, place: tuple[int, int, str]) -> dict[str,
         "launch_index": index,
         "reserved": charge(request.flavor),
         "keypair": found.keypair.id if found.keypair else None,
+        "server_group": found.group.id if found.group else None,
+        "vm_state": "building",
+        "task_state": "scheduling",
+        "power_state": 0,
+        "locked": False,
     }
     if "config_drive" in spec:
         spec["config_drive"] = server_disks.truth(spec["config_drive"])
@@ -433,28 +429,26 @@ async def _volume_of(tx: Transaction, request: Boot, disk: Disk, decision: Decis
 
 
 async def _plug(
-    tx: Transaction, request: Boot, found: Found, decision: Decision, who: tuple[str, Mapping[str, Any]]
+    tx: Transaction, request: Boot, decision: Decision, server_id: str, item: Mapping[str, Any]
 ) -> Resource:
     """Its port on one network. Neutron's refusals become Nova's."""
-    server_id, item = who
-    binding = decision.binding
-    groups = [group.id for group in found.security_groups]
+    binding, caller = decision.binding, request.caller
     try:
         return await ports.plug(
-            tx, request.caller, dict(item), server_id, request.caller.project_id,
-            binding.availability_zone, binding.backend_id, groups, request.now,
+            tx, caller, dict(item), server_id, caller.project_id,
+            binding.availability_zone, binding.backend_id, _groups_named(request), request.now,
         )  # fmt: skip
     except OverQuota as over:
         raise Forbidden("Maximum number of ports exceeded") from over
-    except NotFound as unknown:
-        raise Invalid(unknown.message) from unknown
     except Refusal as refusal:
-        if refusal.kind in ("IpAddressAlreadyAllocated", "IpAddressInUse"):
-            words = f"Fixed IP address {item.get('fixed_ip')} is already in use on instance None."
-            raise Invalid(words) from refusal
         if refusal.kind == "IpAddressGenerationFailure":
             raise Invalid(f"No fixed IP addresses available for network: {item.get('uuid')}") from refusal
         raise
+
+
+def _groups_named(request: Boot) -> list[str]:
+    groups = request.server.get("security_groups") or ()
+    return list(dict.fromkeys(group["name"] for group in groups if group.get("name")))
 
 
 def _needs(found: Found, spec: Mapping[str, Any], plugged: Sequence[Resource], backend_id: str) -> list[Key]:

@@ -60,7 +60,9 @@ def hostname(name: str, server_id: str) -> str:
     return text or f"server-{server_id}"
 
 
-def fresh(server_id: str, spec: Mapping[str, Any], owner: tuple[str, str], zone: str, base: str, now: datetime) -> Document:
+def fresh(
+    server_id: str, spec: Mapping[str, Any], owner: tuple[str, str], zone: str, base: str, now: datetime
+) -> Document:
     """A server that was just accepted. `owner`: project and user."""
     return {
         "id": server_id,

@@ -17,12 +17,11 @@ from vregion.model.refusals import Conflict, NotFound
 from vregion.model.resource import Kind, Resource
 from vregion.region import (
     actions,
-    keypairs,
+    copies,
     ports,
     realizations,
     resources,
     server_documents,
-    server_groups,
     usages,
     volumes,
 )
@@ -57,13 +56,13 @@ def shown(server: Resource) -> dict[str, Any]:
 
 def require_unlocked(server: Resource, *, is_admin: bool) -> None:
     """A locked server answers so to anybody but an admin. Raises Conflict."""
-    if server.spec.get("locked") and not is_admin:
+    if server.spec["locked"] and not is_admin:
         raise Conflict(f"Instance {server.id} is locked")
 
 
 def cannot(server: Resource, verb: str) -> Conflict:
     """Nova's 409 for a server that is not there yet, or on its way out."""
-    name, state = ("task_state", "deleting") if server.deleting else ("vm_state", server.spec.get("vm_state", "building"))
+    name, state = ("task_state", "deleting") if server.deleting else ("vm_state", server.spec["vm_state"])
     return Conflict(f"Cannot '{verb}' instance {server.id} while it is in {name} {state}")
 
 
@@ -78,7 +77,7 @@ async def write(tx: Transaction, server: Resource, now: datetime, spec: Mapping[
 
 async def update(tx: Transaction, server: Resource, fields: Mapping[str, Any], now: datetime) -> Resource:
     """Name, description, addresses, hostname, metadata or tags as they shall be; the backend hears of it next."""
-    spec = server.spec | fields
+    spec = {**server.spec, **fields}
     if spec == server.spec:
         return server
     changed = await write(tx, server, now, spec, name=spec["name"], generation=server.generation + 1)
@@ -119,7 +118,7 @@ async def settled(tx: Transaction, server: Resource, observed: Observed) -> None
     }
     if document != before or spec != server.spec:
         await write(tx, server, now, spec, document=document, status=document["status"])
-    if observed.settled and spec["task_state"] is None and server.spec.get("task_state", "scheduling") is not None:
+    if observed.settled and spec["task_state"] is None and server.spec["task_state"] is not None:
         await actions.finish(tx, server.id, now, observed.failed)
 
 
@@ -144,7 +143,6 @@ async def vanished(tx: Transaction, server: Resource) -> None:
             await volumes.remove(tx, volume, now)
         else:
             await volumes.detached(tx, volume, server.id, now)
-    await server_groups.leave(tx, server)
     await usages.release(tx, server.project_id, server.spec["reserved"])
     await actions.finish(tx, server.id, now)
 
@@ -152,7 +150,7 @@ async def vanished(tx: Transaction, server: Resource) -> None:
 async def redraw(tx: Transaction, server_id: str) -> None:
     """Its ports or their addresses have changed: the document shows them."""
     server = await resources.find(tx, Kind.SERVER, server_id)
-    if server is None or server.spec.get("vm_state", "building") == "building":
+    if server is None or server.spec["vm_state"] == "building":
         return
     before = shown(server)
     document = before | {"addresses": await ports.addresses(tx, server.id)}
@@ -173,15 +171,27 @@ async def _fail(tx: Transaction, server: Resource, words: str) -> None:
 async def _arrived(tx: Transaction, server: Resource, spec: dict[str, Any], observed: Observed) -> dict[str, Any]:
     """It is there: what was needed to make it is forgotten, and its volumes are what the backend shows."""
     now = datetime.now(UTC)
-    if spec["vm_state"] != "error" and server.spec.get("vm_state", "building") == "building":
-        await realizations.forget_needs(tx, Kind.SERVER, server.id)
-        if spec.get("keypair"):
-            await keypairs.let_go(tx, spec["keypair"], now)
+    if spec["vm_state"] != "error" and server.spec["vm_state"] == "building":
+        await _forget_needs(tx, server, now)
+        await ports.look_again(tx, server.id, now)
         for volume in (await resources.find_many(tx, Kind.VOLUME, [v["volumeId"] for v in spec["volumes"]])).values():
             entry = next(v for v in spec["volumes"] if v["volumeId"] == volume.id)
             await volumes.attached(tx, volume, server.id, entry.get("device") or "", entry["attachment_id"], now)
         spec = {name: value for name, value in spec.items() if name not in _ONCE}
     return await _volumes_seen(tx, server, spec, observed)
+
+
+async def _forget_needs(tx: Transaction, server: Resource, now: datetime) -> None:
+    """It was made: only its group is still something to it, since the group's members are those that need it."""
+    keypair_id, group_id = server.spec["keypair"], server.spec["server_group"]
+    await realizations.forget_needs(tx, Kind.SERVER, server.id)
+    if keypair_id is not None:
+        await copies.let_go(tx, Kind.KEYPAIR, keypair_id, now)
+    group = await resources.find(tx, Kind.SERVER_GROUP, group_id) if group_id else None
+    if group is not None and not group.deleting:
+        await realizations.need(tx, server, [(Kind.SERVER_GROUP, group.id)])
+    elif group is not None:
+        await copies.let_go(tx, Kind.SERVER_GROUP, group.id, now)
 
 
 async def _volumes_seen(tx: Transaction, server: Resource, spec: dict[str, Any], observed: Observed) -> dict[str, Any]:
@@ -201,9 +211,7 @@ async def _volumes_seen(tx: Transaction, server: Resource, spec: dict[str, Any],
     return spec | {"volumes": [v for v in spec["volumes"] if v["volumeId"] not in gone]}
 
 
-async def _resized(
-    tx: Transaction, server: Resource, spec: dict[str, Any], seen: Mapping[str, Any]
-) -> dict[str, Any]:
+async def _resized(tx: Transaction, server: Resource, spec: dict[str, Any], seen: Mapping[str, Any]) -> dict[str, Any]:
     """Which of the two flavors of a resize the server has now, and when the other one is given back.
 
     `spec["resize"]` is there from the request until the backend is at rest with one of them; quota holds the larger of

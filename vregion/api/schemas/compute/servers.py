@@ -128,15 +128,17 @@ CREATE = Schema(
 UPDATE = Schema(
     wrapped(
         "server",
-        closed({
-            "name": NAME,
-            "OS-DCF:diskConfig": DISK_CONFIG,
-            "accessIPv4": IPV4,
-            "accessIPv6": IPV6,
-            "description": Since(("2.19", DESCRIPTION)),
-            "hostname": _HOSTNAME,
-            "pinned_availability_zone": Since(("2.104", NAME_OR_NULL)),
-        }),
+        closed(
+            {
+                "name": NAME,
+                "OS-DCF:diskConfig": DISK_CONFIG,
+                "accessIPv4": IPV4,
+                "accessIPv6": IPV6,
+                "description": Since(("2.19", DESCRIPTION)),
+                "hostname": _HOSTNAME,
+                "pinned_availability_zone": Since(("2.104", NAME_OR_NULL)),
+            }
+        ),
     )
 )
 
@@ -162,7 +164,15 @@ def _sorted_by(keys: list[str]) -> Part:
 
 
 # Filters that name another table of Nova's: taken by the schema, then refused as filters.
-JOINED = ("block_device_mapping", "services", "metadata", "system_metadata", "info_cache", "security_groups", "pci_devices")
+JOINED = (
+    "block_device_mapping",
+    "services",
+    "metadata",
+    "system_metadata",
+    "info_cache",
+    "security_groups",
+    "pci_devices",
+)
 _PLAIN = (
     "user_id", "project_id", "tenant_id", "launch_index", "image_ref", "image", "vm_state", "task_state", "host", "uuid",
     "sort_dir", "all_tenants", "soft_deleted", "deleted", "status", "marker",

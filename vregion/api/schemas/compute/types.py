@@ -29,7 +29,12 @@ IP_ADDRESS: Part = {"type": "string", "oneOf": [{"format": "ipv4"}, {"format": "
 IPV4: Part = {"type": "string", "format": "ipv4"}
 IPV6: Part = {"type": "string", "format": "ipv6"}
 DISK_CONFIG: Part = {"type": "string", "enum": ["AUTO", "MANUAL"]}
-HOSTNAME: Part = {"type": "string", "minLength": 2, "maxLength": 63, "pattern": "^[a-zA-Z0-9]+[a-zA-Z0-9-]*[a-zA-Z0-9]+$"}
+HOSTNAME: Part = {
+    "type": "string",
+    "minLength": 2,
+    "maxLength": 63,
+    "pattern": "^[a-zA-Z0-9]+[a-zA-Z0-9-]*[a-zA-Z0-9]+$",
+}
 FQDN: Part = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[a-zA-Z0-9-._]*$"}
 TAG: Part = {"type": "string", "minLength": 1, "maxLength": 60, "pattern": "^[^,/]*$"}
 USER_DATA: Part = {"type": "string", "format": "base64", "maxLength": 65535}

@@ -1,0 +1,12 @@
+"""Nova's API. Joins the resources' routes and rules; `vregion.app` makes a `Service` of it."""
+
+from vregion.api import faults
+from vregion.api.compute import flavors, keypairs, servers
+from vregion.api.compute.versions import VERSIONS, documents
+
+_FILES = (flavors, keypairs, servers)
+ROUTES = [route for file in _FILES for route in file.routes.all]
+RULES = {rule: persona for file in _FILES for rule, persona in file.RULES.items()}
+FAULT = faults.compute
+
+__all__ = ["FAULT", "ROUTES", "RULES", "VERSIONS", "documents"]

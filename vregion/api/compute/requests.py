@@ -1,0 +1,25 @@
+"""A request's body and query as the servers' handlers get them: parsed and checked, refused in Nova's words."""
+
+from typing import Any
+
+from vregion.api.compute.links import asked
+from vregion.api.http import Call
+from vregion.api.validation import Schema
+from vregion.model.refusals import Invalid
+
+
+def body(call: Call, schema: Schema) -> Any:
+    """The body. Raises Invalid (nova 34.0.0 `nova/api/openstack/wsgi.py` says no more than this of broken JSON)."""
+    try:
+        parsed = call.json()
+    except Invalid as broken:
+        raise Invalid("Malformed request body") from broken
+    schema.check(parsed, call.microversion)
+    return parsed
+
+
+def query(call: Call, schema: Schema) -> dict[str, list[str]]:
+    """The query string, name -> values."""
+    values = asked(call)
+    schema.check(values, call.microversion)
+    return values

@@ -1,0 +1,225 @@
+"""Nova's list of servers as a query on rows: filters, sort keys, limit and marker, and what it says to wrong ones.
+
+Used by the two lists in `servers`. Which filters a caller may use depends on the microversion and on his role; others
+are left out of account as Nova does it (34.0.0 `compute/servers.py` _get_servers, remove_invalid_options).
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from vregion.api.compute.links import page_size
+from vregion.api.http import Call
+from vregion.api.schemas.compute.servers import IGNORED_SORT_KEYS, JOINED
+from vregion.model.microversion import Microversion
+from vregion.model.refusals import Forbidden, Invalid
+from vregion.model.resource import Kind
+from vregion.region import addresses, resources
+from vregion.region.regions import Transaction
+from vregion.region.resources import Filter, Query
+
+# The status that each vm_state shows when no task is under way.
+STATUS = {
+    "active": "ACTIVE", "building": "BUILD", "stopped": "SHUTOFF", "resized": "VERIFY_RESIZE", "paused": "PAUSED",
+    "suspended": "SUSPENDED", "rescued": "RESCUE", "error": "ERROR", "deleted": "DELETED", "shelved": "SHELVED",
+    "soft-delete": "SOFT_DELETED", "shelved_offloaded": "SHELVED_OFFLOADED",
+}  # fmt: skip
+_BUSY = frozenset({"REBOOT", "HARD_REBOOT", "PASSWORD", "REBUILD", "MIGRATING", "RESIZE", "REVERT_RESIZE"})
+_TAGS = ("tags", "tags-any", "not-tags", "not-tags-any")
+# (since, filters that a caller may use who is no admin)
+_ALLOWED: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("2.1", ("reservation_id", "name", "status", "image", "flavor", "ip", "changes-since", "all_tenants")),
+    ("2.5", ("ip6",)),
+    ("2.26", _TAGS),
+    ("2.66", ("changes-before",)),
+    ("2.73", ("locked",)),
+    ("2.83", ("availability_zone", "config_drive", "key_name", "created_at", "launched_at", "terminated_at",
+              "power_state", "task_state", "vm_state", "progress", "user_id")),
+    ("2.90", ("hostname",)),
+)  # fmt: skip
+_EQUAL = {
+    "image": "spec.imageRef", "image_ref": "spec.imageRef", "flavor": "spec.flavorRef", "user_id": "user_id",
+    "vm_state": "spec.vm_state", "task_state": "spec.task_state", "uuid": "id",
+    "reservation_id": "spec.reservation_id", "project_id": "project_id", "tenant_id": "project_id",
+    "auto_disk_config": "spec.OS-DCF:diskConfig",
+}  # fmt: skip
+_MATCHED = {
+    "name": "name", "display_name": "name", "availability_zone": "availability_zone", "key_name": "spec.key_name",
+    "description": "spec.description", "display_description": "spec.description", "hostname": "spec.hostname",
+    "launched_at": "spec.launched_at", "terminated_at": "spec.terminated_at", "access_ip_v4": "spec.accessIPv4",
+    "access_ip_v6": "spec.accessIPv6",
+}  # fmt: skip
+_NUMBERS = {"power_state": "spec.power_state", "progress": "spec.progress", "launch_index": "spec.launch_index"}
+# A virtual region has no hosts, and keeps nothing that was deleted.
+_NOWHERE = ("host", "node", "kernel_id", "ramdisk_id", "root_device_name", "locked_by")
+_SORTED_BY = {
+    "created_at": "created_at", "updated_at": "updated_at", "display_name": "name", "uuid": "id",
+    "availability_zone": "availability_zone", "project_id": "project_id", "user_id": "user_id",
+    "display_description": "spec.description", "hostname": "spec.hostname", "image_ref": "spec.imageRef",
+    "instance_type_id": "spec.flavorRef", "key_name": "spec.key_name", "config_drive": "spec.config_drive",
+    "access_ip_v4": "spec.accessIPv4", "access_ip_v6": "spec.accessIPv6", "launch_index": "spec.launch_index",
+    "launched_at": "spec.launched_at", "vm_state": "spec.vm_state", "task_state": "spec.task_state",
+    "power_state": "spec.power_state", "locked": "spec.locked", "locked_by": "spec.locked", "progress": "spec.progress",
+    "auto_disk_config": "spec.OS-DCF:diskConfig",
+}  # fmt: skip
+_YES = frozenset({"1", "t", "true", "on", "y", "yes"})
+_NO = frozenset({"0", "f", "false", "off", "n", "no"})
+NOTHING = Filter("id", [], "in")
+
+
+async def query(call: Call, tx: Transaction, asked: Mapping[str, Sequence[str]], list_rule: str) -> Query:
+    """The page that the request asks for. Raises Invalid and Forbidden in Nova's words."""
+    options = _permitted(call, asked)
+    if bad := [name for name in options if name in JOINED or name.startswith("_")]:
+        raise Invalid(f"Invalid filter field: {bad[0]}.")
+    project_id: str | None = call.project_id
+    if _all_tenants(options):
+        call.enforce(f"{list_rule}:get_all_tenants")
+        project_id = options.get("project_id", options.get("tenant_id"))
+    options = {name: value for name, value in options.items() if name not in ("project_id", "tenant_id")}
+    filters = _statuses(call, asked) + _times(options) + _deleted(options)
+    for name, value in options.items():
+        filters += _filter(name, value)
+    for name in ("ip", "ip6"):
+        if name in options:
+            filters.append(Filter("id", await _with_address(tx, options[name], 6 if name == "ip6" else 4), "in"))
+    marker = call.query.get("marker")
+    if marker is not None and await resources.find(tx, Kind.SERVER, marker, project_id) is None:
+        raise Invalid(f"marker [{marker}] not found")
+    return Query(Kind.SERVER, project_id, filters, _sort(call, asked), page_size(call), marker)
+
+
+def _permitted(call: Call, asked: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """The last value of each filter that this caller may use."""
+    given = {name: values[-1] for name, values in asked.items()}
+    for name in ("sort_key", "sort_dir", "limit", "marker"):
+        given.pop(name, None)
+    if call.caller.is_admin:
+        return given
+    allowed = {n for since, names in _ALLOWED if call.microversion >= _version(since) for n in names}
+    return {name: value for name, value in given.items() if name in allowed}
+
+
+def _version(text: str) -> Microversion:
+    return Microversion(*map(int, text.split(".")))
+
+
+def _truth(text: str) -> bool | None:
+    word = text.strip().lower()
+    return True if word in _YES else False if word in _NO else None
+
+
+def _all_tenants(options: Mapping[str, str]) -> bool:
+    """An empty value means yes (nova 34.0.0 `common.py` is_all_tenants)."""
+    value = options.get("all_tenants")
+    if value is None:
+        return False
+    truth = True if value == "" else _truth(value)
+    if truth is None:
+        raise Invalid(f"Invalid value '{value}' for all_tenants: it is not a boolean")
+    return truth
+
+
+def _statuses(call: Call, asked: Mapping[str, Sequence[str]]) -> list[Filter]:
+    """A status finds the servers that show it, and those in its vm_state whatever task is under way."""
+    if "status" not in asked:
+        return []
+    wanted = {status.upper() for status in asked["status"]}
+    known = wanted & (_BUSY | set(STATUS.values()))
+    if not known:
+        if call.microversion >= _version("2.38"):
+            raise Invalid("Invalid status value")
+        return [NOTHING]
+    if known == {"DELETED"} and not call.caller.is_admin:
+        raise Forbidden("Only administrators may list deleted instances")
+    states = [state for state, status in STATUS.items() if status in known]
+    return [Filter("", [Filter("status", sorted(known), "in"), Filter("spec.vm_state", states, "in")], "any")]
+
+
+def _times(options: Mapping[str, str]) -> list[Filter]:
+    times = {name: _time(options[name]) for name in ("changes-since", "changes-before") if name in options}
+    if len(times) == 2 and times["changes-before"] < times["changes-since"]:
+        raise Invalid("The value of changes-since must be less than or equal to changes-before.")
+    operators = {"changes-since": "ge", "changes-before": "le"}
+    return [Filter("updated_at", at, operators[name]) for name, at in times.items()]
+
+
+def _time(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _deleted(options: Mapping[str, str]) -> list[Filter]:
+    gone = [name for name in ("deleted", "soft_deleted") if _truth(options.get(name, "no"))]
+    return [NOTHING] if gone else []
+
+
+def _filter(name: str, value: str) -> list[Filter]:
+    if name in _EQUAL:
+        return [Filter(_EQUAL[name], value)]
+    if name in _MATCHED:
+        return [Filter(_MATCHED[name], value, "matches")]
+    if name in _NUMBERS:
+        return [Filter(_NUMBERS[name], int(value))] if value.isdigit() else [NOTHING]
+    if name in _TAGS:
+        return _tags(name, value.split(","))
+    if name == "locked":
+        return [Filter("spec.locked", _boolean(name, value))]
+    if name == "config_drive":
+        drive = Filter("spec.config_drive", True)
+        return [drive] if _truth(value) else [Filter("", [Filter("spec.config_drive", "true")], "not")]
+    if name == "created_at":
+        return [Filter("created_at", _time(value))]
+    return [NOTHING] if name in _NOWHERE else []
+
+
+def _boolean(name: str, value: str) -> bool:
+    truth = _truth(value)
+    if truth is None:
+        raise Invalid(f"Invalid value '{value}' for {name}: it is not a boolean")
+    return truth
+
+
+def _tags(name: str, tags: Sequence[str]) -> list[Filter]:
+    """Tags are a JSON array in the row: one that has a tag has its quoted form in the text."""
+    each = [Filter("spec.tags", orjson.dumps(tag).decode(), "contains") for tag in tags]
+    wanted = [Filter("", each, "any")] if name.endswith("-any") else each
+    return [Filter("", wanted, "not")] if name.startswith("not-") else wanted
+
+
+async def _with_address(tx: Transaction, text: str, version: int) -> list[str]:
+    """Servers with an address that contains the text; the escapes and anchors of a regex are taken off."""
+    part = text.replace("\\", "").strip("^$")
+    ids = [row.port_id for row in await tx.execute(addresses.ports_with(tx, part=part))]
+    ports = await resources.find_many(tx, Kind.PORT, ids)
+    return [
+        port.spec["device_id"]
+        for port in ports.values()
+        if any(part in ip["ip_address"] and (":" in ip["ip_address"]) == six for ip in port.spec["fixed_ips"])
+    ]
+
+
+def _sort(call: Call, asked: Mapping[str, Sequence[str]]) -> list[tuple[str, bool]]:
+    """Sort keys with their directions; some keys Nova takes and leaves out of account."""
+    pairs: list[tuple[str, str]] = []
+    directions = [direction.strip() for direction in asked.get("sort_dir", ())]
+    keys = list(asked.get("sort_key", ())) or ["created_at"]
+    directions = directions or ["desc"]
+    for at, key in enumerate(keys):
+        direction = directions[at] if at < len(directions) else directions[0]
+        if key in ("host", "node") and not call.caller.is_admin:
+            raise Forbidden(f"Only administrators can sort servers by {key}")
+        if key not in IGNORED_SORT_KEYS or (key == "locked" and call.microversion >= _version("2.73")):
+            pairs.append((key, direction))
+    if len(directions) > len(keys):
+        raise Invalid("Invalid input received: Sort direction size exceeds sort key size")
+    if any(direction not in ("asc", "desc") for _, direction in pairs):
+        raise Invalid("Invalid input received: Unknown sort direction, must be 'desc' or 'asc'")
+    return [(_SORTED_BY[key], direction == "asc") for key, direction in pairs if key in _SORTED_BY]
+
+
+def rows_only(document: dict[str, Any]) -> dict[str, Any]:
+    """The short form of the list."""
+    return {name: document[name] for name in ("id", "name", "links")}

@@ -192,6 +192,7 @@ def _tags(name: str, tags: Sequence[str]) -> list[Filter]:
 async def _with_address(tx: Transaction, text: str, version: int) -> list[str]:
     """Servers with an address that contains the text; the escapes and anchors of a regex are taken off."""
     part = text.replace("\\", "").strip("^$")
+    six = version == 6
     ids = [row.port_id for row in await tx.execute(addresses.ports_with(tx, part=part))]
     ports = await resources.find_many(tx, Kind.PORT, ids)
     return [

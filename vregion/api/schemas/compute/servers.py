@@ -174,8 +174,8 @@ JOINED = (
     "pci_devices",
 )
 _PLAIN = (
-    "user_id", "project_id", "tenant_id", "launch_index", "image_ref", "image", "vm_state", "task_state", "host", "uuid",
-    "sort_dir", "all_tenants", "soft_deleted", "deleted", "status", "marker",
+    "user_id", "project_id", "tenant_id", "launch_index", "image_ref", "image", "vm_state", "task_state", "host",
+    "uuid", "sort_dir", "all_tenants", "soft_deleted", "deleted", "status", "marker",
 )  # fmt: skip
 _PATTERNS = (
     "kernel_id", "ramdisk_id", "hostname", "key_name", "power_state", "node", "flavor", "reservation_id", "launched_at",

@@ -48,7 +48,7 @@ def make(key_type: str, user_id: str) -> Made:
 def _of_ssh_key(public_key: str) -> str:
     try:
         serialization.load_ssh_public_key(public_key.encode())
-        blob = base64.b64decode(public_key.split(" ")[1])
+        blob = base64.b64decode(public_key.split()[1])
     except Exception as broken:  # the library's parsers raise a dozen classes on hostile input
         raise Invalid("Keypair data is invalid: failed to generate fingerprint") from broken
     return _in_pairs(hashlib.md5(blob, usedforsecurity=False).hexdigest())

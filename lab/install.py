@@ -42,8 +42,6 @@ SEARCHED = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 
 def install(switched: bool) -> None:
-    if os.geteuid() != 0:
-        raise SystemExit("the lab needs root: Debian packages, MariaDB, bind mounts and network namespaces")
     wanted = {**PLAIN, **(SWITCHED if switched else {})}
     missing = [package for package, program in wanted.items() if not shutil.which(program, path=SEARCHED)]
     if not has_venv():
@@ -116,6 +114,9 @@ def index_settings(pip: Path) -> dict[str, str]:
         option = key.rpartition(".")[2]
         if option in names:
             found[names[option]] = value.strip("'\"")
+    if "UV_INDEX" in found:
+        # pip takes the best version from all indexes; uv would stop at the first one that knows the name.
+        found["UV_INDEX_STRATEGY"] = "unsafe-best-match"
     return found
 
 

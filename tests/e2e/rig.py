@@ -1,20 +1,19 @@
-"""A whole vregion as a provider runs it, over the lab's real regions: processes, the CLIs, and nothing of ours inside.
+"""A whole vregion as a provider runs it, over the lab's real regions: processes, the two CLIs, nothing of ours inside.
 
 `Rig` starts a Keystone for the tenants and `vregion serve` as processes, adds both regions as backends with the
-provider's own CLI, and opens a tenant. The tests speak to it with the stock `openstack` client or plain HTTP, and look
-at each region through its own endpoints with its own administrator.
+provider's own CLI, and opens the tenants. The tests speak to it as a tenant, with the stock `openstack` client or plain
+HTTP (`cloud.py`), and look at each region through its own endpoints with its own administrator.
 """
 
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,98 +21,61 @@ from typing import Any
 import requests
 import yaml
 
+from tests.e2e.cloud import Cloud, until
+from tests.inventory import inventory, lab_clouds
 from vregion.identity.embedded import EmbeddedKeystone
 from vregion.identity.keystone_config import KeystoneLaunch
 
-LAB_STATE = Path(os.environ.get("LAB_STATE", "/var/tmp/lab"))
+ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 PASSWORD = "password-of-the-rig"
-SERVICES = {"compute": "compute", "network": "network", "volume": "block-storage", "image": "image"}
-
-
-class Cloud:
-    """Plain HTTP to one OpenStack as one user; `call('compute', 'GET', '/servers')` -> decoded answer."""
-
-    def __init__(self, auth: dict[str, Any], region_name: str) -> None:
-        self._http = requests.Session()
-        user = {"name": auth["username"], "password": auth["password"], "domain": _domain(auth, "user")}
-        scope = {"project": {"name": auth["project_name"], "domain": _domain(auth, "project")}}
-        body = {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}}
-        answer = self._http.post(auth["auth_url"].rstrip("/") + "/auth/tokens", json=body, timeout=60)
-        answer.raise_for_status()
-        token = answer.json()["token"]
-        self.project_id: str = token["project"]["id"]
-        self.token = answer.headers["X-Subject-Token"]
-        self._http.headers["X-Auth-Token"] = self.token
-        self._urls = {}
-        for service in token["catalog"]:
-            for endpoint in service["endpoints"]:
-                if endpoint["interface"] == "public" and endpoint["region_id"] == region_name:
-                    self._urls[service["type"]] = endpoint["url"].rstrip("/")
-        self._urls["network"] += "" if self._urls["network"].endswith("/v2.0") else "/v2.0"
-        self._urls["image"] += "" if self._urls["image"].endswith("/v2") else "/v2"
-
-    def send(self, service: str, method: str, path: str, body: Any = None, **more: Any) -> requests.Response:
-        """The answer as it is. `version` asks for a microversion of compute or volume."""
-        headers = dict(more.pop("headers", {}))
-        if version := more.pop("version", None):
-            headers["OpenStack-API-Version"] = f"{service} {version}"
-        url = self._urls[SERVICES[service]] + path
-        return self._http.request(method, url, json=body, headers=headers, timeout=120, **more)
-
-    def call(self, service: str, method: str, path: str, body: Any = None, **more: Any) -> Any:
-        """The decoded answer; an assertion on its status."""
-        answer = self.send(service, method, path, body, **more)
-        assert answer.status_code < 400, f"{method} {path}: {answer.status_code} {answer.text[:500]}"
-        return answer.json() if answer.content and "json" in answer.headers.get("Content-Type", "") else None
-
-
-def _domain(auth: dict[str, Any], whose: str) -> dict[str, str]:
-    name = auth.get(f"{whose}_domain_name")
-    return {"name": name} if name else {"id": auth.get(f"{whose}_domain_id", "default")}
-
-
-def until(what: Callable[[], Any], seconds: float = 60, every: float = 0.2) -> Any:
-    """The first true value of `what`; an assertion when there is none in time."""
-    end = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < end, f"not within {seconds} s"
-        time.sleep(every)
-    return found
+ZONES = {"az1": 1, "az2": 2}  # zone -> number of the lab's region
+TOKEN_CACHE = 3.0  # seconds
+SETTINGS = """
+state_dir = "{folder}/state"
+port = {port}
+public_url = "http://127.0.0.1:{port}"
+keystone_url = "{keystone_url}"
+keystone_password = "{password}"
+token_cache_seconds = {token_cache}
+backend_timeout = 20.0
+"""
 
 
 @dataclass
 class Rig:
-    """Start it, use it, stop it. `tenant()` is acme's administrator by HTTP, `openstack()` the stock client as him."""
+    """Start it, use it, stop it; `close` also closes the tenants and says what was left behind in the regions."""
 
     folder: Path
     keystone_url: str = ""
     url: str = ""
+    lab: dict[str, Any] = field(default_factory=lab_clouds)
+    _port: int = 0
+    _before: dict[int, set[str]] = field(default_factory=dict)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
     _process: "subprocess.Popen[bytes] | None" = None
 
     def start(self) -> "Rig":
-        """Keystone, vregion, two backends, flavors and the tenant acme with zones az1 and az2."""
-        self.lab = yaml.safe_load((LAB_STATE / "clouds.yaml").read_text())["clouds"]
+        """Keystone, vregion, two backends, two flavors that both regions have, and the tenant acme over both."""
+        self._before = {region: inventory(self.direct(region)) for region in ZONES.values()}
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
-        self._keystone = EmbeddedKeystone(KeystoneLaunch(str(self.folder / "keystone"), PASSWORD, password_hash_rounds=4))
+        launch = KeystoneLaunch(str(self.folder / "keystone"), PASSWORD, password_hash_rounds=4)
+        self._keystone = EmbeddedKeystone(launch)
         asyncio.run_coroutine_threadsafe(self._keystone.start(), self._loop).result(120)
         self.keystone_url = self._keystone.url
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+            self._port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self._port}"
         self.serve()
-        for number in (1, 2):
-            self.add_backend(f"cloud{number}", f"region{number}")
-        for flavor in self.shared_flavors():
-            name, vcpus, ram, disk = flavor
-            self.vregion("flavor", "add", name, f"vcpus={vcpus}", f"ram={ram}", f"disk={disk}")
-        self.vregion(
-            "tenant", "open", "acme", "--zone", "az1=cloud1", "--zone", "az2=cloud2", "--password-file", "-",
-            secret=PASSWORD,
-        )  # fmt: skip
-        self.write_clouds()
+        for number in ZONES.values():
+            self.add_backend(f"cloud{number}", number)
+        for number, shape in enumerate(((1, 512, 1), (1, 2048, 20)), 1):
+            words = (f"{key}={value}" for key, value in zip(("vcpus", "ram", "disk"), shape, strict=True))
+            self.vregion("flavor", "add", f"v1.{number}", *words, "--id", str(number))
+        self.open_tenant("acme", az1="cloud1", az2="cloud2")
+        entry = {"auth": self.auth(), "region_name": "vregion", "identity_api_version": 3}
+        (self.folder / "clouds.yaml").write_text(yaml.safe_dump({"clouds": {"acme": entry}}))
         return self
 
     def stop(self) -> None:
@@ -122,18 +84,35 @@ class Rig:
         asyncio.run_coroutine_threadsafe(self._keystone.stop(), self._loop).result(30)
         self._loop.call_soon_threadsafe(self._loop.stop)
 
+    def close(self) -> list[str]:
+        """Close every tenant and forget every backend; what the regions hold now and did not hold before."""
+        for tenant in json.loads(self.vregion("tenant", "list", "-f", "json")):
+            self.vregion("tenant", "close", tenant["name"])
+        for backend in json.loads(self.vregion("backend", "list", "-f", "json")):
+            self.vregion("backend", "remove", backend["name"])
+        return [
+            f"region{region}: {line}"
+            for region, before in self._before.items()
+            for line in sorted(inventory(self.direct(region)) - before)
+        ]
+
     def serve(self) -> None:
         """Start `vregion serve` and wait until it answers."""
         config = self.folder / "vregion.toml"
+        config.touch(0o600)
         config.write_text(
-            f'state_dir = "{self.folder}/state"\nport = {self.port}\npublic_url = "{self.url}"\n'
-            f'keystone_url = "{self.keystone_url}"\nkeystone_password = "{PASSWORD}"\n'
+            SETTINGS.format(
+                folder=self.folder,
+                port=self._port,
+                keystone_url=self.keystone_url,
+                password=PASSWORD,
+                token_cache=TOKEN_CACHE,
+            )
         )
-        config.chmod(0o600)
         with (self.folder / "vregion.log").open("ab") as log:
             command = [str(BIN / "vregion"), "serve", "--config", str(config)]
             self._process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        until(self._answers, 60, 0.1)
+        until(self._answers, 60, "vregion answers", every=0.05)
 
     def end(self, how: signal.Signals) -> None:
         """Signal the process and wait for its end; SIGKILL is the crash."""
@@ -141,6 +120,13 @@ class Rig:
             self._process.send_signal(how)
             self._process.wait(60)
             self._process = None
+
+    @property
+    def resident(self) -> int:
+        """Bytes of memory that `vregion serve` holds, and the most that it ever held."""
+        assert self._process is not None
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) << 10
 
     def _answers(self) -> bool:
         assert self._process is not None
@@ -150,8 +136,8 @@ class Rig:
         except requests.RequestException:
             return False
 
-    def vregion(self, *words: str, secret: str = "") -> str:
-        """The provider's CLI; what it printed."""
+    def vregion(self, *words: str, secret: str = "", fails: bool = False) -> str:
+        """The provider's CLI; what it printed. `fails`: it has to, and its complaint is the answer."""
         environ = {
             "OS_AUTH_URL": self.keystone_url,
             "OS_USERNAME": "admin",
@@ -159,58 +145,83 @@ class Rig:
             "OS_PROJECT_NAME": "admin",
             "VREGION_PUBLIC_URL": self.url,
         }
-        return _run([str(BIN / "vregion"), *words], os.environ | environ, secret)
+        return _run([str(BIN / "vregion"), *words], _without_os() | environ, secret, fails)
 
-    def add_backend(self, name: str, region: str) -> None:
+    def openstack(self, *words: str, fails: bool = False) -> Any:
+        """The stock client as acme's administrator; JSON decoded where the words ask for it."""
+        environ = {"OS_CLOUD": "acme", "OS_CLIENT_CONFIG_FILE": str(self.folder / "clouds.yaml")}
+        told = _run([str(BIN / "openstack"), *words], _without_os() | environ, "", fails)
+        return json.loads(told) if "json" in words and not fails else told
+
+    def add_backend(self, name: str, region: int) -> None:
         """A region of the lab as a backend, with its administrator as the provider's credential."""
-        auth = self.lab[f"{region}-admin"]["auth"]
+        entry = self.lab[f"region{region}-admin"]
+        auth = entry["auth"]
         given = {k: v for k, v in auth.items() if k not in ("auth_url", "password")}
         pairs = [word for key, value in given.items() for word in ("--credential", f"{key}={value}")]
-        self.vregion(
-            "backend", "add", name, "--address", auth["auth_url"], "--region-name", self.lab[region]["region_name"],
-            *pairs, "--password-file", "-", secret=auth["password"],
-        )  # fmt: skip
+        place = ("--address", auth["auth_url"], "--region-name", entry["region_name"])
+        self.vregion("backend", "add", name, *place, *pairs, "--password-file", "-", secret=auth["password"])
 
-    def shared_flavors(self) -> list[tuple[str, int, int, int]]:
-        """Two shapes of a flavor that region 1 has; vregion makes them where they are missing."""
-        found = self.direct(1).call("compute", "GET", "/flavors/detail?sort_key=memory_mb")["flavors"]
-        return [(f"v1.{i}", f["vcpus"], f["ram"], f["disk"]) for i, f in enumerate(found[:2])]
+    def open_tenant(self, name: str, **zones: str) -> None:
+        """A tenant whose administrator is `admin` with the rig's password."""
+        pairs = [word for zone, backend in zones.items() for word in ("--zone", f"{zone}={backend}")]
+        self.vregion("tenant", "open", name, *pairs, "--password-file", "-", secret=PASSWORD)
 
-    def write_clouds(self) -> None:
-        """clouds.yaml for the stock client."""
-        auth = self.auth()
-        entry = {"auth": auth, "region_name": "vregion", "identity_api_version": 3}
-        (self.folder / "clouds.yaml").write_text(yaml.safe_dump({"clouds": {"acme": entry}}))
+    def zones(self, tenant: str = "acme") -> list[Any]:
+        """What `zone list` tells."""
+        found: list[Any] = json.loads(self.vregion("zone", "list", tenant, "-f", "json"))
+        return found
 
-    def auth(self, tenant: str = "acme") -> dict[str, str]:
-        """How the tenant's administrator signs in."""
-        return {
-            "auth_url": self.keystone_url,
-            "username": "admin",
-            "password": PASSWORD,
-            "project_name": "default",
-            "user_domain_name": tenant,
-            "project_domain_name": tenant,
-        }
+    def auth(self, tenant: str = "acme", user: str = "admin") -> dict[str, str]:
+        """How somebody of a tenant signs in to his project."""
+        project = {"project_name": "default", "project_domain_name": tenant}
+        person = {"username": user, "password": PASSWORD, "user_domain_name": tenant}
+        return {"auth_url": self.keystone_url, **person, **project}
 
-    def tenant(self, name: str = "acme") -> Cloud:
-        """The tenant's administrator by plain HTTP, through vregion."""
-        return Cloud(self.auth(name), "vregion")
+    def tenant(self, name: str = "acme", user: str = "admin", timeout: float = 120) -> Cloud:
+        """Somebody of a tenant by plain HTTP, through vregion."""
+        return Cloud(self.auth(name, user), "vregion", timeout)
 
-    def openstack(self, *words: str) -> Any:
-        """The stock client as the tenant; its JSON where the command has such a form."""
-        environ = {k: v for k, v in os.environ.items() if not k.startswith("OS_")}
-        environ |= {"OS_CLOUD": "acme", "OS_CLIENT_CONFIG_FILE": str(self.folder / "clouds.yaml")}
-        told = _run([str(BIN / "openstack"), *words], environ)
-        return json.loads(told) if "json" in words else told
+    def person(self, name: str, role: str, tenant: str = "acme") -> Cloud:
+        """A new user, whom the tenant's own administrator makes and gives one role on his project."""
+        auth = {k: v for k, v in self.auth(tenant).items() if not k.startswith("project")}
+        domain, project = Cloud(auth, "vregion"), self.tenant(tenant).project_id
+        user = {"name": name, "password": PASSWORD, "domain_id": self._domain_id(tenant)}
+        user_id = domain.call("identity", "POST", "/users", {"user": user})["user"]["id"]
+        roles = {r["name"]: r["id"] for r in domain.call("identity", "GET", "/roles")["roles"]}
+        domain.call("identity", "PUT", f"/projects/{project}/users/{user_id}/roles/{roles[role]}")
+        return self.tenant(tenant, name)
 
-    def direct(self, region: int, persona: str = "-admin") -> Cloud:
-        """A region of the lab through its own endpoints."""
-        entry = self.lab[f"region{region}{persona}"]
+    def _domain_id(self, tenant: str) -> str:
+        return str(json.loads(self.vregion("tenant", "show", tenant, "-f", "json"))["domain_id"])
+
+    def direct(self, region: int) -> Cloud:
+        """A region of the lab through its own endpoints, as its administrator in his own project."""
+        entry = self.lab[f"region{region}-admin"]
         return Cloud(entry["auth"], entry["region_name"])
 
+    def inside(self, zone: str, tenant: str = "acme", region: int = 0) -> Cloud:
+        """The region's administrator in the project that a tenant's zone has there; to see, and to be a stranger."""
+        region = region or ZONES[zone]
+        admin = self.direct(region)
+        (project,) = admin.call("identity", "GET", f"/projects?name={tenant}-{zone}")["projects"]
+        (role,) = admin.call("identity", "GET", "/roles?name=admin")["roles"]
+        admin.call("identity", "PUT", f"/projects/{project['id']}/users/{admin.user_id}/roles/{role['id']}")
+        entry = self.lab[f"region{region}-admin"]
+        return Cloud({**entry["auth"], "project_id": project["id"]}, entry["region_name"])
 
-def _run(command: list[str], environ: dict[str, str], secret: str = "") -> str:
-    done = subprocess.run(command, env=environ, input=secret, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, f"{' '.join(command)}: {done.stdout[-2000:]} {done.stderr[-2000:]}"
-    return done.stdout
+    def python_m_lab(self, *words: str) -> None:
+        """A command of the lab, such as `stop-region 2`."""
+        _run([sys.executable, "-m", "lab", *words], dict(os.environ))
+
+
+def _without_os() -> dict[str, str]:
+    return {k: v for k, v in os.environ.items() if not k.startswith("OS_")}
+
+
+def _run(command: list[str], environ: dict[str, str], secret: str = "", fails: bool = False) -> str:
+    done = subprocess.run(
+        command, env=environ, input=secret, capture_output=True, text=True, timeout=300, check=False, cwd=ROOT
+    )
+    assert (done.returncode != 0) == fails, f"{' '.join(command)}: {done.stdout[-2000:]} {done.stderr[-2000:]}"
+    return done.stderr if fails else done.stdout

@@ -1,0 +1,85 @@
+"""One rig for all end-to-end tests, and the proof after each file that nothing of it is left.
+
+`acme` is the tenant's administrator by HTTP, `inside` the regions' administrators in acme's projects there. When the
+last test is over the tenants are closed with the provider's CLI, and each region holds what it held before.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+
+from tests.e2e.cloud import PLACES, Cloud
+from tests.e2e.rig import ZONES, Rig
+
+
+@pytest.fixture(scope="session")
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """vregion over the lab, with the tenant acme; afterwards the regions hold what they held before."""
+    started = Rig(tmp_path_factory.mktemp("rig"))
+    try:
+        yield started.start()
+        assert not started.close()
+    finally:
+        started.stop()
+
+
+@pytest.fixture(scope="session")
+def acme(rig: Rig) -> Cloud:
+    """The tenant's administrator by plain HTTP."""
+    return rig.tenant()
+
+
+@pytest.fixture(scope="session")
+def inside(rig: Rig) -> dict[str, Cloud]:
+    """Zone -> the region's own administrator in acme's project there."""
+    return {zone: rig.inside(zone) for zone in ZONES}
+
+
+@pytest.fixture(scope="module")
+def image(acme: Cloud) -> Iterator[str]:
+    """An image of 192 KiB, uploaded through vregion."""
+    made = acme.image("e2e-image", bytes(range(256)) * 768)
+    yield made
+    acme.drop("image", made)
+    acme.gone("image", made)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_left(rig: Rig, acme: Cloud, inside: dict[str, Cloud]) -> Iterator[None]:
+    """After each file: nothing in the virtual region, no usage counted, nothing in the projects behind it."""
+    yield
+    empty(lambda: [*left(acme), *used(acme).items()])
+    for cloud in inside.values():
+        empty(partial(left, cloud))
+
+
+def empty(what: Callable[[], list[Any]], seconds: float = 60) -> None:
+    """Wait until there is nothing; an assertion that shows what there is."""
+    end = time.monotonic() + seconds
+    while what() and time.monotonic() < end:
+        time.sleep(0.5)
+    assert not what()
+
+
+def left(cloud: Cloud) -> list[Any]:
+    """What a project holds, of every kind; its default group aside."""
+    found = []
+    for noun in PLACES:
+        for item in cloud.listed(noun):
+            owner = item.get("project_id") or item.get("owner") or cloud.project_id
+            if owner == cloud.project_id and not (noun == "security_group" and item["name"] == "default"):
+                found.append((noun, item.get("id"), item["name"]))
+    return found
+
+
+def used(cloud: Cloud) -> dict[str, int]:
+    """What vregion counts as used by the project, where it is not nothing."""
+    compute = cloud.call("compute", "GET", "/limits")["limits"]["absolute"]
+    volume = cloud.call("volume", "GET", "/limits")["limits"]["absolute"]
+    counted = {k: v for k, v in {**compute, **volume}.items() if k.startswith("total") and k.endswith("Used") and v}
+    network = cloud.call("network", "GET", f"/quotas/{cloud.project_id}/details.json")["quota"]
+    counted |= {k: v["used"] for k, v in network.items() if v["used"] and not k.startswith("security_group")}
+    return counted

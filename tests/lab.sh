@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# What `make test` runs after `make check`: everything that needs two real OpenStack regions on this machine. The driver
+# contract suite, the stories against a bare region, and the end-to-end tests; then the lab goes down again, and no
+# resource of ours may be left in a region and no process of ours on the machine. About half an hour on two cores.
+# LAB_STATE and LAB_SLOT choose another lab than the usual one; VREGION_E2E_SEEDS how often vregion is killed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python=.venv/bin/python
+export LAB_STATE=${LAB_STATE:-/var/tmp/lab}
+export VREGION_LAB_CLOUDS=$LAB_STATE/clouds.yaml
+
+parts=(
+  "the driver contract suite on OpenStack (tests/drivers)"
+  "the stories against a bare region (tests/stories, VREGION_STORIES=region1)"
+  "the end-to-end tests (tests/e2e)"
+)
+if [ "$(id -u)" != 0 ]; then
+  echo "Not root, and the lab needs root. NOT RUN:"
+  printf -- '- %s\n' "${parts[@]}"
+  exit 0
+fi
+
+began=$SECONDS
+say() { printf '== %4d s  %s\n' $((SECONDS - began)) "$*"; }
+# Whatever starts here inherits this mark; who still bears it at the end was left behind.
+export VREGION_TEST_RUN="run-$$-$RANDOM"
+ours() {
+  local environ pid
+  for environ in /proc/[0-9]*/environ; do
+    pid=${environ#/proc/}; pid=${pid%/environ}
+    if [ "$pid" != $$ ] && [ "$pid" != "$BASHPID" ] && grep -qz "^VREGION_TEST_RUN=$VREGION_TEST_RUN$" "$environ" 2>/dev/null; then
+      tr '\0' ' ' <"/proc/$pid/cmdline" && echo
+    fi
+  done 2>/dev/null
+}
+trap '$python -m lab down >/dev/null 2>&1 || true' EXIT
+
+say "the lab"
+$python -m lab install
+if ! [ -d "$LAB_STATE/snap/plain-plain" ]; then
+  $python -m lab up 2
+  $python -m lab snapshot
+fi
+$python -m lab up 2
+before=$($python -m tests.inventory)
+
+failed=()
+say "${parts[0]}"
+for region in region1 region2; do
+  VREGION_LAB_REGION=$region $python -m pytest -m lab tests/drivers || failed+=("tests/drivers on $region")
+done
+say "${parts[1]}"
+VREGION_STORIES=region1 $python -m pytest tests/stories || failed+=("tests/stories on region1")
+say "${parts[2]}"
+$python -m pytest -m lab -s --durations=15 tests/e2e || failed+=("tests/e2e")
+
+say "what is left"
+after=$($python -m tests.inventory)
+if left=$(comm -13 <(sort <<<"$before") <(sort <<<"$after") | grep .); then
+  failed+=("left in the regions:"$'\n'"$left")
+fi
+$python -m lab down
+trap - EXIT
+if left=$(ours | grep .); then
+  failed+=("left on the machine:"$'\n'"$left")
+fi
+if [ ${#failed[@]} -gt 0 ]; then
+  say "FAILED"
+  printf -- '- %s\n' "${failed[@]}"
+  exit 1
+fi
+say "all of it passed; nothing is left in the regions or on the machine"

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 from weakref import WeakValueDictionary
 
 from vregion.backends import OpenDriver
@@ -81,8 +82,10 @@ def listed(words: Sequence[str]) -> str:
     return ", ".join(words[:SHOWN]) + more
 
 
-async def settled(work: Iterable[Awaitable[object]]) -> None:
+async def settled(work: Iterable[Awaitable[Any]]) -> list[Any]:
     """Do all of it at once and to its end, then raise the first failure: none goes on behind the caller's back."""
-    for outcome in await asyncio.gather(*work, return_exceptions=True):
+    outcomes = await asyncio.gather(*work, return_exceptions=True)
+    for outcome in outcomes:
         if isinstance(outcome, BaseException):
             raise outcome
+    return outcomes

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 
 from vregion.directory import bindings, tenants
 from vregion.directory.tenants import Tenant, now
-from vregion.identity.client import IdentityRefused
 from vregion.identity.tenants import OpenedTenant, TenantOpening, close_tenant, open_tenant, set_password
 from vregion.model.backend import Binding
 from vregion.model.refusals import Conflict
@@ -42,8 +41,9 @@ async def open_(provider: Provider, name: str, password: str | None = None, want
     password = password or secrets.token_urlsafe(18)
     async with provider.turn(name):
         tenant = await _written(provider, name)
-        known = await _identity(provider, tenant, password)
-        await settled(zones.bind_for(provider, tenant, zone) for zone in wanted)
+        await _own_name(provider, tenant)
+        binds = [zones.bind_for(provider, tenant, zone) for zone in wanted]
+        known: OpenedTenant = (await settled([_identity(provider, tenant, password), *binds]))[0]
         await tenants.set_state(provider.directory, tenant.region_id, "open")
         bound = await bindings.of_region(provider.directory, tenant.region_id)
     return Opened(replace(tenant, state="open"), known.project_id, known.admin_id, bound, password)
@@ -83,15 +83,18 @@ async def _written(provider: Provider, name: str) -> Tenant:
     return tenant
 
 
+async def _own_name(provider: Provider, tenant: Tenant) -> None:
+    """Keystone wants a domain's name unique: refuse before anything is made when somebody else has it."""
+    domains = (await provider.identity.request("GET", "/domains", params={"name": tenant.name}))["domains"]
+    if any(domain["id"] != tenant.domain_id for domain in domains):
+        if not await bindings.of_region(provider.directory, tenant.region_id):
+            await tenants.remove(provider.directory, tenant.region_id)
+        raise Conflict(f"Keystone has another domain {tenant.name} already.")
+
+
 async def _identity(provider: Provider, tenant: Tenant, password: str) -> OpenedTenant:
     """His side in Keystone. An administrator from an earlier try, whose answer may be lost, gets this password."""
-    try:
-        opened = await open_tenant(provider.identity, TenantOpening(tenant.domain_id, tenant.name, password))
-    except IdentityRefused as refused:
-        if refused.status != 409:
-            raise
-        await tenants.remove(provider.directory, tenant.region_id)
-        raise Conflict(f"Keystone has another domain {tenant.name} already.") from refused
+    opened = await open_tenant(provider.identity, TenantOpening(tenant.domain_id, tenant.name, password))
     if not opened.admin_created:
         await set_password(provider.identity, opened.admin_id, password)
     return opened

@@ -29,7 +29,7 @@ class Policy:
     def __init__(self, rules: Mapping[str, str], policy_file: str | None = None) -> None:
         configuration = cfg.ConfigOpts()
         configuration([], project="vregion", default_config_files=[], default_config_dirs=[])
-        self._enforcer = policy.Enforcer(configuration, policy_file=policy_file, use_conf=policy_file is not None)
+        self._enforcer = policy.Enforcer(configuration, policy_file=policy_file)
         self._enforcer.suppress_default_change_warnings = True
         self._enforcer.suppress_deprecation_warnings = True
         for name, persona in rules.items():

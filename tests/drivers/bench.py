@@ -134,5 +134,5 @@ async def grounded(bench: Bench) -> Ground:
     body = {"name": "suite-ground", "network_id": network, "ip_version": 4, "cidr": "10.91.0.0/24"}
     subnet = (await bench.make(Kind.SUBNET, body)).external_id
     image = (await bench.image()).external_id
-    flavor = min(await bench.driver.flavors(), key=lambda one: (one.ram, one.disk)).external_id
+    flavor = min((one for one in await bench.driver.flavors() if one.disk), key=lambda one: one.ram).external_id
     return Ground(bench, network, subnet, image, flavor)

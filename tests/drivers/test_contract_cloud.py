@@ -30,12 +30,12 @@ async def test_flavors_are_what_they_are(driver: Driver) -> None:
 
 async def test_a_flavor_is_made_by_an_administrator(cloud: Cloud) -> None:
     """With its extra specs; a second of that name is refused."""
-    wanted = Flavor("", f"suite-{uuid.uuid4()}", 1, 64, 0, extra_specs={"vregion:suite": "yes"})
+    wanted = Flavor("", f"suite-{uuid.uuid4()}", 7, 1 << 16, 9, extra_specs={"vregion:suite": "yes"})
     made = await cloud.admin.create_flavor(wanted)
     try:
         assert made in await cloud.admin.flavors()
         assert made in await cloud.driver.flavors()
-        assert (made.name, made.vcpus, made.ram, made.extra_specs) == (wanted.name, 1, 64, wanted.extra_specs)
+        assert (made.name, made.vcpus, made.ram, made.extra_specs) == (wanted.name, 7, 1 << 16, wanted.extra_specs)
         with pytest.raises(Permanent) as refusal:
             await cloud.admin.create_flavor(wanted)
         assert refusal.value.status == 409

@@ -26,7 +26,7 @@ BODIES: dict[Kind, Callable[[Ground], dict[str, Any]]] = {
     Kind.SUBNET: subnet,
     Kind.PORT: lambda ground: {"name": "suite", "network_id": ground.network},
     Kind.SECURITY_GROUP: lambda ground: {"name": "suite"},
-    Kind.KEYPAIR: lambda ground: {"name": "suite", "type": "ssh", "public_key": PUBLIC_KEY},
+    Kind.KEYPAIR: lambda ground: {"name": "suite key@x.y", "type": "ssh", "public_key": PUBLIC_KEY},
     Kind.SERVER_GROUP: lambda ground: {"name": "suite", "policy": "anti-affinity"},
     Kind.IMAGE: lambda ground: {"name": "suite", "disk_format": "raw", "container_format": "bare", "os_distro": "x"},
     Kind.VOLUME: lambda ground: {"name": "suite", "size": 1, "metadata": {"a": "b"}},

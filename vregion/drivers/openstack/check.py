@@ -67,8 +67,8 @@ async def _capabilities(services: Mapping[str, Service]) -> set[str]:
 
 
 async def _extensions(network: Service) -> set[str]:
-    body = (await network.send("GET", "/extensions", params=[("fields", "alias")])).body or {}
-    return {extension["alias"] for extension in body["extensions"]}
+    reply = await network.send("GET", "/extensions", params=[("fields", "alias")])
+    return {extension["alias"] for extension in reply.part("extensions")}
 
 
 async def _limits(services: Mapping[str, Service]) -> dict[str, int]:
@@ -77,9 +77,9 @@ async def _limits(services: Mapping[str, Service]) -> dict[str, int]:
     project = (await services["identity"].session.token()).project_id
     for name in ("compute", "volume"):
         if name in services:
-            body = (await services[name].send("GET", "/limits")).body or {}
-            found |= {f"{name}.{key}": value for key, value in body["limits"]["absolute"].items()}
+            limits = (await services[name].send("GET", "/limits")).part("limits")
+            found |= {f"{name}.{key}": value for key, value in limits["absolute"].items()}
     if "network" in services and project:
-        body = (await services["network"].send("GET", f"/quotas/{project}")).body or {}
-        found |= {f"network.{key}": value for key, value in body["quota"].items() if isinstance(value, int)}
+        quota = (await services["network"].send("GET", f"/quotas/{project}")).part("quota")
+        found |= {f"network.{key}": value for key, value in quota.items() if isinstance(value, int)}
     return found

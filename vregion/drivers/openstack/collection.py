@@ -78,16 +78,15 @@ class Resources:
         while True:
             asked = [*params, ("limit", _PAGE), *marker]
             reply = await self.service.send("GET", self.path + self.list_path, params=asked)
-            body = reply.body or {}
-            items = self.items(body)
+            items = self.items(reply)
             yield reply, items
-            if not items or not self.has_next(body):
+            if not items or not self.has_next(reply.body or {}):
                 return
             marker = [("marker", self.identity(items[-1]))]
 
-    def items(self, body: Document) -> list[Document]:
+    def items(self, reply: Reply) -> list[Document]:
         """The documents of a listing's page."""
-        found: list[Document] = body[f"{self.word}s"]
+        found: list[Document] = reply.part(f"{self.word}s")
         return found
 
     def has_next(self, body: Document) -> bool:
@@ -105,7 +104,7 @@ class Resources:
 
     def unwrap(self, reply: Reply) -> Document:
         """The document of an answer."""
-        found: Document = (reply.body or {})[self.word]
+        found: Document = reply.part(self.word)
         return found
 
     def observe(self, document: Document) -> Observed:

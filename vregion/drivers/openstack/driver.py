@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 import aiohttp
-import orjson
 
 from vregion.drivers.contract import Answer, Changes, Collection, Flavor, Gone, Report, Transient, Unsupported
 from vregion.drivers.openstack import check, flavors, projects
@@ -58,9 +57,8 @@ class OpenStackDriver:
         timeout: float = 60.0,
     ) -> None:
         """Must be called in a running loop when no client session is handed in; one of our own is closed with us."""
-        self._own = None if session else aiohttp.ClientSession(json_serialize=lambda body: orjson.dumps(body).decode())
-        client = session or self._own
-        assert client is not None
+        client = session or aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+        self._own = None if session else client
         self._session = Session(backend, credential, client, timeout)
         self.compute = Service(self._session, COMPUTE)
         self.volume = Service(self._session, VOLUME)

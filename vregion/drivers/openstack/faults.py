@@ -1,7 +1,8 @@
 """What an OpenStack service's answer, or its silence, means to vregion: the one place where errors are mapped.
 
-Called by the session and the services for every answer from 400 on and for every failure below HTTP. It must never
-take an illness of the backend for the end of a resource: `Gone` needs the service's own JSON fault that names the id.
+Called by the session and the services for every answer from 300 on (none of them redirects) and for every failure
+below HTTP. It must never take an illness of the backend for the end of a resource: `Gone` needs the service's own
+JSON fault that names the id.
 
 Facts it rests on (2026.2 sources): Nova refuses quota with 403 and the word in the message (nova/exception.py,
 `TooManyInstances`; `KeypairLimitExceeded` and the like), Neutron with 409 and type `OverQuota` (neutron_lib
@@ -54,6 +55,12 @@ class Reply:
     headers: Mapping[str, str]
     body: dict[str, Any] | None
 
+    def part(self, name: str) -> Any:
+        """What a successful answer holds under a name; an answer without it is not one of the service."""
+        if self.body is None or name not in self.body:
+            raise Transient(f"not an answer of the service: {self.method} {self.url} was answered without {name!r}")
+        return self.body[name]
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -78,10 +85,10 @@ def fault_of(body: dict[str, Any] | None) -> Fault | None:
 
 
 def error_of(reply: Reply, own: str | None = None) -> DriverError:
-    """The error that a reply from 400 on means. `own` is the external id in its path, when it has one."""
+    """The error that a reply from 300 on means. `own` is the external id in its path, when it has one."""
     fault = fault_of(reply.body)
     text = fault.message if fault else f"{reply.method} {reply.url} was answered with {reply.status}"
-    if reply.status >= 500 or reply.status in (401, 408, 429):
+    if reply.status < 400 or reply.status >= 500 or reply.status in (401, 408, 429):
         return Transient(text, _retry_after(reply))
     if reply.status == 404:
         return _not_found(fault, text, own)
@@ -95,8 +102,8 @@ def error_of(reply: Reply, own: str | None = None) -> DriverError:
 def unreachable(error: Exception, url: str) -> Transient:
     """The error that a failure below HTTP means."""
     words = str(error) or type(error).__name__
-    cut_off = isinstance(error, aiohttp.ClientPayloadError)
-    return Transient(f"{url}: {words}", reachable=cut_off)
+    was_there = isinstance(error, (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError))
+    return Transient(f"{url}: {words}", reachable=was_there)
 
 
 def _not_found(fault: Fault | None, text: str, own: str | None) -> DriverError:

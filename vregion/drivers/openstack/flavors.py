@@ -30,7 +30,7 @@ async def listed(compute: Service) -> Sequence[Flavor]:
     if not await compute.knows(_SPECS_SHOWN):
         for document in documents:
             reply = await compute.send("GET", f"/flavors/{document['id']}/os-extra_specs")
-            document["extra_specs"] = (reply.body or {})["extra_specs"]
+            document["extra_specs"] = reply.part("extra_specs")
     return [_flavor(document) for document in documents]
 
 
@@ -45,15 +45,15 @@ async def created(compute: Service, flavor: Flavor) -> Flavor:
         "swap": flavor.swap,
         "id": flavor.external_id or None,  # null: Nova makes one; "auto" means that to novaclient only
     }
-    made: dict[str, Any] = (await compute.send("POST", "/flavors", {"flavor": body})).body or {}
-    path = f"/flavors/{made['flavor']['id']}"
+    made = (await compute.send("POST", "/flavors", {"flavor": body})).part("flavor")
+    path = f"/flavors/{made['id']}"
     if flavor.extra_specs:
         try:
             await compute.send("POST", f"{path}/os-extra_specs", {"extra_specs": dict(flavor.extra_specs)})
         except DriverError:
             await compute.send("DELETE", path)
             raise
-    return _flavor({**made["flavor"], "extra_specs": dict(flavor.extra_specs)})
+    return _flavor({**made, "extra_specs": dict(flavor.extra_specs)})
 
 
 def _flavor(document: dict[str, Any]) -> Flavor:

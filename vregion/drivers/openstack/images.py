@@ -16,6 +16,7 @@ from vregion.drivers.openstack.marks import InProperty
 from vregion.drivers.openstack.session import read
 
 _CHUNK = 1 << 18
+_STORING = 600.0  # a store may take its time between the last byte and the answer
 _PATCH = "application/openstack-images-v2.1-json-patch"
 
 
@@ -62,7 +63,7 @@ class Images(Resources):
             reply = await self._put(external_id, headers, source)
         except DriverError as error:
             raise source.error or error from error
-        if reply.status >= 400:
+        if reply.status >= 300:
             raise error_of(reply, external_id)
 
     async def download(self, external_id: str, offset: int = 0) -> AsyncIterator[bytes]:
@@ -71,14 +72,16 @@ class Images(Resources):
         204 is Glance's word for an image without data (glance/api/v2/image_data.py `download`).
         """
         limit = self.service.session.timeout
-        headers = {"Accept": "application/json"} | ({"Range": f"bytes={offset}-"} if offset else {})
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity"} | (
+            {"Range": f"bytes={offset}-"} if offset else {}
+        )
         url = f"{await self.service.url()}{self.url(external_id)}/file"
         async with self.service.session.stream("GET", url, headers) as response:
             if response.status == 416 and await self._size(external_id) == offset:
                 return
             if response.status == 204:
                 raise Gone(f"image {external_id} has no data")
-            if response.status >= 400:
+            if response.status >= 300:
                 raise error_of(await read(response), external_id)
             unwanted = offset if response.status == 200 else 0
             chunks = response.content.iter_chunked(_CHUNK)
@@ -100,17 +103,13 @@ class Images(Resources):
         size: int | None = (await self.raw(external_id)).get("size")
         return size
 
-    def items(self, body: dict[str, Any]) -> list[dict[str, Any]]:
-        """Glance's page."""
-        found: list[dict[str, Any]] = body["images"]
-        return found
-
     def wrap(self, document: dict[str, Any]) -> dict[str, Any]:
         """None: the document is the body."""
         return document
 
     def unwrap(self, reply: Reply) -> dict[str, Any]:
         """None: the body is the document."""
+        reply.part("id")
         return reply.body or {}
 
     def settled(self, document: dict[str, Any]) -> bool:
@@ -140,19 +139,20 @@ class _Source:
         try:
             async for chunk in self._chunks:
                 sent += len(chunk)
-                self._moved()
+                self._may_take(self.patience)
                 if self._size is not None and sent > self._size:
                     raise Permanent(f"the source has more than the {self._size} bytes that were announced")
                 yield chunk
             if self._size is not None and sent < self._size:
                 raise Transient(f"the source ended after {sent} of {self._size} bytes")
+            self._may_take(max(_STORING, self.patience))
         except DriverError as error:
             self.error = error
             raise
 
-    def _moved(self) -> None:
+    def _may_take(self, seconds: float) -> None:
         if self.limit:
-            self.limit.reschedule(asyncio.get_running_loop().time() + self.patience)
+            self.limit.reschedule(asyncio.get_running_loop().time() + seconds)
 
 
 def _operation(key: str, value: Any, current: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from vregion.drivers.contract import Observed, Unsupported
 from vregion.drivers.openstack.collection import Resources
+from vregion.drivers.openstack.faults import Reply
 from vregion.drivers.openstack.marks import InName
 
 
@@ -27,9 +28,9 @@ class Keypairs(Resources):
             raise Unsupported(f"keypair.update: a keypair's {', '.join(sorted(changed))} cannot change")
         return self.observe(current)
 
-    def items(self, body: dict[str, Any]) -> list[dict[str, Any]]:
+    def items(self, reply: Reply) -> list[dict[str, Any]]:
         """Nova wraps each keypair of a list once more."""
-        return [item["keypair"] for item in body["keypairs"]]
+        return [item["keypair"] for item in super().items(reply)]
 
     def identity(self, document: dict[str, Any]) -> str:
         """Keypairs go by name."""

@@ -48,12 +48,12 @@ class Projects:
             await self._remove(f"/projects/{project['id']}", project["id"])
 
     async def _found(self, words: str, query: list[tuple[str, str]]) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = ((await self._identity.send("GET", f"/{words}", params=query)).body or {})[words]
+        found: list[dict[str, Any]] = (await self._identity.send("GET", f"/{words}", params=query)).part(words)
         return found
 
     async def _made(self, word: str, body: dict[str, Any]) -> str:
         reply = await self._identity.send("POST", f"/{word}s", {word: body})
-        return str((reply.body or {})[word]["id"])
+        return str(reply.part(word)["id"])
 
     async def _remove(self, path: str, own: str) -> None:
         try:
@@ -104,7 +104,7 @@ class Projects:
         """No limits of the cloud below those of vregion, where the credential may set them."""
         for service, path, word in self._quotas(project):
             try:
-                quota: dict[str, Any] = ((await service.send("GET", path)).body or {})[word]
+                quota = (await service.send("GET", path)).part(word)
                 unlimited = {key: -1 for key, value in quota.items() if isinstance(value, int)}
                 await service.send("PUT", path, {word: unlimited})
             except Permanent:
@@ -115,8 +115,8 @@ class Projects:
         for service, path, _ in self._quotas(project):
             await _attempt(service, path)
         query = [("project_id", project), ("name", "default"), ("fields", "id")]
-        groups = (await self._network.send("GET", "/security-groups", params=query)).body or {}
-        for group in groups["security_groups"]:
+        groups = (await self._network.send("GET", "/security-groups", params=query)).part("security_groups")
+        for group in groups:
             await _attempt(self._network, f"/security-groups/{group['id']}")
 
     def _quotas(self, project: str) -> tuple[tuple[Service, str, str], ...]:
@@ -131,11 +131,11 @@ class Projects:
         login = Credential({"user_id": user, "password": password, "project_id": project})
         own = Service(self._identity.session.with_credential(login), self._identity.kind)
         path = f"/users/{user}/application_credentials"
-        earlier: dict[str, Any] = (await own.send("GET", path, params=[("name", _CREDENTIAL)])).body or {}
-        for one in earlier["application_credentials"]:
+        earlier = (await own.send("GET", path, params=[("name", _CREDENTIAL)])).part("application_credentials")
+        for one in earlier:
             await own.send("DELETE", f"{path}/{one['id']}", own=one["id"])
         body = {"application_credential": {"name": _CREDENTIAL, "unrestricted": False}}
-        made = ((await own.send("POST", path, body)).body or {})["application_credential"]
+        made = (await own.send("POST", path, body)).part("application_credential")
         return {"application_credential_id": made["id"], "application_credential_secret": made["secret"]}
 
 

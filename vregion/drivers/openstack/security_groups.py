@@ -56,7 +56,8 @@ class SecurityGroups(Resources):
         wanted = {rule_key(rule): rule for rule in body[_RULES]}
         present = seen.document[_RULES]
         missing = [rule for key, rule in wanted.items() if key not in {rule_key(one) for one in present}]
-        surplus = [rule for rule in present if _may_go(rule) and rule_key(rule) not in wanted]
+        born = seen.document.get("created_at")
+        surplus = [rule for rule in present if _may_go(rule, born) and rule_key(rule) not in wanted]
         if not missing and not surplus:
             return seen
         await self._add(external_id, missing)
@@ -109,9 +110,14 @@ def _prefix(rule: Rule, ethertype: str) -> str:
     return str(given).lower() if "/" in str(given) else f"{given}/{whole}".lower()
 
 
-def _may_go(rule: Rule) -> bool:
-    """A rule of ours, or one of the two that Neutron makes by itself: all egress of one ethertype, undescribed."""
+def _may_go(rule: Rule, born: str | None) -> bool:
+    """A rule of ours, or one of those that Neutron made together with the group.
+
+    These are all egress of either ethertype, or what the cloud's templates say (neutron/db/securitygroups_db.py
+    `_create_rules_from_template`): undescribed, and made in the second in which the group was born.
+    """
     if rule.get("description") == OURS:
         return True
     narrowed = any(rule.get(key) is not None for key in _SENT if key not in ("direction", "ethertype"))
-    return rule["direction"] == "egress" and not narrowed and not rule.get("description")
+    usual = rule["direction"] == "egress" and not narrowed
+    return not rule.get("description") and (usual or (born is not None and rule.get("created_at") == born))

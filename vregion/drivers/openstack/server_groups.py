@@ -7,9 +7,12 @@ from vregion.drivers.contract import Observed, Unsupported
 from vregion.drivers.openstack.collection import Resources
 from vregion.drivers.openstack.faults import Reply
 from vregion.drivers.openstack.marks import InName
+from vregion.drivers.openstack.service import Window
 from vregion.drivers.openstack.session import Params
+from vregion.model.microversion import Microversion
 
 _PAGE = 500
+_POLICY = Window("server_group.policy", Microversion(2, 64))
 
 
 class ServerGroups(Resources):
@@ -18,6 +21,11 @@ class ServerGroups(Resources):
     word = "server_group"
     path = "/os-server-groups"
     mark = InName()
+
+    async def create(self, mark: str, body: Mapping[str, Any]) -> Observed:
+        """`policy` and `rules` are the form since 2.64; the older `policies` is not spoken here."""
+        await self.service.version_for(_POLICY)
+        return await super().create(mark, body)
 
     async def update(self, external_id: str, body: Mapping[str, Any]) -> Observed:
         """Nothing can change; asking for what is there already is fine."""
@@ -33,7 +41,7 @@ class ServerGroups(Resources):
         while True:
             asked = [*params, ("limit", str(_PAGE)), ("offset", str(offset))]
             reply = await self.service.send("GET", self.path, params=asked)
-            items = self.items(reply.body or {})
+            items = self.items(reply)
             yield reply, items
             if not items:
                 return

@@ -53,8 +53,7 @@ class Servers(Resources):
         payload: dict[str, Any] = {"server": place.put(mark, server)}
         if hints:
             payload["os:scheduler_hints"] = hints
-        made: dict[str, Any] = (await self.service.send_at(version, "POST", self.path, payload)).body or {}
-        made = made["server"]
+        made = self.unwrap(await self.service.send_at(version, "POST", self.path, payload))
         return Observed(made["id"], {key: made[key] for key in made if key != "adminPass"}, settled=False)
 
     async def get(self, external_id: str) -> Observed:

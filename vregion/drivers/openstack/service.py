@@ -92,21 +92,21 @@ class Service:
     ) -> Reply:
         """A request that must succeed. `own` is the id in the path: a 404 that names it is `Gone`."""
         reply = await self.exchange(method, path, body, params)
-        if reply.status >= 400:
+        if reply.status >= 300:
             raise error_of(reply, own)
         return reply
 
     async def send_at(self, version: Microversion, method: str, path: str, body: Any) -> Reply:
         """A request that must succeed, at a microversion that its content asks for."""
         reply = await self.exchange(method, path, body, version=version)
-        if reply.status >= 400:
+        if reply.status >= 300:
             raise error_of(reply)
         return reply
 
     async def patch(self, path: str, body: Any, content_type: str, own: str) -> Reply:
         """A PATCH that must succeed, in the media type that Glance asks for."""
         reply = await self.session.exchange("PATCH", await self.url() + path, {"Content-Type": content_type}, body)
-        if reply.status >= 400:
+        if reply.status >= 300:
             raise error_of(reply, own)
         return reply
 

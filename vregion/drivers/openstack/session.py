@@ -107,7 +107,9 @@ class Session:
         sent = {**headers, "X-Auth-Token": token.value, **_traced()}
         bounds = aiohttp.ClientTimeout(total=None, sock_connect=self.timeout)
         try:
-            async with self._client.request(method, url, headers=sent, data=data, timeout=bounds) as response:
+            async with self._client.request(
+                method, url, headers=sent, data=data, timeout=bounds, allow_redirects=False
+            ) as response:
                 if response.status == 401:
                     self._forget(token)
                 yield response

@@ -30,8 +30,8 @@ class Volumes(Resources):
         if seen.failed is None:
             return seen
         params = [("resource_uuid", external_id), ("sort", "created_at:desc"), ("limit", "1")]
-        told = (await self.service.send("GET", "/messages", params=params)).body or {}
-        words = [message["user_message"] for message in told["messages"]]
+        told = (await self.service.send("GET", "/messages", params=params)).part("messages")
+        words = [message["user_message"] for message in told]
         return Observed(external_id, seen.document, failed=words[0] if words else seen.failed)
 
     async def update(self, external_id: str, body: Mapping[str, Any]) -> Observed:

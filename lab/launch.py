@@ -47,6 +47,7 @@ def environment(region: Region) -> dict[str, str]:
         "LAB_NODES": os.environ.get("LAB_NODES", "20"),
         "LAB_SERVERS": str(region.path("nova", "servers")),
         "LAB_VOLUMES": str(region.path("cinder", "volumes")),
+        "LAB_VMS": str(region.path("vms")),
         "LAB_SITE": switches.namespace(region),
         "LAB_OVS_DB": switches.database(region),
     }

@@ -1,0 +1,198 @@
+"""A Nova driver whose servers are network namespaces with real ports, for the planes ovs and ovn.
+
+nova-compute loads it. A server is the namespace vm-<server id> with one internal port of Open vSwitch per VIF, moved
+in from the integration bridge; a real DHCP client (or, without DHCP, the fixed addresses, as cloud-init would set them
+from a config drive); a web server on port 80 that answers with the server's name. Nova calls it ACTIVE when Neutron
+has reported its ports as plugged. All of it outlives nova-compute. Paused servers go on answering.
+"""
+
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import time
+
+import nova.virt.labvirt as labvirt
+from nova import exception
+from nova.compute import power_state
+from oslo_log import log as logging
+
+LOG = logging.getLogger(__name__)
+HOMES = pathlib.Path(os.environ["LAB_VMS"])
+SITE = os.environ["LAB_SITE"]
+DATABASE = os.environ["LAB_OVS_DB"]
+LEASE_SCRIPT = str(pathlib.Path(__file__).resolve().with_name("udhcpc.sh"))
+
+
+def attempt(*command):
+    """Run what may fail: whether it succeeded, and its output."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    return done.returncode == 0, done.stdout
+
+
+def run(*command):
+    well, output = attempt(*command)
+    if not well:
+        raise exception.NovaException(f"{' '.join(command)}: {output}")
+    return output
+
+
+def vsctl(*words):
+    return run("ovs-vsctl", f"--db={DATABASE}", "--timeout=20", *words)
+
+
+def namespace_of(instance):
+    return f"vm-{instance.uuid}"
+
+
+def device_of(vif):
+    return f"tap{vif['id'][:11]}"
+
+
+class LabNetDriver(labvirt.LabDriver):
+    """The virt driver of the planes with switches."""
+
+    def spawn(self, context, instance, image_meta, injected_files, admin_password, allocations, network_info=None,
+              block_device_info=None, power_on=True, accel_info=None):  # fmt: skip
+        super().spawn(context, instance, image_meta, injected_files, admin_password, allocations,
+                      network_info, block_device_info, power_on, accel_info)  # fmt: skip
+        if power_on:
+            self._start(instance, network_info)
+
+    def destroy(self, context, instance, network_info, *more, **options):
+        super().destroy(context, instance, network_info, *more, **options)
+        self._stop(instance, network_info)
+        shutil.rmtree(HOMES / instance.uuid, ignore_errors=True)
+
+    def power_off(self, instance, timeout=0, retry_interval=0):
+        super().power_off(instance, timeout, retry_interval)
+        self._stop(instance, instance.get_network_info())
+
+    def power_on(self, context, instance, network_info, *more, **options):
+        super().power_on(context, instance, network_info, *more, **options)
+        self._start(instance, network_info)
+
+    def reboot(self, context, instance, network_info, *more, **options):
+        self._stop(instance, network_info)
+        self._become(instance, power_state.RUNNING)
+        self._boot(instance)
+        self._start(instance, network_info, wait=False)
+
+    def attach_interface(self, context, instance, image_meta, vif):
+        super().attach_interface(context, instance, image_meta, vif)
+        self._plug(instance, vif)
+        self._address(instance, vif)
+
+    def detach_interface(self, context, instance, vif):
+        super().detach_interface(context, instance, vif)
+        self._unplug(vif)
+
+    def get_console_output(self, context, instance):
+        """The server's own log, what its programs said, its addresses and routes."""
+        said = HOMES / instance.uuid / "console.log"
+        parts = [super().get_console_output(context, instance)]
+        if said.exists():
+            parts.append(said.read_text(errors="replace")[-8000:])
+        for words in (["-br", "addr"], ["route"]):
+            parts.append(attempt("ip", "-n", namespace_of(instance), *words)[1])
+        return "".join(parts)
+
+    def _start(self, instance, network_info, wait=True):
+        name, home, vifs = namespace_of(instance), HOMES / instance.uuid, network_info or []
+        (home / "www").mkdir(parents=True, exist_ok=True)
+        (home / "www" / "index.html").write_text(f"{instance.hostname}\n")
+        resolver = pathlib.Path("/etc/netns", name)
+        resolver.mkdir(parents=True, exist_ok=True)
+        (resolver / "resolv.conf").touch()
+        run("ip", "netns", "add", name)
+        run("ip", "-n", name, "link", "set", "lo", "up")
+        self._plug_all(instance, vifs, wait)
+        self._background(instance, "busybox", "httpd", "-f", "-p", "80", "-h", str(home / "www"))
+        for vif in vifs:
+            self._address(instance, vif)
+
+    def _plug_all(self, instance, vifs, wait):
+        """Plug, and wait for Neutron's word; without it go on, as with vif_plugging_is_fatal = false."""
+        down = [vif for vif in vifs if wait and vif.get("active", True) is False]
+        events = [("network-vif-plugged", vif["id"]) for vif in down]
+        plugged = False
+        try:
+            with self.virtapi.wait_for_instance_event(instance, events, timeout=60):
+                for vif in vifs:
+                    self._plug(instance, vif)
+                plugged = True
+        except Exception as error:
+            if not plugged:
+                raise
+            LOG.warning("%s: VIF not plugged in time: %r", instance.uuid, error)
+
+    def _plug(self, instance, vif):
+        name, device = namespace_of(instance), device_of(vif)
+        bridge = (vif.get("details") or {}).get("bridge_name") or "br-int"
+        marks = {
+            "iface-id": vif["id"],
+            "iface-status": "active",
+            "attached-mac": vif["address"],
+            "vm-uuid": instance.uuid,
+        }
+        settings = [f"external_ids:{key}={value}" for key, value in marks.items()]
+        vsctl("--may-exist", "add-port", bridge, device, "--", "set", "Interface", device, "type=internal", *settings)
+        end = time.time() + 5
+        while not attempt("ip", "-n", SITE, "link", "set", device, "netns", name)[0] and time.time() < end:
+            time.sleep(0.05)
+        attempt("ip", "netns", "exec", name, "ethtool", "-K", device, "tx", "off")
+        mtu = str(vif["network"]["meta"].get("mtu") or 1500)
+        run("ip", "-n", name, "link", "set", device, "address", vif["address"], "mtu", mtu, "up")
+
+    def _unplug(self, vif):
+        attempt("ovs-vsctl", f"--db={DATABASE}", "--timeout=20", "--if-exists", "del-port", device_of(vif))
+
+    def _address(self, instance, vif):
+        device, leased = device_of(vif), False
+        for subnet in vif["network"]["subnets"]:
+            if subnet["meta"].get("dhcp_server") or subnet["meta"].get("enable_dhcp"):
+                leased = True
+            else:
+                self._fix(namespace_of(instance), device, subnet)
+        if leased:
+            options = ["-i", device, "-s", LEASE_SCRIPT, "-t", "30", "-T", "1", "-A", "1"]
+            name = f"hostname:{instance.hostname}"
+            self._background(instance, "busybox", "udhcpc", "-f", "-R", *options, "-x", name)
+
+    def _fix(self, name, device, subnet):
+        for address in subnet["ips"]:
+            wide = f"{address['address']}/{subnet['cidr'].split('/')[1]}"
+            run("ip", "-n", name, "addr", "replace", wide, "dev", device)
+        gateway = (subnet.get("gateway") or {}).get("address")
+        if gateway and subnet["version"] == 4:
+            attempt("ip", "-n", name, "route", "add", "default", "via", gateway)
+        for route in subnet.get("routes") or []:
+            via = route["gateway"]["address"]
+            attempt("ip", "-n", name, "route", "replace", route["cidr"], "via", via)
+
+    def _background(self, instance, *command):
+        """A program of the server, in a session of its own: it outlives nova-compute."""
+        home = HOMES / instance.uuid
+        with (home / "console.log").open("ab") as log:
+            subprocess.Popen(
+                ["ip", "netns", "exec", namespace_of(instance), *command],
+                cwd=home,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def _stop(self, instance, network_info):
+        name = namespace_of(instance)
+        well, pids = attempt("ip", "netns", "pids", name)
+        for pid in pids.split() if well else ():
+            try:
+                os.kill(int(pid), signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        for vif in network_info or []:
+            self._unplug(vif)
+        attempt("ip", "netns", "del", name)
+        shutil.rmtree(f"/etc/netns/{name}", ignore_errors=True)

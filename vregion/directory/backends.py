@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import delete, exists, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from vregion.database import Connection
 from vregion.directory import credentials
 from vregion.directory.store import Store
 from vregion.directory.tables import backends, bindings
@@ -36,7 +36,7 @@ class Checked:
     checked_at: str | None
 
 
-async def by_id(connection: AsyncConnection) -> Mapping[str, Backend]:
+async def by_id(connection: Connection) -> Mapping[str, Backend]:
     """Every backend."""
     rows = await connection.execute(select(*_BACKEND).order_by(backends.c.name))
     return {row.id: Backend(**row._mapping) for row in rows}

@@ -8,8 +8,8 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from sqlalchemy import Row, Select, delete, exists, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from vregion.database import Connection
 from vregion.directory import credentials
 from vregion.directory.store import Store
 from vregion.directory.tables import backends, bindings, tenants
@@ -27,17 +27,17 @@ def _values(binding: Binding) -> dict[str, Any]:
     return values | {"is_default": values.pop("default")}
 
 
-async def _all(connection: AsyncConnection, chosen: Select[Any]) -> tuple[Binding, ...]:
+async def _all(connection: Connection, chosen: Select[Any]) -> tuple[Binding, ...]:
     return tuple(_binding(row) for row in await connection.execute(chosen.order_by(bindings.c.availability_zone)))
 
 
-async def find(connection: AsyncConnection, binding_id: str) -> Binding | None:
+async def find(connection: Connection, binding_id: str) -> Binding | None:
     """By id."""
     found = await _all(connection, select(bindings).where(bindings.c.id == binding_id))
     return found[0] if found else None
 
 
-async def in_use(connection: AsyncConnection, region_id: str) -> tuple[Binding, ...]:
+async def in_use(connection: Connection, region_id: str) -> tuple[Binding, ...]:
     """What the tenant has: neither half made nor half removed."""
     mine = select(bindings).where(bindings.c.region_id == region_id, bindings.c.state.in_(IN_USE))
     return await _all(connection, mine)
@@ -81,7 +81,7 @@ async def set_default(store: Store, binding: Binding) -> None:
         await _make_default(connection, binding)
 
 
-async def _make_default(connection: AsyncConnection, binding: Binding) -> None:
+async def _make_default(connection: Connection, binding: Binding) -> None:
     mine = update(bindings).where(bindings.c.region_id == binding.region_id)
     await connection.execute(mine.values(is_default=bindings.c.id == binding.id))
 

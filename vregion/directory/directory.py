@@ -26,7 +26,7 @@ class Directory(Store):
         """Bring the schema up to date and read the keys. A lost key file is only replaced while nothing is sealed."""
         if not settings.database_url:
             settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        url = settings.database_url or f"sqlite+aiosqlite:///{settings.state_dir / 'directory.sqlite'}"
+        url = settings.database_url or f"sqlite:///{settings.state_dir / 'directory.sqlite'}"
         engines = Engines(url)
         try:
             await prepare(engines)

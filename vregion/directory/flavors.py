@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 from sqlalchemy import delete, insert, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from vregion.database import Connection
 from vregion.directory.store import Store
 from vregion.directory.tables import backend_flavors, flavors
 
@@ -38,13 +38,13 @@ class Match:
     reason: str | None = None
 
 
-async def by_id(connection: AsyncConnection) -> Mapping[str, Flavor]:
+async def by_id(connection: Connection) -> Mapping[str, Flavor]:
     """Every flavor, the smallest first."""
     rows = await connection.execute(select(flavors).order_by(flavors.c.ram, flavors.c.vcpus, flavors.c.id))
     return {row.id: Flavor(**row._mapping) for row in rows}
 
 
-async def matched(connection: AsyncConnection, backend_id: str) -> Mapping[str, str]:
+async def matched(connection: Connection, backend_id: str) -> Mapping[str, str]:
     """The flavors that a backend has: our id -> its id."""
     chosen = select(backend_flavors.c.flavor_id, backend_flavors.c.external_id).where(
         backend_flavors.c.backend_id == backend_id, backend_flavors.c.external_id.is_not(None)
@@ -79,7 +79,7 @@ async def match(store: Store, backend_id: str, matches: Mapping[str, Match]) -> 
     mine = backend_flavors.c.backend_id == backend_id
     async with store.write() as connection:
         await connection.execute(delete(backend_flavors).where(mine, backend_flavors.c.flavor_id.in_(list(matches))))
-        known = set(await connection.scalars(select(flavors.c.id).where(flavors.c.id.in_(list(matches)))))
+        known = set((await connection.execute(select(flavors.c.id).where(flavors.c.id.in_(list(matches))))).scalars())
         rows = [
             {"backend_id": backend_id, "flavor_id": id, "external_id": match.external_id, "reason": match.reason}
             for id, match in matches.items()

@@ -13,9 +13,8 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from vregion.database import Engines
+from vregion.database import Connection, Engines
 from vregion.directory.sealing import Keys
 from vregion.directory.tables import meta
 
@@ -60,13 +59,13 @@ class Store:
         await self._engines.dispose()
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
+    async def read(self) -> AsyncIterator[Connection]:
         """For the noun files: read what no request needs, past the memory."""
         async with self._engines.read() as connection:
             yield connection
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
+    async def write(self) -> AsyncIterator[Connection]:
         """For the noun files: one write transaction. It moves the version first, and so holds the writers' lock."""
         async with self._engines.write() as connection:
             moved = update(meta).values(version=meta.c.version + 1).returning(meta.c.version)
@@ -74,7 +73,7 @@ class Store:
             yield connection
         self._memory = _Memory(version, self._limit)
 
-    async def remember(self, noun: str, key: str, load: Callable[[AsyncConnection, str], Awaitable[T]]) -> T:
+    async def remember(self, noun: str, key: str, load: Callable[[Connection, str], Awaitable[T]]) -> T:
         """What `load` answers, asked once per version.
 
         The memory is chosen before the question: an answer that a write has overtaken lands in one nobody uses.

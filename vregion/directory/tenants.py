@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from vregion.database import Connection
 from vregion.directory.store import Store
 from vregion.directory.tables import tenants
 
@@ -35,18 +35,18 @@ def _tenant(row: Row[Any] | None) -> Tenant | None:
     return None if row is None else Tenant(**row._mapping)
 
 
-async def find(connection: AsyncConnection, region_id: str) -> Tenant | None:
+async def find(connection: Connection, region_id: str) -> Tenant | None:
     """By the id of the virtual region."""
     return _tenant((await connection.execute(select(tenants).where(tenants.c.region_id == region_id))).one_or_none())
 
 
-async def find_by_domain(connection: AsyncConnection, domain_id: str) -> Tenant | None:
+async def find_by_domain(connection: Connection, domain_id: str) -> Tenant | None:
     """By the Keystone domain, when the tenant is open."""
     chosen = select(tenants).where(tenants.c.domain_id == domain_id, tenants.c.state == "open")
     return _tenant((await connection.execute(chosen)).one_or_none())
 
 
-async def find_by_name(connection: AsyncConnection, name: str) -> Tenant | None:
+async def find_by_name(connection: Connection, name: str) -> Tenant | None:
     """By name, which no two share."""
     return _tenant((await connection.execute(select(tenants).where(tenants.c.name == name))).one_or_none())
 

@@ -13,9 +13,8 @@ from typing import Any
 
 from sqlalchemy import Executable, or_, select
 from sqlalchemy.engine import CursorResult
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from vregion.database import Engines
+from vregion.database import Connection, Engines
 from vregion.region.tables import metadata, realizations
 
 Bell = Callable[[str], None]
@@ -26,7 +25,7 @@ class Transaction:
 
     __slots__ = ("_connection", "region_id", "ring")
 
-    def __init__(self, region_id: str, connection: AsyncConnection) -> None:
+    def __init__(self, region_id: str, connection: Connection) -> None:
         self.region_id = region_id
         self._connection = connection
         self.ring = False
@@ -92,7 +91,7 @@ class Regions:
             return Region(region_id, self._shared, self._ring)
         engines = self._open.get(region_id)
         if engines is None:
-            engines = self._open[region_id] = Engines(f"sqlite+aiosqlite:///{self._directory / region_id}.sqlite")
+            engines = self._open[region_id] = Engines(f"sqlite:///{self._directory / region_id}.sqlite")
             await _create_tables(engines)
             if len(self._open) > self._limit:
                 self._retired.append(self._open.popitem(last=False)[1])

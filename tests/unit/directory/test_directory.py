@@ -50,7 +50,8 @@ async def _bind(directory: Directory, wanted: Binding, *, given: bool = False) -
 def _count(engines: Engines, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Statements that reach the database from now on."""
     seen: list[str] = []
-    event.listen(engines._reader.sync_engine, "before_cursor_execute", lambda *a: seen.append(a[2]))
+    reader = engines._reader or (engines._remote and engines._remote.sync_engine)
+    event.listen(reader, "before_cursor_execute", lambda *a: seen.append(a[2]))
     monkeypatch.setattr(store, "CHECK_SECONDS", 3600.0)
     return seen
 

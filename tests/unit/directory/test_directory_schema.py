@@ -18,7 +18,7 @@ from vregion.settings import Settings
 
 @pytest_asyncio.fixture
 async def engines(settings: Settings):  # type: ignore[no-untyped-def]
-    opened = Engines(settings.database_url or f"sqlite+aiosqlite:///{settings.state_dir / 'directory.sqlite'}")
+    opened = Engines(settings.database_url or f"sqlite:///{settings.state_dir / 'directory.sqlite'}")
     yield opened
     await opened.dispose()
 

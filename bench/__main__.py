@@ -1,0 +1,174 @@
+"""`python -m bench [--servers N]`: the design's table, measured on the lab: vregion and a bare region side by side.
+
+The N servers are made once, through vregion, in region 1. Both sides then list the very same servers: vregion's
+answer is compared with that of the real Nova which runs them.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from bench.client import Endpoint, Figure, timed
+from tests.e2e.rig import Cloud, Rig, until
+
+VERSION = "compute 2.96"  # region 2's newest; both sides are asked for the same form
+
+
+class Bench:
+    """Both sides of one run."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.rig = rig
+        self.tenant = rig.tenant()
+        self.direct = self._same_project()
+        self.rows: list[tuple[str, Figure | float, Figure | float]] = []
+
+    def _same_project(self) -> Cloud:
+        """The project that vregion uses in region 1, entered by that region's administrator."""
+        auth = dict(self.rig.lab["region1-admin"]["auth"])
+        admin = Cloud(auth, self.rig.lab["region1"]["region_name"])
+        projects = admin.call("identity", "GET", "/projects")["projects"]
+        mine = next(p for p in projects if p["description"].startswith("vregion:"))
+        roles = {r["name"]: r["id"] for r in admin.call("identity", "GET", "/roles")["roles"]}
+        user = admin.call("identity", "GET", f"/users?name={auth['username']}")["users"][0]["id"]
+        for role in ("member", "reader"):
+            admin.call("identity", "PUT", f"/projects/{mine['id']}/users/{user}/roles/{roles[role]}")
+        return Cloud(auth | {"project_name": mine["name"]}, self.rig.lab["region1"]["region_name"])
+
+    def ends(self, service: str) -> tuple[Endpoint, Endpoint]:
+        """(vregion, the bare region)."""
+        return tuple(Endpoint(side.url(service), side.token) for side in (self.tenant, self.direct))  # type: ignore[return-value]
+
+    def compare(self, name: str, service: str, path: str | tuple[str, str], times: int, body: Any = None) -> None:
+        """The same GET on both sides; `path` differs where ids do."""
+        ours, theirs = self.ends(service)
+        paths = (path, path) if isinstance(path, str) else path
+        version = VERSION if service == "compute" else ""
+        figures = [
+            timed(lambda e=end, p=at: e.send("GET", p, None, version), times)  # type: ignore[misc]
+            for end, at in zip((ours, theirs), paths, strict=True)
+        ]
+        self.add(name, *figures)
+
+    def add(self, name: str, ours: Figure | float, theirs: Figure | float) -> None:
+        """A row of the table, printed at once."""
+        self.rows.append((name, ours, theirs))
+        a, b = (x.median if isinstance(x, Figure) else x for x in (ours, theirs))
+        print(f"| {name} | {ours} | {theirs} | {b / a:.1f} |", flush=True)
+
+
+def boot(end: Endpoint, image: str, flavor: str, networks: Any, zone: str = "", count: int = 1) -> str:
+    """POST /servers; the id."""
+    server = {"name": "bench", "imageRef": image, "flavorRef": flavor, "networks": networks}
+    server |= {"min_count": count, "max_count": count}
+    if zone:
+        server["availability_zone"] = zone
+    return str(end.json("POST", "/servers", {"server": server}, VERSION)["server"]["id"])
+
+
+def active(end: Endpoint, server: str) -> bool:
+    status = end.json("GET", f"/servers/{server}", None, VERSION)["server"]["status"]
+    assert status != "ERROR"
+    return bool(status == "ACTIVE")
+
+
+def furniture(cloud: Cloud) -> tuple[str, str, str]:
+    """An image, a flavor and a network with a subnet."""
+    image = cloud.call("image", "POST", "/images", {"name": "b", "disk_format": "raw", "container_format": "bare"})[
+        "id"
+    ]
+    octets = {"Content-Type": "application/octet-stream"}
+    cloud.send("image", "PUT", f"/images/{image}/file", data=b"b" * 65536, headers=octets).raise_for_status()
+    flavor = cloud.call("compute", "GET", "/flavors?sort_key=memory_mb")["flavors"][0]["id"]
+    network = cloud.call("network", "POST", "/networks", {"network": {"name": "bench"}})["network"]["id"]
+    subnet = {"network_id": network, "ip_version": 4, "cidr": "10.64.0.0/16"}
+    cloud.call("network", "POST", "/subnets", {"subnet": subnet})
+    return image, flavor, network
+
+
+def boots(bench: Bench, ours: tuple[str, str, str], theirs: tuple[str, str, str]) -> None:
+    """POST until the answer, and until ACTIVE, one after another."""
+    answers, actives = [], []
+    for end, (image, flavor, network), zone in zip(bench.ends("compute"), (ours, theirs), ("az1", ""), strict=True):
+        waits: list[float] = []
+
+        def one(
+            end: Endpoint = end, image: str = image, flavor: str = flavor, network: str = network, zone: str = zone
+        ) -> str:
+            return boot(end, image, flavor, [{"uuid": network}], zone)
+
+        first = one()
+        until(lambda e=end, s=first: active(e, s), 120)  # type: ignore[misc]
+        posts = []
+        for _ in range(10):
+            began = time.perf_counter()
+            server = one()
+            posts.append((time.perf_counter() - began) * 1000)
+            until(lambda e=end, s=server: active(e, s), 120, 0.02)  # type: ignore[misc]
+            waits.append((time.perf_counter() - began) * 1000)
+        answers.append(Figure(sorted(posts)[5], sorted(posts)[8]))
+        actives.append(Figure(sorted(waits)[5], sorted(waits)[8]))
+    bench.add("POST /servers until the answer", answers[0], answers[1])
+    bench.add("POST /servers until ACTIVE", actives[0], actives[1])
+
+
+def creations(bench: Bench, ours: tuple[str, str, str], theirs: tuple[str, str, str]) -> None:
+    """POST of networks and ports."""
+    for name, body in (("network", {"name": "b"}), ("port", {})):
+        figures = []
+        for end, furnished in zip(bench.ends("network"), (ours, theirs), strict=True):
+            wanted = {name: body | ({"network_id": furnished[2]} if name == "port" else {})}
+            figures.append(timed(lambda e=end, w=wanted, n=name: e.send("POST", f"/{n}s", w), 20))  # type: ignore[misc]
+        bench.add(f"POST /v2.0/{name}s", figures[0], figures[1])
+
+
+def populate(bench: Bench, image: str, flavor: str, count: int) -> None:
+    """`count` servers without ports in az1; ends when the real Nova has all of them."""
+    end, real = bench.ends("compute")
+    began = time.monotonic()
+    have = len(end.json("GET", "/servers?limit=1000", None, VERSION)["servers"])
+    while have < count:
+        batch = min(50, count - have)
+        boot(end, image, flavor, "none", "az1", batch)
+        have += batch
+        until(lambda: not end.json("GET", "/servers?status=BUILD&limit=1", None, VERSION)["servers"], 600, 1)
+    print(f"{count} servers after {time.monotonic() - began:.0f} s", flush=True)
+    until(lambda: len(real.json("GET", "/servers?limit=1000", None, VERSION)["servers"]) >= count, 60, 1)
+
+
+def memory(pid: int) -> float:
+    """PSS of the serving process in MiB."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return int(next(line.split()[1] for line in rollup.splitlines() if line.startswith("Pss:"))) / 1024
+
+
+def main() -> None:
+    """Print the table as Markdown."""
+    parser = argparse.ArgumentParser(prog="bench")
+    parser.add_argument("--servers", type=int, default=1000)
+    count = parser.parse_args().servers
+    with tempfile.TemporaryDirectory() as folder:
+        rig = Rig(Path(folder)).start()
+        try:
+            bench = Bench(rig)
+            print(f"memory at start: {memory(rig.pid):.0f} MiB PSS")
+            print("| call | vregion | bare region | times |\n|---|---|---|---|", flush=True)
+            ours, theirs = furniture(bench.tenant), furniture(bench.direct)
+            boots(bench, ours, theirs)
+            creations(bench, ours, theirs)
+            bench.compare("GET /v2.0/networks", "network", "/networks", 50)
+            populate(bench, ours[0], ours[1], count)
+            end, real = bench.ends("compute")
+            pair = tuple(e.json("GET", "/servers?limit=1", None, VERSION)["servers"][0]["id"] for e in (end, real))
+            bench.compare("GET /servers/{id}", "compute", (f"/servers/{pair[0]}", f"/servers/{pair[1]}"), 50)
+            bench.compare(f"GET /servers/detail, {count} servers", "compute", "/servers/detail?limit=1000", 10)
+            bench.compare("GET /servers/detail?limit=100", "compute", "/servers/detail?limit=100", 10)
+            print(f"memory with {count} servers: {memory(rig.pid):.0f} MiB PSS")
+        finally:
+            rig.stop()
+
+
+if __name__ == "__main__":
+    main()

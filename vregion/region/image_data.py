@@ -131,7 +131,7 @@ async def refused(tx: Transaction, image: Resource, now: datetime) -> None:
     """The backend did not begin: as if nobody had asked."""
     for realization in await realizations.of_resource(tx, Kind.IMAGE, image.id):
         await realizations.drop(tx, realization)
-    await images.delete(tx, image, now)
+    await images.remove(tx, image, now)
 
 
 @contextlib.asynccontextmanager

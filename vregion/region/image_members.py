@@ -18,7 +18,7 @@ STATES = ("pending", "accepted", "rejected")
 def document(image: Resource, member_id: str) -> dict[str, Any]:
     """Glance's document of one member."""
     member = {"member_id": member_id, "image_id": image.id, "schema": "/v2/schemas/member"}
-    return member | image.spec[MEMBERS][member_id]
+    return {**image.spec[MEMBERS][member_id], **member}
 
 
 def listed(image: Resource, project_id: str) -> list[str]:

@@ -146,6 +146,11 @@ async def delete(tx: Transaction, image: Resource, now: datetime) -> None:
     """Gone for the tenant at once; the copies in the zones follow. A registered one stays in its backend."""
     if image.spec["protected"]:
         raise Forbidden(f"Image {image.id} is protected and cannot be deleted.")
+    await remove(tx, image, now)
+
+
+async def remove(tx: Transaction, image: Resource, now: datetime) -> None:
+    """Protected or not, as when it came to nothing."""
     await resources.change(tx, image, deleting=True, status="deleted", updated_at=now)
     foreign = image.spec.get(REGISTERED, {})
     for realization in await realizations.of_resource(tx, Kind.IMAGE, image.id):

@@ -59,6 +59,7 @@ async def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any], now
     await volumes.charge(tx, caller.project_id, snapshots=1, gigabytes=size)
     spec = {k: wanted[k] for k in ("name", "description", "metadata") if wanted.get(k) is not None}
     spec |= {"volume_id": volume.id, "size": size}
+    spec |= volumes.search_texts(spec)
     snapshot = Resource(
         id=str(uuid4()),
         kind=Kind.SNAPSHOT,
@@ -100,6 +101,12 @@ async def delete(tx: Transaction, snapshot: Resource, now: datetime) -> None:
         await resources.remove(tx, Kind.SNAPSHOT, snapshot.id)
 
 
+async def delete_all_of(tx: Transaction, volume: Resource, now: datetime) -> None:
+    """All of a volume's, because it goes with them."""
+    for snapshot in await resources.children(tx, Kind.SNAPSHOT, volume.id):
+        await delete(tx, snapshot, now)
+
+
 async def settled(tx: Transaction, snapshot: Resource, observed: Observed) -> None:
     """The backend's word on status and progress."""
     seen = observed.document
@@ -129,6 +136,7 @@ async def vanished(tx: Transaction, snapshot: Resource) -> None:
 
 async def _write(tx: Transaction, snapshot: Resource, now: datetime, **columns: Any) -> Resource:
     if "spec" in columns:
+        columns["spec"] = {**columns["spec"], **volumes.search_texts(columns["spec"])}
         columns["name"] = columns["spec"].get("name") or ""
     snapshot = replace(snapshot, updated_at=now, **columns)
     snapshot = replace(snapshot, document=resources.dump(document(snapshot)))

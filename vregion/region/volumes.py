@@ -25,6 +25,8 @@ PENDING = "vregion:pending"  # server -> {"device", "attachment_id"}: told by th
 GIGABYTES = "vregion:gigabytes"  # what the quota was charged
 READONLY = "vregion:readonly"
 FAULT = "vregion:fault"
+METADATA_TEXT = "vregion:metadata"  # for the list's filter
+SIZE_TEXT = "vregion:size"  # so that the order by text is the order by size
 DELETABLE = ("available", "error", "error_restoring", "error_extending", "error_managing")
 GIB = 1 << 30
 _NOT_DELETABLE = (
@@ -82,6 +84,16 @@ def stamp(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
 
 
+def metadata_text(metadata: Mapping[str, str]) -> str:
+    """Items between separators that nobody can type."""
+    return "".join(f"\x1e{name}\x1f{value}\x1e" for name, value in metadata.items())
+
+
+def search_texts(spec: Mapping[str, Any]) -> dict[str, str]:
+    """What lists look for and sort by, as text."""
+    return {METADATA_TEXT: metadata_text(spec.get("metadata") or {}), SIZE_TEXT: f"{spec['size']:010d}"}
+
+
 async def get(tx: Transaction, volume_id: str, project_id: str) -> Resource:
     """A volume of this project. Raises NotFound."""
     volume = await resources.find(tx, Kind.VOLUME, volume_id, project_id)
@@ -102,7 +114,8 @@ async def create(
     await charge(tx, caller.project_id, volumes=1, gigabytes=size)
     kept = ("name", "description", "metadata", "snapshot_id", "source_volid", "imageRef", "scheduler_hints")
     spec = {name: wanted[name] for name in kept if wanted.get(name) is not None}
-    spec |= {"size": size, GIGABYTES: size, **_inherited(source)}
+    spec |= {"size": size, "bootable": "false", GIGABYTES: size, **_inherited(source)}
+    spec |= search_texts(spec)
     volume = Resource(
         id=str(uuid4()),
         kind=Kind.VOLUME,
@@ -130,12 +143,12 @@ async def update(tx: Transaction, volume: Resource, fields: Mapping[str, Any], n
     return changed
 
 
-async def delete(tx: Transaction, volume: Resource, now: datetime) -> None:
-    """On its way out. Raises Invalid in a state that does not allow it."""
+async def delete(tx: Transaction, volume: Resource, now: datetime, *, cascade: bool = False) -> None:
+    """On its way out; with `cascade` its snapshots are too. Raises Invalid in a state that does not allow it."""
     if volume.deleting:
         return
-    snapshots = await resources.children(tx, Kind.SNAPSHOT, volume.id)
-    if volume.status not in DELETABLE or volume.spec.get("attachments") or snapshots:
+    kept = [] if cascade else await resources.children(tx, Kind.SNAPSHOT, volume.id)
+    if volume.status not in DELETABLE or volume.spec.get("attachments") or kept:
         raise Invalid(_NOT_DELETABLE)
     await remove(tx, volume, now)
 
@@ -242,6 +255,7 @@ async def settled(tx: Transaction, volume: Resource, observed: Observed) -> None
         spec[GIGABYTES] = seen["size"]
     if observed.failed:
         spec[FAULT] = observed.failed
+    spec |= search_texts(spec)
     if spec != volume.spec or status != volume.status:
         await write(tx, volume, datetime.now(UTC), spec=spec, status=status)
 
@@ -264,6 +278,7 @@ async def vanished(tx: Transaction, volume: Resource) -> None:
 async def write(tx: Transaction, volume: Resource, now: datetime, **columns: Any) -> Resource:
     """Change columns and render the document anew."""
     if "spec" in columns:
+        columns["spec"] = {**columns["spec"], **search_texts(columns["spec"])}
         columns["name"] = columns["spec"].get("name") or ""
     volume = replace(volume, updated_at=now, **columns)
     volume = replace(volume, document=resources.dump(document(volume)))

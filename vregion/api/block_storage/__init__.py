@@ -1,0 +1,90 @@
+"""The block storage service: Cinder v3, microversions 3.0 to 3.71, over every zone of the virtual region.
+
+Joins this folder's files for `vregion.app`. Volumes and snapshots are written down and made by the reconcilers; only
+the volume actions are live.
+"""
+
+from vregion.api import faults
+from vregion.api.block_storage import (
+    attachments,
+    availability_zones,
+    extensions,
+    limits,
+    messages,
+    quota_sets,
+    snapshot_metadata,
+    snapshots,
+    volume_actions,
+    volume_metadata,
+    volume_types,
+    volumes,
+)
+from vregion.api.http import Reply, Route
+from vregion.api.service import Versions
+from vregion.model.microversion import Microversion
+
+ROUTES: list[Route] = [
+    *volumes.routes.all,
+    *volume_actions.routes.all,
+    *volume_metadata.routes.all,
+    *snapshots.routes.all,
+    *snapshot_metadata.routes.all,
+    *volume_types.routes.all,
+    *attachments.routes.all,
+    *availability_zones.routes.all,
+    *extensions.routes.all,
+    *limits.routes.all,
+    *messages.routes.all,
+    *quota_sets.routes.all,
+]
+RULES = {
+    "volume:create": "member",
+    "volume:create_from_image": "member",
+    "volume:get": "reader",
+    "volume:get_all": "reader",
+    "volume:get_volume_metadata": "reader",
+    "volume:create_volume_metadata": "member",
+    "volume:update_volume_metadata": "member",
+    "volume:delete_volume_metadata": "member",
+    "volume:update": "member",
+    "volume:delete": "member",
+    "volume:action": "member",
+    "volume:create_snapshot": "member",
+    "volume:get_snapshot": "reader",
+    "volume:get_all_snapshots": "reader",
+    "volume:update_snapshot": "member",
+    "volume:delete_snapshot": "member",
+    "volume:get_snapshot_metadata": "reader",
+    "volume:update_snapshot_metadata": "member",
+    "volume:delete_snapshot_metadata": "member",
+    "volume:attachment_get_all": "reader",
+    "volume:availability_zone_list": "reader",
+    "volume_extension:type_get": "reader",
+    "volume_extension:type_get_all": "reader",
+    "volume_extension:quotas:show": "reader",
+    "volume_extension:list_extensions": "reader",
+    "limits_extension:used_limits": "reader",
+    "message:get_all": "reader",
+    "message:get": "reader",
+}
+VERSIONS = Versions("volume", Microversion(3, 0), Microversion(3, 71))
+FAULT = faults.compute
+
+
+def documents(path: str, root: str) -> Reply | None:
+    """Version discovery: the list at the root, and the same with one entry below /v3/."""
+    if path not in ("", "/", "/v3", "/v3/"):
+        return None
+    version = {
+        "id": "v3.0",
+        "status": "CURRENT",
+        "version": str(VERSIONS.newest),
+        "min_version": str(VERSIONS.oldest),
+        "updated": "2023-08-31T00:00:00Z",
+        "links": [
+            {"rel": "describedby", "type": "text/html", "href": "https://docs.openstack.org/"},
+            {"rel": "self", "href": f"{root}/v3/"},
+        ],
+        "media-types": [{"base": "application/json", "type": "application/vnd.openstack.volume+json;version=3"}],
+    }
+    return Reply({"versions": [version]}, 200 if path.startswith("/v3") else 300)

@@ -1,0 +1,165 @@
+"""The query string of Cinder's lists: paging, order, filters, and the link to the next page.
+
+Used by the volumes and the snapshots. The words of the refusals are Cinder's (cinder 29.0.0 api/common.py).
+"""
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlencode
+
+from vregion.api.http import Call
+from vregion.model.microversion import Microversion
+from vregion.model.refusals import Invalid, NotFound
+from vregion.model.resource import Kind, Resource
+from vregion.region import resources, volumes
+from vregion.region.regions import Transaction
+from vregion.region.resources import Filter, Query
+
+LONGEST_PAGE = 1000
+_PAGING = ("limit", "marker", "offset", "sort", "sort_key", "sort_dir", "all_tenants", "with_count", "project_id")
+_STRICT = Microversion(3, 31)
+_LIKE = Microversion(3, 34)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a list may be filtered and sorted by: wire name -> field of the rows. `number` fields hold integers."""
+
+    kind: Kind
+    filters: dict[str, str]
+    sort: dict[str, str]
+    numbers: tuple[str, ...] = ("size",)
+
+
+VOLUMES = Listing(
+    Kind.VOLUME,
+    {
+        "name": "name",
+        "display_name": "name",
+        "status": "status",
+        "availability_zone": "availability_zone",
+        "bootable": "spec.bootable",
+        "size": "spec.size",
+        "id": "id",
+        "metadata": f"spec.{volumes.METADATA_TEXT}",
+    },
+    {
+        "id": "id",
+        "status": "status",
+        "size": f"spec.{volumes.SIZE_TEXT}",
+        "availability_zone": "availability_zone",
+        "bootable": "spec.bootable",
+        "name": "name",
+        "display_name": "name",
+        "created_at": "created_at",
+        "updated_at": "updated_at",
+    },
+)
+SNAPSHOTS = Listing(
+    Kind.SNAPSHOT,
+    {
+        "name": "name",
+        "display_name": "name",
+        "status": "status",
+        "volume_id": "parent_id",
+        "availability_zone": "availability_zone",
+        "id": "id",
+        "metadata": f"spec.{volumes.METADATA_TEXT}",
+    },
+    {
+        "id": "id",
+        "status": "status",
+        "volume_size": f"spec.{volumes.SIZE_TEXT}",
+        "name": "name",
+        "display_name": "name",
+        "volume_id": "parent_id",
+        "created_at": "created_at",
+        "updated_at": "updated_at",
+    },
+)
+
+
+async def page(tx: Transaction, call: Call, listing: Listing) -> tuple[list[Resource], dict[str, Any], int]:
+    """One page of the caller's rows, how many there are on request (3.45), and the limit of the page."""
+    limit, offset = _number(call, "limit"), _number(call, "offset") or 0
+    size = LONGEST_PAGE if limit is None else min(limit, LONGEST_PAGE)
+    marker = call.query.get("marker")
+    if marker is not None and await resources.find(tx, listing.kind, marker, call.project_id) is None:
+        raise NotFound(f"{listing.kind.value.capitalize()} {marker} could not be found.")
+    query = Query(listing.kind, call.project_id, _filters(call, listing), _sort(call, listing), size + offset, marker)
+    found = (await resources.list_resources(tx, query))[offset:] if size else []
+    tail: dict[str, Any] = {}
+    if call.query.get("with_count", "").lower() == "true" and call.microversion >= Microversion(3, 45):
+        tail["count"] = await resources.count(tx, replace(query, marker=None, limit=None))
+    return found, tail, size
+
+
+def next_page(call: Call, path: str, found: Sequence[Resource], size: int) -> list[dict[str, str]]:
+    """The link behind a full page, else nothing."""
+    if not found or len(found) < size:
+        return []
+    asked = {name: value for name, value in call.query.multi_items() if name not in ("marker", "offset")}
+    query = urlencode({**asked, "marker": found[-1].id})
+    return [{"rel": "next", "href": f"{call.base}/{call.project_id}/{path}?{query}"}]
+
+
+def _number(call: Call, name: str) -> int | None:
+    text = call.query.get(name)
+    if text is None:
+        return None
+    if not text.isdecimal():
+        word = "an integer" if not text.removeprefix("-").isdecimal() else "positive"
+        raise Invalid(f"Invalid input received: {name} param must be {word}")
+    if int(text) > 0x7FFFFFFF:
+        raise Invalid(f"Invalid input received: {name} param is too large")
+    return int(text)
+
+
+def _filters(call: Call, listing: Listing) -> list[Filter]:
+    found: list[Filter] = []
+    unknown = []
+    for name, value in call.query.multi_items():
+        like = name.endswith("~") and call.microversion >= _LIKE
+        field = listing.filters.get(name.removesuffix("~") if like else name)
+        if name in _PAGING:
+            continue
+        if field is None:
+            unknown.append(name)
+        elif field == f"spec.{volumes.METADATA_TEXT}":
+            found += [Filter(field, volumes.metadata_text({k: v}), "contains") for k, v in _dictionary(value).items()]
+        elif name in listing.numbers:
+            found.append(Filter(field, int(value)) if value.isdecimal() else Filter("id", [], "in"))
+        else:
+            found.append(Filter(field, value, "contains" if like else "eq"))
+    if unknown and call.microversion >= _STRICT:
+        raise Invalid(f"Invalid input received: Invalid filters {', '.join(unknown)} are found in query options.")
+    return found
+
+
+def _dictionary(text: str) -> dict[str, str]:
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        value = None
+    if not isinstance(value, dict):
+        raise Invalid(f"Invalid input received: Invalid metadata filter {text}")
+    return {str(key): str(item) for key, item in value.items()}
+
+
+def _sort(call: Call, listing: Listing) -> list[tuple[str, bool]]:
+    query = call.query
+    if "sort" in query:
+        if "sort_key" in query or "sort_dir" in query:
+            raise Invalid("The 'sort_key' and 'sort_dir' parameters are deprecated and cannot be used with 'sort'.")
+        pairs = [part.strip().partition(":") for part in query["sort"].split(",")]
+        asked = [(key.strip(), way.strip() or "desc") for key, _, way in pairs]
+    else:
+        asked = [(query.get("sort_key", "created_at").strip(), query.get("sort_dir", "desc").strip())]
+    for key, way in asked:
+        if way not in ("asc", "desc"):
+            raise Invalid(f"Invalid input received: Unknown sort direction {way}, must be one of: asc, desc.")
+        if key not in listing.sort:
+            raise Invalid(f"Invalid input received: Invalid sort key: {key}")
+    return [(listing.sort[key], way == "asc") for key, way in asked]

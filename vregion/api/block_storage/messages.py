@@ -1,0 +1,54 @@
+"""User messages (3.3): why a volume or a snapshot is in error, in the words of its zone.
+
+A message is the resource's own last fault: it is there as long as the resource is, and has the resource's id.
+"""
+
+from typing import Any
+
+from vregion.api.http import Call, Reply, Routes
+from vregion.model.refusals import NotFound
+from vregion.model.resource import Kind, Resource
+from vregion.region import resources
+from vregion.region.resources import Filter, Query
+from vregion.region.volumes import FAULT, stamp
+
+routes = Routes()
+
+
+@routes.get("/messages", policy="message:get_all", since="3.3")
+async def index(call: Call) -> Reply:
+    """All of the project's, or one resource's with `resource_uuid` (3.5)."""
+    found = await _all(call)
+    wanted = call.query.get("resource_uuid")
+    return Reply({"messages": [message for message in found if wanted in (None, message["resource_uuid"])]})
+
+
+@routes.get("/messages/{message_id}", policy="message:get", since="3.3")
+async def show(call: Call) -> Reply:
+    """One."""
+    for message in await _all(call):
+        if message["id"] == call.path["message_id"]:
+            return Reply({"message": message})
+    raise NotFound(f"Message {call.path['message_id']} could not be found.")
+
+
+async def _all(call: Call) -> list[dict[str, Any]]:
+    ill = (Filter(f"spec.{FAULT}", False, "null"),)
+    async with call.region.read() as tx:
+        found = await resources.list_resources(tx, Query(Kind.VOLUME, call.project_id, ill))
+        found += await resources.list_resources(tx, Query(Kind.SNAPSHOT, call.project_id, ill))
+    return [_message(resource) for resource in found]
+
+
+def _message(resource: Resource) -> dict[str, Any]:
+    return {
+        "id": resource.id,
+        "event_id": f"{resource.kind.upper()}_VREGION_001",
+        "user_message": resource.spec[FAULT],
+        "message_level": "ERROR",
+        "resource_type": resource.kind.upper(),
+        "resource_uuid": resource.id,
+        "created_at": stamp(resource.updated_at),
+        "guaranteed_until": None,
+        "links": [],
+    }

@@ -1,0 +1,100 @@
+"""Metadata by itself, all of it or one item, for whatever has it: the volumes' and the snapshots' routes are alike.
+
+`volume_metadata` and `snapshot_metadata` hand in their paths, rules and rows.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from vregion.api.http import Call, Reply, Routes
+from vregion.api.schemas.block_storage.volumes import REPLACE_METADATA, SET_METADATA_ITEM
+from vregion.model.refusals import Invalid, NotFound
+from vregion.model.resource import Resource
+from vregion.region.regions import Transaction
+
+Get = Callable[[Transaction, str, str], Awaitable[Resource]]
+Update = Callable[[Transaction, Resource, Mapping[str, Any], datetime], Awaitable[Resource]]
+Metadata = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """One kind's. Registered by `routes_of`."""
+
+    get: Get
+    update: Update
+
+    async def index(self, call: Call) -> Reply:
+        """All of it."""
+        async with call.region.read() as tx:
+            return Reply({"metadata": (await self._known(tx, call))[1]})
+
+    async def create(self, call: Call) -> Reply:
+        """Add items, or set them anew; the answer is all of it."""
+        body = call.json()
+        REPLACE_METADATA.check(body, call.microversion)
+        return Reply({"metadata": await self._set(call, lambda known: {**known, **body["metadata"]})})
+
+    async def replace(self, call: Call) -> Reply:
+        """This and nothing else."""
+        body = call.json()
+        REPLACE_METADATA.check(body, call.microversion)
+        return Reply({"metadata": await self._set(call, lambda known: body["metadata"])})
+
+    async def show(self, call: Call) -> Reply:
+        """One item."""
+        async with call.region.read() as tx:
+            known = (await self._known(tx, call))[1]
+        return Reply({"meta": {call.path["key"]: _item(known, call.path["key"])}})
+
+    async def set_item(self, call: Call) -> Reply:
+        """One item, named alike in the path and in the body."""
+        body = call.json()
+        SET_METADATA_ITEM.check(body, call.microversion)
+        if call.path["key"] not in body["meta"]:
+            raise Invalid("Request body and URI mismatch")
+        await self._set(call, lambda known: {**known, **body["meta"]})
+        return Reply({"meta": body["meta"]})
+
+    async def delete(self, call: Call) -> Reply:
+        """One item less."""
+        key = call.path["key"]
+
+        def without(known: Metadata) -> Metadata:
+            _item(known, key)
+            return {name: value for name, value in known.items() if name != key}
+
+        await self._set(call, without)
+        return Reply(status=200)
+
+    async def _known(self, tx: Transaction, call: Call) -> tuple[Resource, Metadata]:
+        resource = await self.get(tx, call.path["id"], call.project_id)
+        return resource, resource.spec.get("metadata", {})
+
+    async def _set(self, call: Call, change: Callable[[Metadata], Metadata]) -> Metadata:
+        async with call.region.write() as tx:
+            resource, known = await self._known(tx, call)
+            wanted = change(known)
+            await self.update(tx, resource, {"metadata": wanted}, datetime.now(UTC))
+        return wanted
+
+
+def routes_of(path: str, rules: Mapping[str, str], get: Get, update: Update) -> Routes:
+    """The six operations below `path`; `rules` names the policy of get, create, update and delete."""
+    routes, handlers = Routes(), Handlers(get, update)
+    routes.get(path, policy=rules["get"])(handlers.index)
+    routes.post(path, policy=rules["create"])(handlers.create)
+    routes.put(path, policy=rules["update"])(handlers.replace)
+    routes.get(f"{path}/{{key}}", policy=rules["get"])(handlers.show)
+    routes.put(f"{path}/{{key}}", policy=rules["update"])(handlers.set_item)
+    routes.delete(f"{path}/{{key}}", policy=rules["delete"])(handlers.delete)
+    return routes
+
+
+def _item(metadata: Metadata, key: str) -> str:
+    """Raises NotFound in Cinder's words."""
+    if key not in metadata:
+        raise NotFound(f"Metadata item with key {key} could not be found.")
+    return metadata[key]

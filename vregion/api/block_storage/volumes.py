@@ -1,0 +1,136 @@
+"""Volumes: create, list, show, update, delete, and the summary of all of them."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from vregion.api.block_storage import listing, views
+from vregion.api.block_storage.views import VOLUME, VOLUME_EXTENDED
+from vregion.api.http import Call, Reply, Routes
+from vregion.api.schemas.block_storage.types import true
+from vregion.api.schemas.block_storage.volumes import CREATE, UPDATE
+from vregion.model.microversion import Microversion
+from vregion.model.refusals import Invalid, NotFound
+from vregion.model.resource import Kind
+from vregion.region import resources, snapshots, volumes
+from vregion.region.resources import Query
+
+routes = Routes()
+
+HINTS = "OS-SCH-HNT:scheduler_hints"
+_MULTIATTACH = (
+    "multiattach parameter has been removed. The default behavior is to use multiattach enabled volume types. Contact "
+    "your administrator to create a multiattach enabled volume type and use it to create multiattach volumes."
+)
+
+
+@routes.post("/volumes", policy="volume:create")
+async def create(call: Call) -> Reply:
+    """Written down; its zone is settled now: the one asked for, else its source's, else the tenant's default."""
+    body = call.json()
+    CREATE.check(body, call.microversion)
+    wanted = _wanted(body)
+    zones = await call.use.directory.bindings(call.region.id)
+    async with call.region.write() as tx:
+        volume = await volumes.create(tx, call.caller, wanted, zones, datetime.now(UTC))
+    return Reply({"volume": views.one(call, volume.document, VOLUME, VOLUME_EXTENDED)}, 202)
+
+
+@routes.get("/volumes", policy="volume:get_all")
+async def index(call: Call) -> Reply:
+    """Names and links."""
+    async with call.region.read() as tx:
+        found, tail, size = await listing.page(tx, call, listing.VOLUMES)
+    shown = [views.one(call, volume.document, VOLUME) for volume in found]
+    brief = [{name: volume[name] for name in ("id", "name", "links")} for volume in shown]
+    links = listing.next_page(call, "volumes", found, size)
+    return Reply({"volumes": brief} | tail | ({"volumes_links": links} if links else {}))
+
+
+@routes.get("/volumes/detail", policy="volume:get_all")
+async def detail(call: Call) -> Reply:
+    """Documents in full."""
+    async with call.region.read() as tx:
+        found, tail, size = await listing.page(tx, call, listing.VOLUMES)
+    links = listing.next_page(call, "volumes/detail", found, size)
+    tail = tail | ({"volumes_links": links} if links else {})
+    return Reply(views.page(call, "volumes", [volume.document for volume in found], VOLUME, tail))
+
+
+@routes.get("/volumes/summary", policy="volume:get_all", since="3.12")
+async def summary(call: Call) -> Reply:
+    """How many, how large, and since 3.36 the metadata of all."""
+    async with call.region.read() as tx:
+        found = await resources.list_resources(tx, Query(Kind.VOLUME, call.project_id))
+    told: dict[str, Any] = {"total_count": len(found), "total_size": sum(volume.spec["size"] for volume in found)}
+    if call.microversion >= Microversion(3, 36):
+        metadata: dict[str, set[str]] = {}
+        for volume in found:
+            for name, value in volume.spec.get("metadata", {}).items():
+                metadata.setdefault(name, set()).add(value)
+        told["metadata"] = {name: sorted(values) for name, values in metadata.items()}
+    return Reply({"volume-summary": told})
+
+
+@routes.get("/volumes/{id}", policy="volume:get")
+async def show(call: Call) -> Reply:
+    """One document."""
+    async with call.region.read() as tx:
+        volume = await volumes.get(tx, call.path["id"], call.project_id)
+    return Reply({"volume": views.one(call, volume.document, VOLUME)})
+
+
+@routes.put("/volumes/{id}", policy="volume:update")
+async def update(call: Call) -> Reply:
+    """Name, description, metadata."""
+    body = call.json()
+    UPDATE.check(body, call.microversion)
+    fields = named(body["volume"])
+    if not fields:
+        raise Invalid("Must specify 'name', 'description' or 'metadata' to update a volume")
+    async with call.region.write() as tx:
+        volume = await volumes.get(tx, call.path["id"], call.project_id)
+        volume = await volumes.update(tx, volume, fields, datetime.now(UTC))
+    return Reply({"volume": views.one(call, volume.document, VOLUME, VOLUME_EXTENDED)})
+
+
+@routes.delete("/volumes/{id}", policy="volume:delete")
+async def delete(call: Call) -> Reply:
+    """On its way out; `cascade` takes its snapshots along."""
+    now = datetime.now(UTC)
+    async with call.region.write() as tx:
+        volume = await volumes.get(tx, call.path["id"], call.project_id)
+        if true(call.query.get("cascade", "")):
+            await snapshots.delete_all_of(tx, volume, now)
+        await volumes.delete(tx, volume, now, cascade=true(call.query.get("cascade", "")))
+    return Reply(status=202)
+
+
+def named(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Name, description and metadata under their newer names, without white space around."""
+    found: dict[str, Any] = {}
+    for name in ("name", "description"):
+        for key in (f"display_{name}", name):
+            if key in given:
+                found[name] = given[key].strip() if given[key] is not None else None
+    if given.get("metadata") is not None:
+        found["metadata"] = given["metadata"]
+    return found
+
+
+def _wanted(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The parsed request. Raises for what no zone can honour."""
+    given = body["volume"]
+    if given.get("multiattach") is not None and true(given["multiattach"]):
+        raise Invalid(_MULTIATTACH)
+    for name, noun in (("group_id", "Group"), ("backup_id", "Backup"), ("consistencygroup_id", "Group")):
+        if given.get(name):
+            raise NotFound(f"{noun} {given[name]} could not be found.")
+    hints = body.get(HINTS) or {}
+    if refused := sorted(hints.keys() & {"same_host", "different_host", "local_to_instance"}):
+        raise Invalid(f"Scheduler hint {refused[0]} is not supported: hosts belong to an availability zone.")
+    size = given.get("size")
+    kept = {name: given.get(name) for name in ("volume_type", "snapshot_id", "source_volid", "availability_zone")}
+    wanted = kept | named(given) | {"size": int(size) if size is not None else None, "scheduler_hints": hints or None}
+    return wanted | {"imageRef": given.get("imageRef") or given.get("image_id")}
+

@@ -1,0 +1,72 @@
+"""What may be asked of volumes."""
+
+from vregion.api.schemas.block_storage.types import (
+    BOOLEAN,
+    METADATA,
+    METADATA_OR_NULL,
+    SIZE,
+    SIZE_OR_NULL,
+    TEXT,
+    UUID_OR_NULL,
+    closed,
+    wrapped,
+)
+from vregion.api.validation import Schema, Since
+
+_NAMES = {"name": TEXT, "description": TEXT, "display_name": TEXT, "display_description": TEXT}
+CREATE = Schema(
+    wrapped(
+        "volume",
+        {
+            "type": "object",
+            "properties": {
+                **_NAMES,
+                "volume_type": TEXT,
+                "metadata": METADATA_OR_NULL,
+                "snapshot_id": UUID_OR_NULL,
+                "source_volid": UUID_OR_NULL,
+                "consistencygroup_id": UUID_OR_NULL,
+                "size": SIZE_OR_NULL,
+                "availability_zone": {**TEXT, "minLength": 1},
+                "multiattach": {"oneOf": [{"type": "null"}, BOOLEAN]},
+                "image_id": TEXT,
+                "imageRef": TEXT,
+                "group_id": Since(("3.13", TEXT)),
+                "backup_id": Since(("3.47", UUID_OR_NULL)),
+            },
+            "additionalProperties": Since(("3.0", True), ("3.53", False)),
+        },
+        **{"OS-SCH-HNT:scheduler_hints": {"type": ["object", "null"]}},
+    )
+)
+_ONE_OF = [{"required": [name]} for name in (*_NAMES, "metadata")]
+UPDATE = Schema(
+    wrapped("volume", {**closed({**_NAMES, "metadata": METADATA}), "anyOf": Since(("3.0", [{}]), ("3.53", _ONE_OF))})
+)
+REPLACE_METADATA = Schema(wrapped("metadata", METADATA))
+SET_METADATA_ITEM = Schema(wrapped("meta", {**METADATA, "minProperties": 1, "maxProperties": 1}))
+_FORMATS = ["raw", "vmdk", "vdi", "qcow2", "vhd", "vhdx", "ploop"]
+_VISIBILITIES = {"type": "string", "enum": ["community", "public", "private", "shared"]}
+ACTIONS = {
+    "os-extend": Schema(wrapped("os-extend", closed({"new_size": SIZE}, "new_size"))),
+    "os-set_bootable": Schema(wrapped("os-set_bootable", closed({"bootable": BOOLEAN}, "bootable"))),
+    "os-update_readonly_flag": Schema(wrapped("os-update_readonly_flag", closed({"readonly": BOOLEAN}, "readonly"))),
+    "os-reserve": Schema(wrapped("os-reserve", {})),
+    "os-unreserve": Schema(wrapped("os-unreserve", {})),
+    "os-volume_upload_image": Schema(
+        wrapped(
+            "os-volume_upload_image",
+            closed(
+                {
+                    "image_name": {"type": "string", "minLength": 1, "maxLength": 255},
+                    "force": BOOLEAN,
+                    "disk_format": {"type": "string", "enum": _FORMATS},
+                    "container_format": TEXT,
+                    "visibility": Since(("3.1", _VISIBILITIES)),
+                    "protected": Since(("3.1", BOOLEAN)),
+                },
+                "image_name",
+            ),
+        )
+    ),
+}

@@ -16,6 +16,7 @@ from urllib.parse import quote
 import orjson
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from vregion import app as application
@@ -26,7 +27,11 @@ from vregion.settings import Settings, load
 PAGE = 1000
 # Who is named in a credential -> what proves it.
 SECRETS = {"application_credential_id": "application_credential_secret", "username": "password", "user_id": "password"}
-app = typer.Typer(help="A virtual OpenStack region over every cloud you have.", no_args_is_help=True)
+app = typer.Typer(
+    help="A virtual OpenStack region over every cloud you have.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,  # they may hold a secret
+)
 backend_app = typer.Typer(help="The clouds that virtual regions are made of.", no_args_is_help=True)
 zone_app = typer.Typer(help="Which backend serves an availability zone of a tenant.", no_args_is_help=True)
 tenant_app = typer.Typer(help="Customers, each with a virtual region.", no_args_is_help=True)
@@ -54,7 +59,7 @@ def main() -> None:
     try:
         app()
     except (Failed, ValueError, OSError) as failed:
-        Console(stderr=True).print(f"[red]Error:[/red] {failed}", highlight=False, soft_wrap=True)
+        Console(stderr=True).print(f"[red]Error:[/red] {escape(str(failed))}", highlight=False, soft_wrap=True)
         sys.exit(1)
 
 
@@ -259,7 +264,7 @@ def _show(answer: Mapping[str, Any], form: Form) -> None:
         return _json(answer)
     table = Table("field", "value")
     for key, value in answer.items():
-        table.add_row(key, _cell(value))
+        table.add_row(escape(key), _cell(value))
     return Console().print(table)
 
 
@@ -279,5 +284,5 @@ def _json(answer: object) -> None:
 def _cell(value: object) -> str:
     """Names as they are, everything with an inside as JSON."""
     if isinstance(value, str):
-        return value
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() if value not in ({}, [], None) else ""
+        return escape(value)
+    return escape(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()) if value not in ({}, [], None) else ""

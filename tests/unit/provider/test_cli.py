@@ -49,8 +49,8 @@ async def test_a_provider_s_day(run: Run, name: str, tmp_path: Path) -> None:
     address = f"memory://{uuid.uuid4().hex}"
     add = ("backend", "add", "north", "--driver", "memory", "--address", address, "--credential", "project=p")
     assert "ready" in (await run(*add)).stdout
-    assert (await run("flavor", "add", "v.small", "vcpus=1", "ram=2048", "disk=20", "--id", "f1")).exit_code == 0
-    assert "v.small" in (await run("flavor", "list")).stdout
+    assert (await run("flavor", "add", "v.[bold]small", "vcpus=1", "ram=2048", "disk=20", "--id", "f1")).exit_code == 0
+    assert "v.[bold]small" in (await run("flavor", "list")).stdout
     password = tmp_path / "password"
     password.write_text("tenants-own-password\n")
     arguments = ("tenant", "open", name, "--zone", "az1=north", "--password-file", str(password))

@@ -39,7 +39,6 @@ class Cloud:
 
     def __init__(self, auth: Mapping[str, Any], region_name: str, timeout: float = 120) -> None:
         self.timeout = timeout
-        self._http = requests.Session()
         token = self._sign_in(auth)
         self.project_id: str = token.get("project", {}).get("id", "")
         self.user_id: str = token["user"]["id"]
@@ -58,10 +57,9 @@ class Cloud:
         elif project := auth.get("project_name"):
             scope = {"project": {"name": project, "domain": _domain(auth, "project")}}
         body: Any = {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}}
-        answer = self._http.post(auth["auth_url"].rstrip("/") + "/auth/tokens", json=body, timeout=60)
+        answer = requests.post(auth["auth_url"].rstrip("/") + "/auth/tokens", json=body, timeout=60)
         assert answer.status_code == 201, answer.text
         self.token = answer.headers["X-Subject-Token"]
-        self._http.headers["X-Auth-Token"] = self.token
         return answer.json()["token"]
 
     def url(self, service: str) -> str:
@@ -72,10 +70,11 @@ class Cloud:
     def send(self, service: str, method: str, path: str, body: Any = None, **more: Any) -> requests.Response:
         """The answer as it is; what is `more` goes to requests."""
         versions = {"compute": f"compute {COMPUTE}", "volume": f"volume {VOLUME}"}
-        headers = {"OpenStack-API-Version": versions[service]} if service in versions else {}
+        headers = {"X-Auth-Token": self.token}
+        headers |= {"OpenStack-API-Version": versions[service]} if service in versions else {}
         headers |= more.pop("headers", {})
         more.setdefault("timeout", self.timeout)
-        return self._http.request(method, self.url(service) + path, json=body, headers=headers, **more)
+        return requests.request(method, self.url(service) + path, json=body, headers=headers, **more)
 
     def call(self, service: str, method: str, path: str, body: Any = None, **more: Any) -> Any:
         """The decoded answer; an assertion on its status."""

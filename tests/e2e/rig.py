@@ -52,15 +52,16 @@ class Rig:
     lab: dict[str, Any] = field(default_factory=lab_clouds)
     _port: int = 0
     _before: dict[int, set[str]] = field(default_factory=dict)
-    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
+    _loop: asyncio.AbstractEventLoop = field(init=False)
+    _keystone: EmbeddedKeystone = field(init=False)
     _process: "subprocess.Popen[bytes] | None" = None
 
     def start(self) -> "Rig":
         """Keystone, vregion, two backends, two flavors that both regions have, and the tenant acme over both."""
         self._before = {region: inventory(self.direct(region)) for region in ZONES.values()}
-        threading.Thread(target=self._loop.run_forever, daemon=True).start()
         launch = KeystoneLaunch(str(self.folder / "keystone"), PASSWORD, password_hash_rounds=4)
-        self._keystone = EmbeddedKeystone(launch)
+        self._loop, self._keystone = asyncio.new_event_loop(), EmbeddedKeystone(launch)
+        threading.Thread(target=self._loop.run_forever, daemon=True).start()
         asyncio.run_coroutine_threadsafe(self._keystone.start(), self._loop).result(120)
         self.keystone_url = self._keystone.url
         with socket.socket() as probe:
@@ -83,6 +84,8 @@ class Rig:
         self.end(signal.SIGTERM)
         asyncio.run_coroutine_threadsafe(self._keystone.stop(), self._loop).result(30)
         self._loop.call_soon_threadsafe(self._loop.stop)
+        until(lambda: not self._loop.is_running(), 10, "the loop ends")
+        self._loop.close()
 
     def close(self) -> list[str]:
         """Close every tenant and forget every backend; what the regions hold now and did not hold before."""

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 from vregion.model.refusals import Invalid
@@ -36,13 +37,17 @@ def fingerprint(public_key: str, key_type: str) -> str:
 
 
 def make(key_type: str, user_id: str) -> Made:
-    """A new RSA pair, or a certificate for Windows' remote management in the user's name."""
+    """A new RSA pair; or a certificate for Windows' remote management in the user's name, its key as PKCS #12."""
     key = rsa.generate_private_key(65537, 2048)
     if key_type == "x509":
-        public_key = _certificate(key, user_id).public_bytes(serialization.Encoding.PEM).decode()
-        return Made(public_key, _pem(key, serialization.PrivateFormat.PKCS8))
+        certificate = _certificate(key, user_id)
+        bundle = pkcs12.serialize_key_and_certificates(None, key, certificate, None, serialization.NoEncryption())
+        return Made(certificate.public_bytes(serialization.Encoding.PEM).decode(), base64.b64encode(bundle).decode())
     blob = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
-    return Made(f"{blob.decode()} Generated-by-Nova", _pem(key, serialization.PrivateFormat.TraditionalOpenSSL))
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    )
+    return Made(f"{blob.decode()} Generated-by-Nova", pem.decode())
 
 
 def _of_ssh_key(public_key: str) -> str:
@@ -65,10 +70,6 @@ def _of_certificate(pem: str) -> str:
 
 def _in_pairs(digest: str) -> str:
     return ":".join(digest[i : i + 2] for i in range(0, len(digest), 2))
-
-
-def _pem(key: rsa.RSAPrivateKey, form: serialization.PrivateFormat) -> str:
-    return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
 
 
 def _certificate(key: rsa.RSAPrivateKey, user_id: str) -> x509.Certificate:

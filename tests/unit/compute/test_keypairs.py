@@ -1,11 +1,13 @@
 """A user's keypairs: one name once, however many ask at once; the limit is exact; copies outlive those who wait."""
 
 import asyncio
+import base64
 from dataclasses import replace
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.serialization import pkcs12
 
 from tests.unit.region.rows import NOON, resource
 from vregion.drivers.contract import Observed
@@ -125,7 +127,9 @@ def test_a_made_pair_fits_together() -> None:
 def test_a_made_certificate_is_the_users() -> None:
     made = key_material.make("x509", "u" * 64)
     certificate = x509.load_pem_x509_certificate(made.public_key.encode())
-    key = serialization.load_pem_private_key(made.private_key.encode(), None)
+    key, inside, _ = pkcs12.load_key_and_certificates(base64.b64decode(made.private_key), b"")
+    assert key is not None
+    assert certificate == inside
     assert certificate.public_key() == key.public_key()
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     (principal,) = names.get_values_for_type(x509.OtherName)

@@ -10,7 +10,7 @@ from vregion.region import networks
 def body(resource: Resource, references: References) -> dict[str, Any]:
     """Neutron's create body; an MTU only where the tenant chose one."""
     spec = resource.spec
-    chosen = {"mtu": spec["mtu"]} if spec["mtu"] else {}
+    chosen = {"mtu": spec["mtu"]} if spec["mtu_is_chosen"] else {}
     return {
         "name": resource.name,
         "admin_state_up": spec["admin_state_up"],

@@ -31,7 +31,7 @@ def document(network: Resource) -> dict[str, Any]:
         "name": network.name,
         **standard.owned(network),
         "admin_state_up": spec["admin_state_up"],
-        "mtu": spec["mtu"] or spec.get("observed_mtu") or MTU,
+        "mtu": spec["mtu"],
         "status": network.status,
         "subnets": spec["subnets"],
         "shared": spec["shared"],
@@ -81,7 +81,7 @@ async def create(
         if hint not in zones:
             raise NotFound(f"AvailabilityZone {hint} could not be found.", reason="AvailabilityZoneNotFound")
     only = hints[0] if len(hints) == 1 else None
-    spec = {"subnets": [], **wanted}
+    spec = {"subnets": [], **wanted, "mtu": wanted["mtu"] or MTU, "mtu_is_chosen": bool(wanted["mtu"])}
     columns = {"availability_zone": only, "backend_id": zones[only] if only else None}
     network = standard.fresh(Kind.NETWORK, caller, spec, now, **columns)
     await standard.reserve(tx, network.project_id, "network")
@@ -98,9 +98,13 @@ async def update(
     standard.check_revision(network, revision)
     if (mtu := wanted.get("mtu")) and mtu < _IPV6_MTU and network.spec["subnets"]:
         await _check_mtu(tx, network, mtu)
+    if mtu:
+        wanted["mtu_is_chosen"] = True
     columns = {"name": wanted.pop("name")} if "name" in wanted else {}
     if not wanted and not columns:
         return network
+    if wanted.get("shared", network.spec["shared"]) != network.spec["shared"]:
+        await _share(tx, network, shared=wanted["shared"])
     return await standard.revise(tx, network, document, now, spec=wanted, **columns)
 
 
@@ -162,6 +166,16 @@ def _usable(project_id: str | None, also: Filter) -> Query:
     return Query(Kind.NETWORK, project_id, filters, (("created_at", True),))
 
 
+async def _share(tx: Transaction, network: Resource, *, shared: bool) -> None:
+    """The network's subnets are seen by whom it is; what others use stays shared."""
+    ports = await resources.find_many(tx, Kind.PORT, await addresses.ports_of_network(tx, network.id))
+    if not shared and any(port.project_id != network.project_id for port in ports.values()):
+        message = f"Unable to reconfigure sharing settings for network {network.id}. Multiple projects are using it."
+        raise Conflict(message, reason="InvalidSharedSetting")
+    for subnet in await resources.children(tx, Kind.SUBNET, network.id):
+        await resources.change(tx, subnet, spec={**subnet.spec, "shared": shared}, updated_at=subnet.updated_at)
+
+
 async def _check_mtu(tx: Transaction, network: Resource, mtu: int) -> None:
     """IP has a smallest MTU (neutron `db_base_plugin_v2.py` _validate_change_network_mtu)."""
     subnets = await resources.children(tx, Kind.SUBNET, network.id)
@@ -176,9 +190,8 @@ async def _check_mtu(tx: Transaction, network: Resource, mtu: int) -> None:
 async def settled(tx: Transaction, network: Resource, observed: Observed) -> None:
     """A backend has it: its status and MTU are what the tenant sees."""
     seen = observed.document
-    await standard.note(
-        tx, network, document, status=seen.get("status", "ACTIVE"), spec={"observed_mtu": seen.get("mtu")}
-    )
+    mtu = {} if network.spec["mtu_is_chosen"] else {"mtu": seen.get("mtu") or MTU}
+    await standard.note(tx, network, document, status=seen.get("status", "ACTIVE"), spec=mtu)
 
 
 async def stopped(tx: Transaction, network: Resource, reason: str) -> None:

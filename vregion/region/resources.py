@@ -150,6 +150,13 @@ def _condition(f: Filter) -> ColumnElement[bool]:
         return or_(*(_condition(one) for one in f.value))
     if f.operator == "not":
         return not_(and_(*(_condition(one) for one in f.value)))
+    match f.operator:
+        case "among":
+            return resources.c[f.field].in_(f.value)
+        case "any":
+            return or_(false(), *(_condition(one) for one in f.value))
+        case "none":
+            return and_(*(not_(_condition(one)) for one in f.value))
     sample = f.value[0] if f.operator == "in" and f.value else f.value
     condition: ColumnElement[bool] = _compare(_field(f.field, None if f.operator == "null" else sample), f)
     return condition

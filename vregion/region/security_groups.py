@@ -58,11 +58,11 @@ async def default_group(tx: Transaction, caller_or_project: Caller | str, now: d
     caller = caller_or_project
     if isinstance(caller, str):
         caller = Caller("", caller, "", tx.region_id, frozenset(), "")
-    found = await _default_of(tx, caller.project_id)
+    found = await find_default(tx, caller.project_id)
     if found is None:
         # The quota's row is locked by this; whoever made the group meanwhile has committed it.
         await standard.reserve(tx, caller.project_id, "security_group")
-        found = await _default_of(tx, caller.project_id)
+        found = await find_default(tx, caller.project_id)
         if found is not None:
             await usages.release(tx, caller.project_id, {"security_group": 1})
             return found
@@ -176,14 +176,15 @@ async def _named(tx: Transaction, project_id: str, name: str) -> Resource:
     return groups[0]
 
 
-async def _default_of(tx: Transaction, project_id: str) -> Resource | None:
+async def find_default(tx: Transaction, project_id: str) -> Resource | None:
+    """The project's default group, if it has been made."""
     filters = (Filter("deleting", False), Filter("name", DEFAULT))
     found = await resources.list_resources(tx, Query(Kind.SECURITY_GROUP, project_id, filters, limit=1))
     return found[0] if found else None
 
 
 async def _make(tx: Transaction, caller: Caller, wanted: dict[str, Any], now: datetime) -> Resource:
-    group = standard.fresh(Kind.SECURITY_GROUP, caller, {**wanted, "security_group_rules": []}, now)
+    group = standard.fresh(Kind.SECURITY_GROUP, caller, {**wanted, "shared": False, "security_group_rules": []}, now)
     group = await standard.insert(tx, group, document)
     first = [rules.full(rule) for rule in rules.EGRESS]
     if group.spec["default"]:

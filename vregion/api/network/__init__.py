@@ -1,0 +1,44 @@
+"""The network service: Neutron v2.0 as far as a boot needs it. What is not served is not in its list of extensions.
+
+Joins this folder's files for `vregion.app`. Nothing here speaks to a backend: every route reads or writes rows.
+"""
+
+from vregion.api.http import Route
+from vregion.api.network import (
+    extensions,
+    networks,
+    ports,
+    quotas,
+    security_groups,
+    subnets,
+    tags,
+    versions,
+)
+from vregion.api.network.faults import fault
+from vregion.api.service import Versions
+
+ROUTES: list[Route] = [
+    *versions.routes.all,
+    *extensions.routes.all,
+    *networks.routes.all,
+    *subnets.routes.all,
+    *ports.routes.all,
+    *security_groups.routes.all,
+    *tags.routes.all,
+    *quotas.routes.all,
+]
+_WORDS = ("network", "subnet", "port", "security_group")
+RULES = {
+    "get_extension": "any",
+    "get_availability_zone": "reader",
+    "get_quota": "reader",
+    **{f"get_{word}": "reader" for word in (*_WORDS, "security_group_rule")},
+    **{f"{verb}_{word}": "member" for verb in ("create", "update", "delete") for word in _WORDS},
+    "create_security_group_rule": "member",
+    "delete_security_group_rule": "member",
+    **{f"get_{word}:tags": "reader" for word in _WORDS},
+    **{f"{verb}_{word}:tags": "member" for verb in ("create", "update", "delete") for word in _WORDS},
+}
+VERSIONS = Versions()
+FAULT = fault
+documents = versions.documents

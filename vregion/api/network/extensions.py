@@ -1,0 +1,82 @@
+"""The extensions that are truly served, by Neutron's own names and dates (neutron_lib/api/definitions).
+
+Clients decide by this list what they may ask for. An extension is added here together with what it promises.
+"""
+
+from typing import Any
+
+from vregion.api.http import Call, Reply, Routes
+from vregion.model.refusals import NotFound
+
+routes = Routes()
+
+# alias, name, updated, what it is
+_TABLE = (
+    ("aap-reject-multicast", "Allowed address pairs reject multicast extension", "2026-04-01T00:00:00-00:00",
+     "Address pairs with multicast addresses are refused"),
+    ("allowed-address-pairs", "Allowed Address Pairs", "2013-07-23T10:00:00-00:00",
+     "More addresses that a port may use"),
+    ("availability_zone", "Availability Zone", "2015-01-01T10:00:00-00:00", "The list of availability zones"),
+    ("availability_zone_filter", "Availability Zone Filter Extension", "2018-06-22T10:00:00-00:00",
+     "Filters on availability zones"),
+    ("binding", "Port Binding", "2014-02-03T10:00:00-00:00", "The VNIC type of a port"),
+    ("empty-string-filtering", "Empty String Filtering Extension", "2018-05-01T10:00:00-00:00",
+     "Empty values in filters"),
+    ("external-net", "Neutron external network", "2013-01-14T10:00:00-00:00", "Which networks are external"),
+    ("extra_dhcp_opt", "Neutron Extra DHCP options", "2013-03-17T12:00:00-00:00", "DHCP options per port"),
+    ("filter-validation", "Filter parameters validation", "2018-07-04T10:00:00-00:00", "Unknown filters are refused"),
+    ("ip-substring-filtering", "IP address substring filtering", "2017-11-28T09:00:00-00:00",
+     "Ports by a part of their addresses"),
+    ("net-mtu", "Network MTU", "2015-03-25T10:00:00-00:00", "The MTU of a network"),
+    ("net-mtu-writable", "Network MTU (writable)", "2017-07-12T00:00:00-00:00", "The MTU may be chosen"),
+    ("network_availability_zone", "Network Availability Zone", "2015-01-01T10:00:00-00:00",
+     "Hints for the zone of a network"),
+    ("pagination", "Pagination support", "2016-06-12T00:00:00-00:00", "Lists in pages"),
+    ("port-security", "Port Security", "2012-07-23T10:00:00-00:00", "Protection against spoofed addresses"),
+    ("port-security-groups-filtering", "Port filtering on security groups", "2018-01-09T09:00:00-00:00",
+     "Ports by their security groups"),
+    ("project-id", "project_id field enabled", "2016-09-09T09:09:09-09:09", "project_id beside tenant_id"),
+    ("quota_details", "Quota details management support", "2017-02-10T10:00:00-00:00", "Usage beside the limits"),
+    ("quotas", "Quota management support", "2012-07-29T10:00:00-00:00", "The limits of a project"),
+    ("revision-if-match", "If-Match constraints based on revision_number", "2016-12-11T00:00:00-00:00",
+     "Changes of a known revision only"),
+    ("security-group", "security-group", "2012-10-05T10:00:00-00:00", "Security groups and their rules"),
+    ("security-groups-normalized-cidr", "Normalized CIDR field for security group rules", "2020-07-28T10:00:00-00:00",
+     "A rule's prefix without host bits"),
+    ("security-groups-rules-belongs-to-default-sg",
+     "Security group rule belongs to the project's default security group", "2023-05-23T10:00:00-00:00", "Whether a rule is one of the default group's"),
+    ("security-groups-shared-filtering", "Security group filtering on the shared field", "2021-10-05T09:00:00-00:00",
+     "Groups by whether they are shared"),
+    ("sorting", "Sorting support", "2016-06-12T00:00:00-00:00", "Sorted lists"),
+    ("standard-attr-description", "standard-attr-description", "2016-02-10T10:00:00-00:00", "Descriptions"),
+    ("standard-attr-revisions", "Resource revision numbers", "2016-04-11T10:00:00-00:00", "Counts changes"),
+    ("standard-attr-tag", "Tag support for resources with standard attribute: port, subnet, network, security_group",
+     "2017-01-01T00:00:00-00:00", "Tags"),
+    ("standard-attr-timestamp", "Resource timestamps", "2016-09-12T10:00:00-00:00", "Times of creation and change"),
+    ("stateful-security-group", "Stateful security group", "2019-11-26T09:00:00-00:00", "Stateless security groups"),
+    ("subnet-external-network", "Subnet belongs to an external network", "2024-02-05T18:00:00-00:00",
+     "Which subnets are of an external network"),
+    ("tag-creation", "Tag creation extension", "2024-23-07T10:00:00-00:00", "Several tags at once"),
+)  # fmt: skip
+
+
+def _document(alias: str, name: str, updated: str, description: str) -> dict[str, Any]:
+    return {"name": name, "alias": alias, "description": description, "updated": updated, "links": []}
+
+
+EXTENSIONS = {row[0]: _document(*row) for row in _TABLE}
+
+
+@routes.get("/extensions", policy="get_extension")
+async def index(call: Call) -> Reply:
+    """All of them."""
+    return Reply({"extensions": list(EXTENSIONS.values())})
+
+
+@routes.get("/extensions/{alias}", policy="get_extension")
+async def show(call: Call) -> Reply:
+    """One of them."""
+    alias = call.path["alias"]
+    if alias not in EXTENSIONS:
+        raise NotFound(f"Extension with alias {alias} does not exist", reason="HTTPNotFound")
+    return Reply({"extension": EXTENSIONS[alias]})

@@ -1,0 +1,26 @@
+"""Refusals in Neutron's body, with the type names that Neutron gives to what no resource raised itself."""
+
+from typing import Any
+
+from vregion.api import faults
+from vregion.model.refusals import Refusal
+
+# Generic kinds of ours, and the webob classes that Neutron names in their place.
+_TYPES = {
+    ("NotFound", 404): "HTTPNotFound",
+    ("RequestTooLarge", 413): "HTTPRequestEntityTooLarge",
+    ("NotImplemented", 501): "HTTPNotImplemented",
+    ("ServiceUnavailable", 503): "HTTPServiceUnavailable",
+}
+_METHOD = "The server could not comply with the request since it is either malformed or otherwise incorrect."
+
+
+def fault(refusal: Refusal, accept: str) -> tuple[Any, str]:
+    """The body of a refusal."""
+    kind, message = refusal.kind, refusal.message
+    if refusal.code == 405:
+        kind, message = "HTTPMethodNotAllowed", _METHOD
+    if kind == "PolicyNotAuthorized" and message.startswith("Policy doesn't allow "):
+        message = f"rule:{message.split()[3]} is disallowed by policy"
+    kind = _TYPES.get((kind, refusal.code), kind)
+    return faults.network(Refusal(message, reason=kind, status=refusal.code), accept)

@@ -1,0 +1,173 @@
+"""Lists as Neutron gives them: filters, sort keys, pages with links, chosen fields, all from the tables.
+
+Called by every list and show of this folder. Rows come ready to send; they are parsed only when fields are chosen.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+
+from vregion.api.http import Call, Reply
+from vregion.api.network.bodies import Noun
+from vregion.api.schemas.network.attributes import Attributes
+from vregion.api.schemas.network.values import bad, moment
+from vregion.model.refusals import Invalid, NotFound
+from vregion.model.resource import Resource
+from vregion.region import resources
+from vregion.region.regions import Transaction
+from vregion.region.resources import Filter, Query
+
+_NOT_FILTERS = ("fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse")
+_TAGS = ("tags", "tags-any", "not-tags", "not-tags-any")
+Special = Callable[[list[str]], Filter]
+
+
+async def answer(
+    tx: Transaction, call: Call, noun: Noun, seen: Mapping[str, Any], special: Mapping[str, Special] | None = None
+) -> Reply:
+    """One page. `seen` says whose rows; `special` makes filters of attributes that are no field of a row."""
+    filters = [Filter("deleting", False), *_filters(call, noun, special or {})]
+    limit, marker, backwards = _page(call)
+    sorts = _sorts(call, noun.attributes)
+    sorts = [(field, up != backwards) for field, up in sorts]
+    query = Query(noun.kind, seen["project_id"], filters, sorts, limit, marker, seen.get("shared", ()))
+    try:
+        documents = await resources.list_documents(tx, query)
+    except Invalid as unknown:
+        raise not_found(noun, marker or "") from unknown
+    if backwards:
+        documents.reverse()
+    return Reply(_body(call, noun, documents, limit, backwards))
+
+
+def show(call: Call, noun: Noun, resource: Resource, status: int = 200) -> Reply:
+    """One document, whole or in part."""
+    found = resource.document
+    if fields := _fields(call):
+        found = orjson.dumps(_part(found, fields))
+    return Reply(b'{"%s":%s}' % (noun.word.encode(), found), status)
+
+
+def created(noun: Noun, made: Sequence[Resource], *, bulk: bool) -> Reply:
+    """The answer to a create, of one or of many."""
+    if not bulk:
+        return Reply(b'{"%s":%s}' % (noun.word.encode(), made[0].document), 201)
+    return Reply(b'{"%s":[%s]}' % (noun.collection.encode(), b",".join(one.document for one in made)), 201)
+
+
+def not_found(noun: Noun, resource_id: str) -> NotFound:
+    """Neutron's words for a resource that is not there."""
+    name = "".join(part.capitalize() for part in noun.word.split("_"))
+    if noun.word.startswith("security"):
+        return NotFound(
+            f"{noun.word.replace('_', ' ').capitalize()} {resource_id} does not exist", reason=f"{name}NotFound"
+        )
+    return NotFound(f"{name} {resource_id} could not be found.", reason=f"{name}NotFound")
+
+
+def _body(call: Call, noun: Noun, documents: Sequence[bytes], limit: int | None, backwards: bool) -> bytes:
+    items = documents
+    if fields := _fields(call):
+        items = [orjson.dumps(_part(document, fields)) for document in documents]
+    body = b'{"%s":[%s]' % (noun.collection.encode(), b",".join(items))
+    if limit and (links := _links(call, documents, limit, backwards)):
+        body += b',"%s_links":%s' % (noun.collection.encode(), orjson.dumps(links))
+    return body + b"}"
+
+
+def _filters(call: Call, noun: Noun, special: Mapping[str, Special]) -> list[Filter]:
+    """Conditions from the query; several values of one key mean any of them."""
+    found, unknown = [], []
+    for key in dict.fromkeys(call.query.keys()):
+        values = call.query.getlist(key)
+        if key in _NOT_FILTERS:
+            continue
+        if key in special:
+            found.append(special[key](values))
+        elif key in _TAGS and "tags" in noun.attributes:
+            found.append(_tags(key, values))
+        elif key == "changed_since":
+            found.append(Filter("updated_at", moment(values[0]), "ge"))
+        elif key not in noun.attributes or not noun.attributes[key].field:
+            unknown.append(key)
+        else:
+            attribute = noun.attributes[key]
+            read = [attribute.asked(value) for value in values]
+            found.append(Filter(attribute.field, read, "in") if len(read) > 1 else Filter(attribute.field, read[0]))
+    if unknown:
+        raise bad(f"{unknown} is invalid attribute for filtering")
+    return found
+
+
+def _tags(key: str, values: Sequence[str]) -> Filter:
+    """tags: all of them; -any: one of them; not-: the opposite."""
+    tags = [tag for value in values for tag in value.split(",")]
+    each = [Filter("spec.tags", orjson.dumps(tag).decode(), "contains") for tag in tags]
+    absent = [Filter("", [one], "none") for one in each]
+    match key:
+        case "tags":
+            return Filter("", [Filter("", absent, "any")], "none")
+        case "tags-any":
+            return Filter("", each, "any")
+        case "not-tags":
+            return Filter("", absent, "any")
+    return Filter("", each, "none")
+
+
+def _sorts(call: Call, attributes: Attributes) -> list[tuple[str, bool]]:
+    keys = [key for key in call.query.getlist("sort_key") if key]
+    directions = [direction for direction in call.query.getlist("sort_dir") if direction]
+    if len(keys) != len(directions):
+        raise bad("The number of sort_keys and sort_dirs must be same")
+    if wrong := [key for key in keys if key not in attributes or not (attributes[key].sorts and attributes[key].field)]:
+        raise bad(f"{wrong} is invalid attribute for sort_keys")
+    if wrong := [direction for direction in directions if direction not in ("asc", "desc")]:
+        raise bad(f"{wrong} is invalid value for sort_dirs, valid value is 'asc' and 'desc'")
+    given = [(attributes[key].field, direction == "asc") for key, direction in zip(keys, directions, strict=True)]
+    return given or [("created_at", True)]
+
+
+def _page(call: Call) -> tuple[int | None, str | None, bool]:
+    text = call.query.get("limit", "0")
+    if not text.isdigit():
+        message = f"Bad limit request: Limit must be an integer 0 or greater and not '{text}'."
+        raise Invalid(message, reason="BadRequest")
+    if int(text) == 0:
+        return None, None, False
+    return int(text), call.query.get("marker"), call.query.get("page_reverse", "").lower() == "true"
+
+
+def _links(call: Call, documents: Sequence[bytes], limit: int, backwards: bool) -> list[dict[str, str]]:
+    """A next page may be empty: Neutron does not look ahead (`neutron/api/api_common.py` get_pagination_links)."""
+    full = len(documents) >= limit
+    links = []
+    if full or backwards:
+        links.append({"rel": "next", "href": _link(call, documents, last=True)})
+    if full or not backwards:
+        links.append({"rel": "previous", "href": _link(call, documents, last=False)})
+    return links
+
+
+def _link(call: Call, documents: Sequence[bytes], *, last: bool) -> str:
+    query = [(key, value) for key, value in call.query.multi_items() if key not in ("marker", "page_reverse")]
+    if documents:
+        query.append(("marker", orjson.loads(documents[-1 if last else 0])["id"]))
+    if not last:
+        query.append(("page_reverse", "True"))
+    return f"{call.base}{_path(call)}?{urlencode(query)}"
+
+
+def _path(call: Call) -> str:
+    """The request's path below the service's version."""
+    return "/" + call.request.url.path.rpartition("/v2.0/")[2]
+
+
+def _fields(call: Call) -> list[str]:
+    return [field for field in call.query.getlist("fields") if field]
+
+
+def _part(document: bytes, fields: Sequence[str]) -> dict[str, Any]:
+    whole = orjson.loads(document)
+    return {name: value for name, value in whole.items() if name in fields}

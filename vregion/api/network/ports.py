@@ -1,0 +1,96 @@
+"""Ports."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from vregion.api.http import Call, Reply, Routes
+from vregion.api.network import bodies, listing
+from vregion.api.network.bodies import Noun
+from vregion.api.network.listing import Special
+from vregion.api.schemas.network.ports import PORTS
+from vregion.api.schemas.network.values import invalid
+from vregion.model.refusals import Forbidden
+from vregion.model.resource import Kind
+from vregion.region import addresses, ports
+from vregion.region.regions import Transaction
+from vregion.region.resources import Filter
+
+routes = Routes()
+NOUN = Noun("port", Kind.PORT, PORTS)
+
+
+@routes.get("/ports", policy="get_port")
+async def index(call: Call) -> Reply:
+    """The project's ports, and those of others on its networks."""
+    project_id = None if call.caller.is_admin else call.project_id
+    seen = {"project_id": project_id, "shared": (Filter("spec.network_project_id", call.project_id),)}
+    async with call.region.read() as tx:
+        return await listing.answer(tx, call, NOUN, seen, _special(tx))
+
+
+@routes.get("/ports/{id}", policy="get_port")
+async def show(call: Call) -> Reply:
+    """One port."""
+    async with call.region.read() as tx:
+        return listing.show(call, NOUN, await ports.get(tx, call.caller, call.path["id"]))
+
+
+@routes.post("/ports", policy="create_port")
+async def create(call: Call) -> Reply:
+    """One port, or several at once."""
+    wanted, bulk = bodies.creations(call, NOUN)
+    now = datetime.now(UTC)
+    async with call.region.write() as tx:
+        made = [await ports.create(tx, bodies.actor(call, one), one, now) for one in wanted]
+    return listing.created(NOUN, made, bulk=bulk)
+
+
+@routes.put("/ports/{id}", policy="update_port")
+async def update(call: Call) -> Reply:
+    """Change a port. A MAC stays: a backend lets only its own admin change one."""
+    wanted, revision = bodies.changes(call, NOUN), bodies.revision(call)
+    async with call.region.write() as tx:
+        before = await ports.get(tx, call.caller, call.path["id"])
+        if wanted.get("mac_address", before.spec["mac_address"]) != before.spec["mac_address"]:
+            message = "(rule:update_port and rule:update_port:mac_address) is disallowed by policy"
+            raise Forbidden(message, reason="PolicyNotAuthorized")
+        port = await ports.update(tx, call.caller, before.id, wanted, revision, datetime.now(UTC))
+    return listing.show(call, NOUN, port)
+
+
+@routes.delete("/ports/{id}", policy="delete_port")
+async def delete(call: Call) -> Reply:
+    """Delete a port."""
+    bodies.no_body(call)
+    async with call.region.write() as tx:
+        await ports.delete(tx, call.caller, call.path["id"], bodies.revision(call), datetime.now(UTC))
+    return Reply(status=204)
+
+
+def _special(tx: Transaction) -> Mapping[str, Special]:
+    """Filters that ask the table of addresses, or lists inside a row."""
+    return {"fixed_ips": lambda values: _by_address(tx, values), "security_groups": _by_group}
+
+
+def _by_address(tx: Transaction, values: list[str]) -> Filter:
+    """fixed_ips=ip_address=A, =subnet_id=S, =ip_address_substr=PART; other keys ask for nothing."""
+    asked: dict[str, list[str]] = {}
+    for value in values:
+        key, equals, wanted = (part.strip() for part in value.partition("="))
+        if not key or not equals:
+            raise invalid(f"'{value}' is not of the form <key>=[value]")
+        asked.setdefault(key, []).append(wanted)
+    ips, on, parts = asked.get("ip_address", ()), asked.get("subnet_id", ()), asked.get("ip_address_substr", [None])
+    if not asked.keys() & {"ip_address", "subnet_id", "ip_address_substr"}:
+        return Filter("", [], "none")
+    found: list[Any] = [addresses.ports_with(tx, ips, on, part) for part in parts]
+    return Filter("", [Filter("id", one, "among") for one in found], "any")
+
+
+def _by_group(values: list[str]) -> Filter:
+    return Filter(
+        "", [Filter("spec.security_groups", orjson.dumps(value).decode(), "contains") for value in values], "any"
+    )

@@ -198,9 +198,9 @@ class Rig:
     def _domain_id(self, tenant: str) -> str:
         return str(json.loads(self.vregion("tenant", "show", tenant, "-f", "json"))["domain_id"])
 
-    def direct(self, region: int) -> Cloud:
-        """A region of the lab through its own endpoints, as its administrator in his own project."""
-        entry = self.lab[f"region{region}-admin"]
+    def direct(self, region: int, persona: str = "-admin") -> Cloud:
+        """A region of the lab through its own endpoints, as its administrator; with no persona as its plain member."""
+        entry = self.lab[f"region{region}{persona}"]
         return Cloud(entry["auth"], entry["region_name"])
 
     def inside(self, zone: str, tenant: str = "acme", region: int = 0) -> Cloud:

@@ -109,11 +109,11 @@ def _number(call: Call, name: str) -> int | None:
     text = call.query.get(name)
     if text is None:
         return None
-    if not text.isdecimal():
-        word = "an integer" if not text.removeprefix("-").isdecimal() else "positive"
-        raise Invalid(f"Invalid input received: {name} param must be {word}")
-    if int(text) > 0x7FFFFFFF:
-        raise Invalid(f"Invalid input received: {name} param is too large")
+    param = "limit param" if name == "limit" else name
+    if not text.removeprefix("-").isdecimal():
+        raise Invalid(f"{param} must be an integer")
+    if not 0 <= int(text) <= 0x7FFFFFFF:
+        raise Invalid(f"{param} must be positive" if int(text) < 0 else f"{param} is too large")
     return int(text)
 
 
@@ -128,24 +128,25 @@ def _filters(call: Call, listing: Listing) -> list[Filter]:
         if field is None:
             unknown.append(name)
         elif field == f"spec.{volumes.METADATA_TEXT}":
-            found += [Filter(field, volumes.metadata_text({k: v}), "contains") for k, v in _dictionary(value).items()]
+            items = _dictionary(value)
+            found += [Filter(field, volumes.metadata_text({k: v}), "contains") for k, v in items.items()]
+            found += [] if items else [Filter("id", [], "in")]
         elif name in listing.numbers:
             found.append(Filter(field, int(value)) if value.isdecimal() else Filter("id", [], "in"))
         else:
             found.append(Filter(field, value, "contains" if like else "eq"))
     if unknown and call.microversion >= _STRICT:
-        raise Invalid(f"Invalid input received: Invalid filters {', '.join(unknown)} are found in query options.")
+        raise Invalid(f"Invalid filters {', '.join(unknown)} are found in query options.")
     return found
 
 
 def _dictionary(text: str) -> dict[str, str]:
+    """A Python dictionary, as Cinder takes it; what is none matches nothing."""
     try:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError):
         value = None
-    if not isinstance(value, dict):
-        raise Invalid(f"Invalid input received: Invalid metadata filter {text}")
-    return {str(key): str(item) for key, item in value.items()}
+    return {str(key): str(item) for key, item in value.items()} if isinstance(value, dict) else {}
 
 
 def _sort(call: Call, listing: Listing) -> list[tuple[str, bool]]:
@@ -159,7 +160,7 @@ def _sort(call: Call, listing: Listing) -> list[tuple[str, bool]]:
         asked = [(query.get("sort_key", "created_at").strip(), query.get("sort_dir", "desc").strip())]
     for key, way in asked:
         if way not in ("asc", "desc"):
-            raise Invalid(f"Invalid input received: Unknown sort direction {way}, must be one of: asc, desc.")
+            raise Invalid("Invalid input received: Unknown sort direction, must be 'desc' or 'asc'.")
         if key not in listing.sort:
-            raise Invalid(f"Invalid input received: Invalid sort key: {key}")
+            raise Invalid("Invalid input received: Invalid sort key")
     return [(listing.sort[key], way == "asc") for key, way in asked]

@@ -24,6 +24,8 @@ RULES = {
     "add_image": "member",
     "modify_image": "member",
     "delete_image": "member",
+    "publicize_image": "admin",
+    "communitize_image": "member",
     "upload_image": "member",
     "deactivate": "member",
     "reactivate": "member",

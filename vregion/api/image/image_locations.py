@@ -42,7 +42,7 @@ async def index(call: Call) -> Reply:
 
 async def patched(call: Call, change: Change) -> None:
     """Glance's older way: an item added to `locations` by a JSON patch."""
-    if not call.caller.is_admin:
+    if not call.policy.check("set_image_location", call.caller):
         raise Forbidden("You are not authorized to complete set_image_location action.")
     if change.op != "add":
         raise Forbidden("It's not allowed to remove or replace locations if locations are invisible.")

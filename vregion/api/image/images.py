@@ -146,11 +146,10 @@ def writable(name: str) -> None:
 
 def _may_own(call: Call, wanted: Mapping[str, Any]) -> None:
     """Who may publish, and for whom."""
-    if call.caller.is_admin:
-        return
-    if wanted.get("visibility") == "public":
-        raise Forbidden("You are not authorized to complete publicize_image action.")
-    if wanted.get("owner", call.project_id) != call.project_id:
+    for visibility, rule in (("public", "publicize_image"), ("community", "communitize_image")):
+        if wanted.get("visibility") == visibility and not call.policy.check(rule, call.caller):
+            raise Forbidden(f"You are not authorized to complete {rule} action.")
+    if not call.caller.is_admin and wanted.get("owner", call.project_id) != call.project_id:
         raise Forbidden(f"You are not permitted to create images owned by '{wanted['owner']}'.")
 
 

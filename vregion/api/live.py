@@ -39,7 +39,7 @@ async def live(call: Call, kind: Kind, resource: Resource, method: str, path: st
             answer = await opened.driver.call(kind, external_id, method, path, body)
     except (Transient, LookupError) as silent:
         zone = resource.availability_zone
-        raise Unavailable(f"Availability zone {zone} does not answer at the moment. Please try again later.") from silent
+        raise Unavailable(f"Availability zone {zone} does not answer at the moment. Try again later.") from silent
     except NotHere as lacking:
         raise Unsupported(f"Availability zone {resource.availability_zone}: {lacking.message}") from lacking
     except Gone as gone:

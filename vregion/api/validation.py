@@ -89,6 +89,7 @@ def _short(error: ValidationError) -> str:
 
 _WORDS: dict[str, Callable[[ValidationError], str]] = {
     "additionalProperties": _unexpected,
+    "anyOf": lambda e: f"{e.instance!r} is not valid under any of the given schemas",
     "enum": lambda e: f"{e.instance!r} is not one of {e.kind.value!r}",
     "format": lambda e: f"{e.instance!r} is not a {e.kind.value!r}",
     "maxItems": lambda e: f"{e.instance!r} is too long",

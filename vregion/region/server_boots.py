@@ -31,6 +31,7 @@ from vregion.region import (
     server_disks,
     server_documents,
     server_groups,
+    servers,
     usages,
     volumes,
 )
@@ -298,16 +299,11 @@ async def _reserve(tx: Transaction, request: Boot) -> int:
     count = most
     while count > least and any(0 <= known[n][0] < known[n][1] + one[n] * count for n in one):
         count -= 1
+    asked = {name: amount * count for name, amount in one.items()}
     try:
-        await usages.reserve(tx, request.caller.project_id, {name: amount * count for name, amount in one.items()})
+        await usages.reserve(tx, request.caller.project_id, asked)
     except OverQuota as over:
-        short = [n for n in one if 0 <= known[n][0] < known[n][1] + one[n] * count]
-        told = ", ".join(short) or "instances"
-        asked = ", ".join(str(one[n] * count) for n in short)
-        used = ", ".join(str(known[n][1]) for n in short)
-        limit = ", ".join(str(known[n][0]) for n in short)
-        words = f"Quota exceeded for {told}: Requested {asked}, but already used {used} of {limit} {told}"
-        raise OverQuota(words if short else over.message) from over
+        raise servers.too_many(known, asked) from over
     return count
 
 

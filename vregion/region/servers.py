@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from vregion.drivers.contract import Observed
-from vregion.model.refusals import Conflict, NotFound
+from vregion.model.refusals import Conflict, NotFound, OverQuota
 from vregion.model.resource import Kind, Resource
 from vregion.region import (
     actions,
@@ -66,6 +66,17 @@ def cannot(server: Resource, verb: str) -> Conflict:
     return Conflict(f"Cannot '{verb}' instance {server.id} while it is in {name} {state}")
 
 
+def too_many(known: Mapping[str, tuple[int, int]], wanted: Mapping[str, int]) -> OverQuota:
+    """Nova's words for what does not fit (nova 34.0.0 exception.py TooManyInstances). `known`: (limit, used)."""
+    short = [name for name, amount in wanted.items() if 0 <= known[name][0] < known[name][1] + amount]
+    names = ", ".join(short)
+    asked, used, limit = (
+        ", ".join(str(value) for value in values)
+        for values in ([wanted[n] for n in short], [known[n][1] for n in short], [known[n][0] for n in short])
+    )
+    return OverQuota(f"Quota exceeded for {names}: Requested {asked}, but already used {used} of {limit} {names}")
+
+
 async def write(tx: Transaction, server: Resource, now: datetime, spec: Mapping[str, Any], **columns: Any) -> Resource:
     """Change the spec, and the document with it; `document` may be handed in."""
     document = columns.pop("document", None) or server_documents.edited(shown(server), spec)
@@ -73,6 +84,12 @@ async def write(tx: Transaction, server: Resource, now: datetime, spec: Mapping[
     columns |= {"spec": dict(spec), "document": resources.dump(document), "updated_at": now}
     await resources.change(tx, server, **columns)
     return replace(server, **columns)
+
+
+def with_image(server: Resource, spec: Mapping[str, Any], base: str) -> dict[str, Any]:
+    """The document of a server that has another image now."""
+    document = server_documents.edited(shown(server), spec)
+    return document | {"image": server_documents.image_link(base, spec["imageRef"])}
 
 
 async def update(tx: Transaction, server: Resource, fields: Mapping[str, Any], now: datetime) -> Resource:
@@ -178,6 +195,7 @@ async def _arrived(tx: Transaction, server: Resource, spec: dict[str, Any], obse
             entry = next(v for v in spec["volumes"] if v["volumeId"] == volume.id)
             await volumes.attached(tx, volume, server.id, entry.get("device") or "", entry["attachment_id"], now)
         spec = {name: value for name, value in spec.items() if name not in _ONCE}
+    spec = await _ports_seen(tx, server, spec, observed)
     return await _volumes_seen(tx, server, spec, observed)
 
 
@@ -209,6 +227,24 @@ async def _volumes_seen(tx: Transaction, server: Resource, spec: dict[str, Any],
     if len(gone) < len(leaving):
         await look_again(tx, server, now + AGAIN)
     return spec | {"volumes": [v for v in spec["volumes"] if v["volumeId"] not in gone]}
+
+
+async def _ports_seen(tx: Transaction, server: Resource, spec: dict[str, Any], observed: Observed) -> dict[str, Any]:
+    """A port that was being taken off has left when the backend shows its MAC address no more."""
+    leaving = spec.get("ports_leaving", [])
+    if not leaving:
+        return spec
+    now = datetime.now(UTC)
+    shown_there = observed.document.get("addresses", {}).values()
+    macs = {one.get("OS-EXT-IPS-MAC:mac_addr") for addresses in shown_there for one in addresses}
+    known = await resources.find_many(tx, Kind.PORT, leaving)
+    gone = {i for i in leaving if i not in known or known[i].spec["mac_address"] not in macs}
+    for port in (known[i] for i in gone if i in known):
+        await ports.unplug(tx, port, now)
+    if len(gone) < len(leaving):
+        await look_again(tx, server, now + AGAIN)
+    left = [item for item in spec["networks"] if item["port"] not in gone] if spec["networks"] != "none" else []
+    return spec | {"ports_leaving": [i for i in leaving if i not in gone], "networks": left or "none"}
 
 
 async def _resized(tx: Transaction, server: Resource, spec: dict[str, Any], seen: Mapping[str, Any]) -> dict[str, Any]:

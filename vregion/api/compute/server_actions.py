@@ -1,0 +1,185 @@
+"""POST /servers/{id}/action: one table of actions, each with its rule, its record's name and what carries it out.
+
+Most are passed on as they are. Those that refer to things by id, or that the virtual region decides by itself, have
+functions in `server_rebuilds`, `server_images`, `server_consoles` and here.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from vregion.api.compute import server_consoles, server_images, server_rebuilds
+from vregion.api.compute.server_calls import ask, found, record
+from vregion.api.http import Call, Reply, Routes
+from vregion.api.schemas.compute.server_actions import BODIES
+from vregion.model.microversion import Microversion
+from vregion.model.refusals import Forbidden, Invalid, NotFound
+from vregion.model.resource import Resource
+from vregion.region import ports, security_groups, servers
+
+routes = Routes()
+Run = Callable[[Call, Resource, Any], Awaitable[Reply]]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """`rule` without its prefix; `verb` is Nova's name of it in a 409; `recorded` in the instance actions, or not."""
+
+    rule: str
+    persona: str = "member"
+    verb: str = ""
+    recorded: str = ""
+    run: Run | None = None
+    until: Microversion | None = None
+    since: Microversion | None = None
+
+
+_OLD_CONSOLES = Microversion(2, 5)
+_OLD_NETWORKS = Microversion(2, 43)
+
+
+async def _force_delete(call: Call, server: Resource, given: Any) -> Reply:
+    """Deletion is never deferred here, so that forcing it is deleting."""
+    async with call.region.write() as tx:
+        current = await servers.get(tx, server.id, None)
+        servers.require_unlocked(current, is_admin=call.caller.is_admin)
+        await servers.delete(tx, current, datetime.now(UTC))
+    return Reply(None, 202)
+
+
+async def _restore(call: Call, server: Resource, given: Any) -> Reply:
+    raise servers.cannot(server, "restore")
+
+
+async def _unshelve(call: Call, server: Resource, given: Any) -> Reply:
+    """The zone that a server is in is the only one that it can come back to."""
+    wanted = given if isinstance(given, dict) else {}
+    if wanted.get("host"):
+        call.enforce("os_compute_api:os-shelve:unshelve_to_host")
+    if wanted.get("availability_zone") not in (None, server.availability_zone):
+        raise Invalid("The requested availability zone is not available")
+    answer = await ask(call, server, "unshelve", ("POST", "/action", {"unshelve": None}))
+    await record(call, server, "unshelve")
+    return Reply(answer.body, answer.status)
+
+
+async def _not_alone(call: Call, server: Resource, given: Any) -> Reply:
+    raise Invalid("Addresses are given and taken with the server's interfaces: use os-interface.")
+
+
+async def _no_floating_ip(call: Call, server: Resource, given: Any) -> Reply:
+    raise NotFound("floating IP not found")
+
+
+async def _provider_only(call: Call, server: Resource, given: Any) -> Reply:
+    raise Forbidden("Hosts are the provider's: a virtual region has none to choose from.")
+
+
+def _security_group(*, add: bool) -> Run:
+    async def change(call: Call, server: Resource, given: Any) -> Reply:
+        """The ports are ours: their groups change here, and the zone hears of it."""
+        name, now = given["name"], datetime.now(UTC)
+        async with call.region.write() as tx:
+            try:
+                group = (await security_groups.resolve(tx, server.project_id, [name]))[0]
+            except Invalid as unknown:
+                words = f"Security group {name} is not found for project {server.project_id}"
+                raise NotFound(words) from unknown
+            plugged = [p for p in await ports.of_server(tx, server.id) if p.spec["port_security_enabled"]]
+            if not plugged:
+                raise NotFound(f"instance_id {server.id} could not be found as device id on any ports")
+            having = [port for port in plugged if group.id in port.spec["security_groups"]]
+            if not add and not having:
+                words = f"Security group {name} not associated with the instance {server.id}"
+                raise NotFound(words)
+            for port in [p for p in plugged if p not in having] if add else having:
+                others = [i for i in port.spec["security_groups"] if i != group.id]
+                wanted = {"security_groups": [*others, group.id] if add else others}
+                await ports.update(tx, call.caller, port.id, wanted, None, now)
+            await servers.redraw(tx, server.id)
+        return Reply(None, 202)
+
+    return change
+
+
+ACTIONS = {
+    "os-start": Action("servers:start", verb="start", recorded="start"),
+    "os-stop": Action("servers:stop", verb="stop", recorded="stop"),
+    "reboot": Action("servers:reboot", recorded="reboot"),
+    "resize": Action("servers:resize", run=server_rebuilds.resize),
+    "confirmResize": Action("servers:confirm_resize", recorded="confirmResize"),
+    "revertResize": Action("servers:revert_resize", recorded="revertResize"),
+    "rebuild": Action("servers:rebuild", run=server_rebuilds.rebuild),
+    "trigger_crash_dump": Action(
+        "servers:trigger_crash_dump", recorded="trigger_crash_dump", since=Microversion(2, 17)
+    ),
+    "createImage": Action("servers:create_image", run=server_images.create_image),
+    "createBackup": Action("os-create-backup", run=server_images.create_backup),
+    "pause": Action("os-pause-server:pause", recorded="pause"),
+    "unpause": Action("os-pause-server:unpause", recorded="unpause"),
+    "suspend": Action("os-suspend-server:suspend", recorded="suspend"),
+    "resume": Action("os-suspend-server:resume", recorded="resume"),
+    "lock": Action("os-lock-server:lock", recorded="lock"),
+    "unlock": Action("os-lock-server:unlock", recorded="unlock"),
+    "changePassword": Action("os-admin-password", recorded="changePassword"),
+    "rescue": Action("os-rescue", run=server_rebuilds.rescue),
+    "unrescue": Action("os-unrescue", recorded="unrescue"),
+    "shelve": Action("os-shelve:shelve", recorded="shelve"),
+    "shelveOffload": Action("os-shelve:shelve_offload", "admin", recorded="shelve"),
+    "unshelve": Action("os-shelve:unshelve", run=_unshelve),
+    "os-getConsoleOutput": Action("os-console-output", verb="get_console_output"),
+    "os-getVNCConsole": Action("os-remote-consoles", run=server_consoles.vnc, until=_OLD_CONSOLES),
+    "os-getSPICEConsole": Action("os-remote-consoles", run=server_consoles.spice, until=_OLD_CONSOLES),
+    "os-getSerialConsole": Action("os-remote-consoles", run=server_consoles.serial, until=_OLD_CONSOLES),
+    "addSecurityGroup": Action("os-security-groups:add", run=_security_group(add=True)),
+    "removeSecurityGroup": Action("os-security-groups:remove", run=_security_group(add=False)),
+    "addFixedIp": Action("os-multinic:add", run=_not_alone, until=_OLD_NETWORKS),
+    "removeFixedIp": Action("os-multinic:remove", run=_not_alone, until=_OLD_NETWORKS),
+    "addFloatingIp": Action("os-floating-ips:add", run=_no_floating_ip, until=_OLD_NETWORKS),
+    "removeFloatingIp": Action("os-floating-ips:remove", run=_no_floating_ip, until=_OLD_NETWORKS),
+    "forceDelete": Action("os-deferred-delete:force", run=_force_delete),
+    "restore": Action("os-deferred-delete:restore", run=_restore),
+    "migrate": Action("os-migrate-server:migrate", "nobody", run=_provider_only),
+    "os-migrateLive": Action("os-migrate-server:migrate_live", "nobody", run=_provider_only),
+    "evacuate": Action("os-evacuate", "nobody", run=_provider_only),
+    "os-resetState": Action("os-admin-actions:reset_state", "nobody", run=_provider_only),
+    "injectNetworkInfo": Action("os-admin-actions:inject_network_info", "nobody", run=_provider_only),
+}
+_ANY = "os_compute_api:server-actions"
+RULES = {f"os_compute_api:{action.rule}": action.persona for action in ACTIONS.values()} | {
+    "os_compute_api:os-shelve:unshelve_to_host": "nobody",
+    _ANY: "any",
+}
+
+
+@routes.post("/servers/{id}/action", policy=_ANY)
+async def act(call: Call) -> Reply:
+    """The body's only member names the action, and the action its rule."""
+    name, action, given = _chosen(call)
+    server = await found(call)
+    call.enforce(f"os_compute_api:{action.rule}")
+    if action.run is not None:
+        return await action.run(call, server, given)
+    answer = await ask(call, server, action.verb or name, ("POST", "/action", {name: given}))
+    if action.recorded:
+        await record(call, server, action.recorded)
+    return Reply(answer.body, answer.status)
+
+
+def _chosen(call: Call) -> tuple[str, Action, Any]:
+    """Raises Invalid as nova 34.0.0 `nova/api/openstack/wsgi.py` does."""
+    try:
+        body = call.json()
+    except Invalid as broken:
+        raise Invalid("Malformed request body") from broken
+    if not isinstance(body, dict) or not body:
+        raise Invalid("Malformed request body")
+    name = next((name for name in body if name in ACTIONS), str(next(iter(body))))
+    action = ACTIONS.get(name)
+    version = call.microversion
+    if action is None or (action.until and version > action.until) or (action.since and version < action.since):
+        words = "Verify the request body and Content-Type header and try again."
+        raise Invalid(f"There is no such action: {name}. {words}")
+    BODIES[name].check(body, version)
+    return name, action, body[name]

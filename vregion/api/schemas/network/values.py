@@ -146,8 +146,10 @@ def mac(value: Any) -> str:
     return found
 
 
-def prefix(value: Any) -> str:
+def prefix(value: Any) -> str | None:
     """A CIDR; an address alone is one of full length."""
+    if value is None:
+        return None
     try:
         ip_network(value if isinstance(value, str) else "", strict=False)
     except ValueError:

@@ -110,7 +110,7 @@ async def create(
     zone = _zone(zones, wanted.get("availability_zone"), source)
     size = _size(wanted.get("size"), source)
     if wanted.get("volume_type"):
-        volume_types.find(wanted["volume_type"])
+        volume_types.named(wanted["volume_type"])
     await charge(tx, caller.project_id, volumes=1, gigabytes=size)
     kept = ("name", "description", "metadata", "snapshot_id", "source_volid", "imageRef", "scheduler_hints")
     spec = {name: wanted[name] for name in kept if wanted.get(name) is not None}
@@ -292,9 +292,7 @@ async def charge(tx: Transaction, project_id: str, **amounts: int) -> None:
     largest = known["per_volume_gigabytes"][0]
     asked = amounts.get("gigabytes", 0)
     if "volumes" in amounts and 0 <= largest < asked:
-        raise OverQuota(
-            f"Requested volume size {asked}G is larger than maximum allowed limit {largest}G.", status=413
-        )
+        raise OverQuota(f"Requested volume size {asked}G is larger than maximum allowed limit {largest}G.", status=413)
     for name, amount in amounts.items():
         try:
             await usages.reserve(tx, project_id, {name: amount})
@@ -405,15 +403,17 @@ async def _attachments(tx: Transaction, volume: Resource, seen: list[dict[str, A
         ours = servers.get(str(one["server_id"]))
         server_id = ours.resource_id if ours else one["server_id"]
         before = known.get(server_id, told.get(server_id, {}))
-        found.append({
-            "id": volume.id,
-            "attachment_id": before.get("attachment_id", one["attachment_id"]),
-            "volume_id": volume.id,
-            "server_id": server_id,
-            "host_name": None,
-            "device": one.get("device") or before.get("device"),
-            "attached_at": one.get("attached_at") or before.get("attached_at"),
-        })
+        found.append(
+            {
+                "id": volume.id,
+                "attachment_id": before.get("attachment_id", one["attachment_id"]),
+                "volume_id": volume.id,
+                "server_id": server_id,
+                "host_name": None,
+                "device": one.get("device") or before.get("device"),
+                "attached_at": one.get("attached_at") or before.get("attached_at"),
+            }
+        )
     return found
 
 

@@ -6,10 +6,12 @@ Used by the volumes and the snapshots. The words of the refusals are Cinder's (c
 import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from vregion.api.http import Call
+from vregion.api.schemas.block_storage.types import BOOLEAN, true
 from vregion.model.microversion import Microversion
 from vregion.model.refusals import Invalid, NotFound
 from vregion.model.resource import Kind, Resource
@@ -20,7 +22,8 @@ from vregion.region.resources import Filter, Query
 LONGEST_PAGE = 1000
 _PAGING = ("limit", "marker", "offset", "sort", "sort_key", "sort_dir", "all_tenants", "with_count", "project_id")
 _STRICT = Microversion(3, 31)
-_LIKE = Microversion(3, 34)
+_TIMED = Microversion(3, 60)
+_OPERATORS = {"gt": "gt", "gte": "ge", "eq": "eq", "neq": "ne", "lt": "lt", "lte": "le"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ VOLUMES = Listing(
         "bootable": "spec.bootable",
         "size": "spec.size",
         "id": "id",
+        "created_at": "created_at",
+        "updated_at": "updated_at",
         "metadata": f"spec.{volumes.METADATA_TEXT}",
     },
     {
@@ -91,7 +96,7 @@ async def page(tx: Transaction, call: Call, listing: Listing) -> tuple[list[Reso
     query = Query(listing.kind, call.project_id, _filters(call, listing), _sort(call, listing), size + offset, marker)
     found = (await resources.list_resources(tx, query))[offset:] if size else []
     tail: dict[str, Any] = {}
-    if call.query.get("with_count", "").lower() == "true" and call.microversion >= Microversion(3, 45):
+    if _counted(call):
         tail["count"] = await resources.count(tx, replace(query, marker=None, limit=None))
     return found, tail, size
 
@@ -105,15 +110,26 @@ def next_page(call: Call, path: str, found: Sequence[Resource], size: int) -> li
     return [{"rel": "next", "href": f"{call.base}/{call.project_id}/{path}?{query}"}]
 
 
+def _counted(call: Call) -> bool:
+    text = call.query.get("with_count")
+    if text is None or call.microversion < Microversion(3, 45):
+        return False
+    if text not in BOOLEAN["enum"]:
+        raise Invalid(f"Value '{text}' for 'with_count' is not a boolean.")
+    return true(text)
+
+
 def _number(call: Call, name: str) -> int | None:
     text = call.query.get(name)
     if text is None:
         return None
-    param = "limit param" if name == "limit" else name
+    param, least = ("limit param", "positive") if name == "limit" else (name, ">= 0")
     if not text.removeprefix("-").isdecimal():
         raise Invalid(f"{param} must be an integer")
-    if not 0 <= int(text) <= 0x7FFFFFFF:
-        raise Invalid(f"{param} must be positive" if int(text) < 0 else f"{param} is too large")
+    if int(text) < 0:
+        raise Invalid(f"{param} must be {least}")
+    if name == "offset" and int(text) > 0x7FFFFFFF:
+        raise Invalid("offset must be <= 2147483647")
     return int(text)
 
 
@@ -121,8 +137,7 @@ def _filters(call: Call, listing: Listing) -> list[Filter]:
     found: list[Filter] = []
     unknown = []
     for name, value in call.query.multi_items():
-        like = name.endswith("~") and call.microversion >= _LIKE
-        field = listing.filters.get(name.removesuffix("~") if like else name)
+        field = listing.filters.get(name)
         if name in _PAGING:
             continue
         if field is None:
@@ -131,12 +146,31 @@ def _filters(call: Call, listing: Listing) -> list[Filter]:
             items = _dictionary(value)
             found += [Filter(field, volumes.metadata_text({k: v}), "contains") for k, v in items.items()]
             found += [] if items else [Filter("id", [], "in")]
+        elif name in ("created_at", "updated_at"):
+            found += _times(field, value) if call.microversion >= _TIMED else []
+        elif name == "bootable" and value.lower() not in ("true", "false"):
+            raise Invalid(f"Invalid input received: 'bootable = {value}'")
         elif name in listing.numbers:
             found.append(Filter(field, int(value)) if value.isdecimal() else Filter("id", [], "in"))
         else:
-            found.append(Filter(field, value, "contains" if like else "eq"))
+            found.append(Filter(field, value))
     if unknown and call.microversion >= _STRICT:
         raise Invalid(f"Invalid filters {', '.join(unknown)} are found in query options.")
+    return found
+
+
+def _times(field: str, text: str) -> list[Filter]:
+    """`gt:TIME,lt:TIME` (cinder 29.0.0 api/v3/volumes.py _process_volume_filtering)."""
+    found = []
+    for part in text.split(","):
+        operator, _, time = part.partition(":")
+        if operator not in _OPERATORS:
+            raise Invalid(f"Invalid {operator} operator")
+        try:
+            at = datetime.fromisoformat(time)
+        except ValueError:
+            raise Invalid(f"Invalid {field} value") from None
+        found.append(Filter(field, at if at.tzinfo else at.replace(tzinfo=UTC), _OPERATORS[operator]))
     return found
 
 
@@ -153,7 +187,9 @@ def _sort(call: Call, listing: Listing) -> list[tuple[str, bool]]:
     query = call.query
     if "sort" in query:
         if "sort_key" in query or "sort_dir" in query:
-            raise Invalid("The 'sort_key' and 'sort_dir' parameters are deprecated and cannot be used with 'sort'.")
+            raise Invalid(
+                "The 'sort_key' and 'sort_dir' parameters are deprecated and cannot be used with the 'sort' parameter."
+            )
         pairs = [part.strip().partition(":") for part in query["sort"].split(",")]
         asked = [(key.strip(), way.strip() or "desc") for key, _, way in pairs]
     else:

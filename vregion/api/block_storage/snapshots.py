@@ -10,9 +10,13 @@ from vregion.api.schemas.block_storage.snapshots import CREATE, UPDATE
 from vregion.api.schemas.block_storage.types import true
 from vregion.model.microversion import Microversion
 from vregion.model.refusals import Invalid, NotFound
-from vregion.region import snapshots
+from vregion.region import snapshots, volumes
 
 routes = Routes()
+_FORCE = (
+    "Since microversion 3.66 the 'force' option is invalid for this request. For backward compatibility, however, when "
+    "the 'force' flag is passed with a value evaluating to True, it is silently ignored."
+)
 _UNFORCED = Microversion(3, 66)  # from here on a volume in use needs no `force`, and `force: false` is refused
 
 
@@ -23,17 +27,14 @@ async def create(call: Call) -> Reply:
     CREATE.check(body, call.microversion)
     given = body["snapshot"]
     force = true(given.get("force", False))
-    if call.microversion >= _UNFORCED:
-        if "force" in given and not force:
-            raise Invalid(
-                "Since microversion 3.66 the 'force' option is invalid for this request. For backward compatibility, "
-                "however, when the 'force' flag is passed with a value evaluating to True, it is silently ignored."
-            )
-        force = True
     if given["volume_id"] is None:
         raise NotFound("Volume None could not be found.")
-    wanted = {**named(given), "volume_id": given["volume_id"], "force": force}
+    unforced = call.microversion >= _UNFORCED
+    wanted = {**named(given), "volume_id": given["volume_id"], "force": force or unforced}
     async with call.region.write() as tx:
+        await volumes.get(tx, given["volume_id"], call.project_id)
+        if unforced and "force" in given and not force:
+            raise Invalid(_FORCE)
         snapshot = await snapshots.create(tx, call.caller, wanted, datetime.now(UTC))
     return Reply({"snapshot": views.one(call, snapshot.document, SNAPSHOT, SNAPSHOT_EXTENDED)}, 202)
 

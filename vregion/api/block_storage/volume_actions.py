@@ -24,6 +24,8 @@ async def act(call: Call) -> Reply:
     """One action by its name."""
     body = call.json()
     name = next(iter(body), "") if isinstance(body, dict) else ""
+    if not name:
+        raise Invalid("Malformed request body")
     if name not in ACTIONS:
         words = f"There is no such action: {name}."
         raise Invalid(f"{words} Verify the request body and Content-Type header and try again.")

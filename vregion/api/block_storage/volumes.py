@@ -86,8 +86,6 @@ async def update(call: Call) -> Reply:
     body = call.json()
     UPDATE.check(body, call.microversion)
     fields = named(body["volume"])
-    if not fields:
-        raise Invalid("Must specify 'name', 'description' or 'metadata' to update a volume")
     async with call.region.write() as tx:
         volume = await volumes.get(tx, call.path["id"], call.project_id)
         volume = await volumes.update(tx, volume, fields, datetime.now(UTC))
@@ -112,7 +110,9 @@ def named(given: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("name", "description"):
         for key in (f"display_{name}", name):
             if key in given:
-                found[name] = given[key].strip() if given[key] is not None else None
+                found[name] = text = given[key].strip() if given[key] is not None else None
+                if text is not None and len(text) > 255:
+                    raise Invalid(f"Invalid input received: {name} has {len(text)} characters, more than 255.")
     if given.get("metadata") is not None:
         found["metadata"] = given["metadata"]
     return found
@@ -121,6 +121,8 @@ def named(given: Mapping[str, Any]) -> dict[str, Any]:
 def _wanted(body: Mapping[str, Any]) -> dict[str, Any]:
     """The parsed request. Raises for what no zone can honour."""
     given = body["volume"]
+    if not given:
+        raise Invalid("The server could not comply with the request since it is either malformed or otherwise incorrect.")
     if given.get("multiattach") is not None and true(given["multiattach"]):
         raise Invalid(_MULTIATTACH)
     for name, noun in (("group_id", "Group"), ("backup_id", "Backup"), ("consistencygroup_id", "Group")):

@@ -4,6 +4,7 @@ An upload goes to the tenant's default zone, or to the one that X-Image-Meta-Sto
 it lasts; when it fails, the image is queued again.
 """
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -21,13 +22,17 @@ from vregion.region import image_data, images, realizations
 from vregion.region.realizations import LeaseLost
 
 routes = Routes()
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_NO_RANGE = "The Range requested is not available."
 
 
 @routes.put("/images/{image_id}/file", policy="upload_image", streams=True)
 async def upload(call: Call) -> Reply:
     """The intent, the record in the zone, the bytes, and what they were."""
-    if call.headers.get("content-type", "").partition(";")[0].strip() != "application/octet-stream":
-        raise Refusal("Unsupported content type: an upload is application/octet-stream", status=415)
+    kind = call.headers.get("content-type", "").partition(";")[0].strip()
+    if kind != "application/octet-stream":
+        words = f"The request media type {kind} is not supported by this server. Invalid content type {kind}"
+        raise Refusal(words, status=415)
     size = _announced(call)
     zone = await chosen_zone(call)
     place = (zone.availability_zone, zone.backend_id)
@@ -93,18 +98,21 @@ async def chosen_zone(call: Call) -> Binding:
 
 
 def asked_range(header: str, size: int) -> tuple[int, int]:
-    """First byte and the one behind the last. Raises 416; what is no range of bytes is passed over, as HTTP asks."""
-    unit, _, text = header.partition("=")
-    first, dash, last = text.strip().partition("-")
-    if unit.strip() != "bytes" or not dash or "," in text or not (first or last):
+    """First byte and the one behind the last. Raises 416, also for what is no range (glance 33.0.0 common/wsgi.py)."""
+    if not header:
         return 0, size
-    if not (first.isdecimal() or not first) or not (last.isdecimal() or not last):
-        return 0, size
-    if not first:
-        return max(0, size - int(last)), size
-    start, end = int(first), min(int(last) + 1, size) if last else size
+    found = _RANGE.fullmatch(header.strip())
+    if found is None or not (found[1] or found[2]):
+        raise Refusal(f"{_NO_RANGE} Invalid Range header.", status=416)
+    if not found[1]:
+        return max(0, size - int(found[2])), size
+    start, end = int(found[1]), min(int(found[2]) + 1, size) if found[2] else size
     if start >= size or start >= end:
-        raise Refusal(f"Invalid range '{header}' for an image of {size} bytes.", status=416)
+        raise Refusal(
+            f"{_NO_RANGE} Invalid start position in Range header. Start position MUST be in the inclusive range "
+            f"[0, {size - 1}].",
+            status=416,
+        )
     return start, end
 
 

@@ -109,12 +109,9 @@ def _boolean(name: str, value: str) -> bool:
 
 def _number(value: str) -> int:
     try:
-        number = int(value)
+        return int(value)
     except ValueError:
         raise Invalid("Unable to filter on a range with a non-numeric value.") from None
-    if number < 0:
-        raise Invalid("Unable to filter using the specified range.")
-    return number
 
 
 def _time(name: str, value: str) -> Filter:
@@ -124,5 +121,5 @@ def _time(name: str, value: str) -> Filter:
     try:
         at: Any = datetime.fromisoformat(text)
     except ValueError:
-        raise Invalid(f"Unable to filter by unknown operator '{value.partition(':')[0]}'.") from None
+        raise Invalid(f'Bad "{name}" query filter format. Use ISO 8601 DateTime notation.') from None
     return Filter(name, at if at.tzinfo else at.replace(tzinfo=UTC), _TIMES[operator])

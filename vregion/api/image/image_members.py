@@ -48,14 +48,14 @@ async def update(call: Call) -> Reply:
     body = _body(call)
     if "status" not in body:
         raise Invalid("Status not specified")
-    if body["status"] not in image_members.STATES:
-        raise Invalid(f"Incorrect request: Invalid status: {body['status']}")
     member_id = call.path["member_id"]
     async with call.region.write() as tx:
         image = await images.visible(tx, call.path["image_id"], call.project_id)
         image_members.find(image, member_id, call.project_id)
         if member_id != call.project_id and not call.caller.is_admin:
-            raise Forbidden(f"Not allowed to update members for image {image.id}.")
+            raise Forbidden("You are not authorized to complete modify_member action.")
+        if body["status"] not in image_members.STATES:
+            raise Invalid(f"Incorrect request: Invalid status: {body['status']}")
         return Reply(await image_members.set_status(tx, image, member_id, body["status"], datetime.now(UTC)))
 
 

@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 
 from vregion.api.http import Call, Reply, Routes
-from vregion.model.refusals import Invalid, NotFound, TooLarge
+from vregion.api.image.images import checked
+from vregion.model.refusals import NotFound, TooLarge
 from vregion.region import images
 
 routes = Routes()
@@ -14,8 +15,7 @@ _MOST = 128  # glance 33.0.0 image_tag_quota
 async def add(call: Call) -> Reply:
     """Twice is once."""
     tag = call.path["tag"]
-    if len(tag) > 255:
-        raise Invalid(f"Could not update image: Invalid image tag value: {tag}")
+    checked(call, {"tags": [tag]})
     async with call.region.write() as tx:
         image = await images.own(tx, call.caller, call.path["image_id"], "modify_image")
         tags = sorted({*image.spec["tags"], tag})

@@ -132,6 +132,9 @@ def checked(call: Call, body: Mapping[str, Any]) -> None:
         BODY.check(body, call.microversion)
     except Invalid as wrong:
         raise Invalid(f"Provided object does not match schema 'image': {wrong.message}") from wrong
+    for name in ("min_disk", "min_ram"):
+        if body.get(name, 0) < 0:
+            raise Invalid(f"Invalid value '{body[name]}' for parameter '{name}': Cannot be a negative value")
     if any(len(name) > 255 for name in body):
         raise Invalid("Custom property should not be greater than 255 characters.")
 

@@ -42,9 +42,11 @@ def present(name: str) -> Conflict:
 
 def parse(call: Call) -> list[Change]:
     """The steps of the body. Raises Invalid, or 415 for another content type."""
-    draft = DRAFTS.get(call.headers.get("content-type", "").partition(";")[0].strip())
+    kind = call.headers.get("content-type", "").partition(";")[0].strip()
+    draft = DRAFTS.get(kind)
     if draft is None:
-        raise Refusal(f"Image PATCH expects Content-Type one of: {', '.join(sorted(DRAFTS))}", status=415)
+        words = f"The request media type {kind} is not supported by this server."
+        raise Refusal(f"{words} Image PATCH expects Content-Type one of: {', '.join(sorted(DRAFTS))}", status=415)
     body = call.json() if call.body_bytes else None
     if body is None:
         raise Invalid("Body expected in request.")

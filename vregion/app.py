@@ -31,7 +31,6 @@ from vregion.drivers.memory.driver import MemoryDriver
 from vregion.drivers.openstack.driver import OpenStackDriver
 from vregion.identity.catalog import ensure_catalog
 from vregion.identity.client import Identity, PasswordCredential
-from vregion.model.backend import Backend, Binding, Credential
 from vregion.provider import api as provider_api
 from vregion.provider.access import provider_only
 from vregion.provider.provider import Provider
@@ -63,7 +62,7 @@ class Application:
             ),
             "memory": MemoryDriver.open,
         }
-        self.backends = Backends(self._binding, drivers, 2 * settings.backend_budget)
+        self.backends = Backends(directory.reach, drivers, 2 * settings.backend_budget)
         owner = f"{socket.gethostname()}:{os.getpid()}"
         self.loop = Loop(self.regions, self.backends, RECIPES, self._flavors, owner, settings.backend_budget)
         self.feeds = Feeds(self.loop, self.backends)
@@ -123,14 +122,6 @@ class Application:
 
     async def _forget(self, region_id: str) -> None:
         await census.forget(await self.regions.open(region_id))
-
-    async def _binding(self, region_id: str, backend_id: str) -> tuple[Binding, Backend, Credential]:
-        """What opens a driver. Raises LookupError when the region has no such zone."""
-        backend = await self.directory.backend(backend_id)
-        for binding in await self.directory.bindings(region_id):
-            if binding.backend_id == backend_id and backend is not None:
-                return binding, backend, await self.directory.credential(binding.id)
-        raise LookupError(backend_id)
 
     async def _flavors(self, backend_id: str) -> dict[str, str]:
         return dict(await self.directory.backend_flavors(backend_id))

@@ -8,15 +8,23 @@ must never span a network call. Its writers take turns, and each begins with BEG
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import orjson
 import sqlalchemy
-from sqlalchemy import Dialect, Executable, create_engine, event
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Dialect, Executable, MetaData, column, create_engine, event, func, inspect, select, table
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import create_async_engine
 
 T = TypeVar("T")
+_ALEMBIC = Path(__file__).with_name("alembic")
+_TURN = 0x76726567  # any number that no other user of the database locks
 
 
 class Connection(Protocol):
@@ -109,6 +117,48 @@ class Engines:
                 engine.dispose()
         if self._remote is not None:
             await self._remote.dispose()
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """A set of tables, the folder of its migrations, and the table that says how far they have come."""
+
+    metadata: MetaData
+    migrations: Path
+    version_table: str
+
+    async def prepare(self, engines: Engines) -> None:
+        """Create the tables in an empty database, migrate those of an older release. It never drops anything."""
+        async with engines.write() as connection:
+            await connection.run_sync(self._prepare)
+
+    def _prepare(self, connection: sqlalchemy.Connection) -> None:
+        if connection.dialect.name == "postgresql":  # nodes that start together take turns
+            connection.execute(select(func.pg_advisory_xact_lock(_TURN)))
+        if not inspect(connection).has_table(self.version_table):
+            self.metadata.create_all(connection)
+            command.stamp(self.alembic(connection), "head")
+        elif connection.scalar(select(column("version_num")).select_from(table(self.version_table))) != self.head:
+            command.upgrade(self.alembic(connection), "head")
+
+    @property
+    def head(self) -> str | None:
+        """The newest migration's name."""
+        return _head(self.migrations)
+
+    def alembic(self, connection: sqlalchemy.Connection) -> Config:
+        """Alembic's configuration; migrations run inside the connection's own transaction."""
+        config = Config()
+        config.set_main_option("script_location", str(_ALEMBIC))
+        config.set_main_option("version_locations", str(self.migrations))
+        config.set_main_option("path_separator", "os")
+        config.attributes.update(connection=connection, schema=self)
+        return config
+
+
+@cache
+def _head(migrations: Path) -> str | None:
+    return ScriptDirectory(str(_ALEMBIC), version_locations=[str(migrations)]).get_current_head()
 
 
 def _dumps(value: Any) -> str:

@@ -15,7 +15,8 @@ from sqlalchemy import Executable, or_, select
 from sqlalchemy.engine import CursorResult
 
 from vregion.database import Connection, Engines
-from vregion.region.tables import metadata, realizations
+from vregion.region.schema import SCHEMA
+from vregion.region.tables import realizations
 
 Bell = Callable[[str], None]
 
@@ -81,7 +82,7 @@ class Regions:
     async def prepare(self) -> None:
         """Create what is missing. Call once, before anything else."""
         if self._shared:
-            await _create_tables(self._shared)
+            await SCHEMA.prepare(self._shared)
         else:
             self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
 
@@ -92,7 +93,7 @@ class Regions:
         engines = self._open.get(region_id)
         if engines is None:
             engines = self._open[region_id] = Engines(f"sqlite:///{self._directory / region_id}.sqlite")
-            await _create_tables(engines)
+            await SCHEMA.prepare(engines)
             if len(self._open) > self._limit:
                 self._retired.append(self._open.popitem(last=False)[1])
         self._open.move_to_end(region_id)
@@ -120,8 +121,3 @@ class Regions:
         for engines in (*self._open.values(), *self._retired, *([self._shared] if self._shared else [])):
             await engines.dispose()
         self._open.clear()
-
-
-async def _create_tables(engines: Engines) -> None:
-    async with engines.write() as connection:
-        await connection.run_sync(metadata.create_all)

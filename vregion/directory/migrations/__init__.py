@@ -1,1 +1,1 @@
-"""Alembic's migrations of the provider's database; `vregion.directory.schema` runs them."""
+"""Migrations of the provider's database, one file each; run by `vregion.database`. A released one never changes."""

@@ -1,0 +1,142 @@
+"""A Tempest workspace for a virtual region: pre-provisioned accounts with the personas that Tempest 47 wants.
+
+Each project has a member, a reader and a manager, and a network of its own, since a suite that names no network must
+find one. The suite itself is unmodified; only its configuration says what is there.
+"""
+
+import asyncio
+import subprocess
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lab.configuration import Section, render
+from lab.settings import BIN as LAB_BIN
+from tests.e2e.rig import PASSWORD, Cloud, Rig
+from vregion.identity.client import Identity, PasswordCredential
+from vregion.identity.tenants import ensure_project, ensure_user
+
+PROJECTS = 6
+PERSONAS = {"member": ["member"], "reader": ["reader"], "manager": ["manager", "member"], "admin": ["admin", "member"]}
+
+
+@dataclass
+class Workspace:
+    """`zone` '': requests name no zone."""
+
+    rig: Rig
+    folder: Path
+    zone: str
+
+    def write(self) -> Path:
+        """Make accounts, networks, an image and the configuration; the workspace's folder."""
+        self.mark = uuid.uuid4().hex[:6]
+        accounts = asyncio.run(self._accounts())
+        for account in accounts:
+            if account["roles"] == PERSONAS["member"]:
+                self._network(account)
+        environ = {"HOME": str(self.folder.parent), "PATH": "/usr/bin:/bin"}
+        register = f"{self.folder}.yaml"
+        command = [str(LAB_BIN / "tempest"), "init", "--workspace-path", register, str(self.folder)]
+        subprocess.run(command, check=True, capture_output=True, env=environ)
+        (self.folder / "accounts.yaml").write_text(yaml.safe_dump(accounts))
+        (self.folder / "etc" / "tempest.conf").write_text(render(self._sections()))
+        return self.folder
+
+    async def _accounts(self) -> list[dict[str, Any]]:
+        """Projects and users in acme's domain."""
+        accounts = []
+        async with Identity(self.rig.keystone_url, PasswordCredential("admin", PASSWORD), timeout=60) as identity:
+            domain = (await identity.request("GET", "/domains?name=acme"))["domains"][0]["id"]
+            roles = {r["name"]: r["id"] for r in (await identity.request("GET", "/roles"))["roles"]}
+            for number in range(PROJECTS):
+                project = f"t{self.mark}-{number}"
+                project_id = await ensure_project(identity, domain, project)
+                for persona, names in PERSONAS.items():
+                    user = f"{project}-{persona}"
+                    user_id, _ = await ensure_user(identity, domain, user, PASSWORD)
+                    for role in names:
+                        await identity.request("PUT", f"/projects/{project_id}/users/{user_id}/roles/{roles[role]}")
+                    accounts.append(self._account(user, project, persona, names))
+        return accounts
+
+    def _account(self, user: str, project: str, persona: str, roles: list[str]) -> dict[str, Any]:
+        account: dict[str, Any] = {
+            "username": user,
+            "password": PASSWORD,
+            "project_name": project,
+            "domain_name": "acme",
+            "user_domain_name": "acme",
+            "project_domain_name": "acme",
+            "roles": roles,
+            "resources": {"network": f"net-{project}"},
+        }
+        if persona == "admin":
+            account["types"] = ["admin"]
+        return account
+
+    def _network(self, account: dict[str, Any]) -> None:
+        auth = {"auth_url": self.rig.keystone_url} | {k: v for k, v in account.items() if isinstance(v, str)}
+        cloud = Cloud(auth, "vregion")
+        name = account["resources"]["network"]
+        network = cloud.call("network", "POST", "/networks", {"network": {"name": name}})["network"]["id"]
+        subnet = {"network_id": network, "ip_version": 4, "cidr": "10.90.0.0/22", "name": name}
+        cloud.call("network", "POST", "/subnets", {"subnet": subnet})
+
+    def _image(self, cloud: Cloud) -> str:
+        body = {"name": f"t{self.mark}", "disk_format": "raw", "container_format": "bare", "visibility": "community"}
+        image = cloud.call("image", "POST", "/images", body)["id"]
+        octets = {"Content-Type": "application/octet-stream"}
+        cloud.send("image", "PUT", f"/images/{image}/file", data=b"t" * 65536, headers=octets).raise_for_status()
+        return str(image)
+
+    def _sections(self) -> dict[str, Section]:
+        cloud = self.rig.tenant()
+        image = self._image(cloud)
+        flavors = [f["id"] for f in cloud.call("compute", "GET", "/flavors?sort_key=memory_mb")["flavors"]]
+        extensions = ",".join(e["alias"] for e in cloud.call("network", "GET", "/extensions")["extensions"])
+        place: Section = {"region": "vregion", "build_interval": 1}
+        compute: Section = {
+            **place,
+            "image_ref": image,
+            "image_ref_alt": image,
+            "flavor_ref": flavors[0],
+            "flavor_ref_alt": flavors[1],
+            "min_microversion": "2.1",
+            "max_microversion": "2.96",
+        }
+        if self.zone:
+            compute["compute_volume_common_az"] = self.zone
+        return {
+            "DEFAULT": {"log_file": "tempest.log", "debug": "false"},
+            "auth": {
+                "use_dynamic_credentials": "false",
+                "test_accounts_file": str(self.folder / "accounts.yaml"),
+                "tempest_roles": "member",
+                "create_isolated_networks": "false",
+            },
+            "identity": {
+                "uri_v3": self.rig.keystone_url,
+                "auth_version": "v3",
+                "region": "vregion",
+                "default_domain_id": "default",
+            },
+            "compute": compute,
+            "compute-feature-enabled": {
+                "console_output": "true",
+                "vnc_console": "false",
+                "attach_encrypted_volume": "false",
+                "resize": "true",
+                "snapshot": "true",
+            },
+            "validation": {"run_validation": "false"},
+            "network": dict(place),
+            "network-feature-enabled": {"api_extensions": extensions, "ipv6": "true"},
+            "volume": {**place, "catalog_type": "block-storage", "storage_protocol": "nfs", "max_microversion": "3.70"},
+            "volume-feature-enabled": {"backup": "false", "snapshot": "true"},
+            "image": {"region": "vregion"},
+            "service_available": {"swift": "false", "horizon": "false"},
+        }

@@ -104,3 +104,39 @@ async def ground(driver: Driver) -> AsyncIterator[Ground]:
         yield await grounded(bench)
     finally:
         await bench.clear()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def lab_driver() -> AsyncIterator[OpenStackDriver]:
+    """A plain project of the lab, over connections of its own."""
+    driver = OpenStackDriver(*lab_access(LAB_REGION))
+    yield driver
+    await driver.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def lab_admin() -> AsyncIterator[OpenStackDriver]:
+    """The lab's administrator."""
+    driver = OpenStackDriver(*lab_access(f"{LAB_REGION}-admin"))
+    yield driver
+    await driver.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def lab_bench(lab_driver: OpenStackDriver) -> AsyncIterator[Bench]:
+    """A bench on the lab alone."""
+    bench = Bench(lab_driver)
+    try:
+        yield bench
+    finally:
+        await bench.clear()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def lab_ground(lab_driver: OpenStackDriver) -> AsyncIterator[Ground]:
+    """A network, an image and a flavor on the lab alone."""
+    bench = Bench(lab_driver)
+    try:
+        yield await grounded(bench)
+    finally:
+        await bench.clear()

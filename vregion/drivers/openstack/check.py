@@ -72,14 +72,19 @@ async def _extensions(network: Service) -> set[str]:
 
 
 async def _limits(services: Mapping[str, Service]) -> dict[str, int]:
-    """Under the services' own names: compute.maxTotalInstances, volume.maxTotalVolumes, network.port; -1: none."""
+    """Under the services' own names: compute.maxTotalInstances, volume.maxTotalVolumes, network.port; -1: none.
+
+    They are a project's: a credential for a domain has none.
+    """
     found: dict[str, int] = {}
     project = (await services["identity"].session.token()).project_id
+    if project is None:
+        return found
     for name in ("compute", "volume"):
         if name in services:
             limits = (await services[name].send("GET", "/limits")).part("limits")
             found |= {f"{name}.{key}": value for key, value in limits["absolute"].items()}
-    if "network" in services and project:
+    if "network" in services:
         quota = (await services["network"].send("GET", f"/quotas/{project}")).part("quota")
         found |= {f"network.{key}": value for key, value in quota.items() if isinstance(value, int)}
     return found

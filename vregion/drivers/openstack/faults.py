@@ -77,7 +77,7 @@ def fault_of(body: dict[str, Any] | None) -> Fault | None:
     if isinstance(body.get("message"), str) and "title" in body:  # webob's JSON: Glance, and middleware anywhere
         return Fault(str(body["title"]), re.sub(r"(<br />|\s)+", " ", body["message"]).strip())
     name, inner = next(iter(body.items()))
-    if isinstance(inner, str):
+    if name == "NeutronError" and isinstance(inner, str):  # before Kilo, and where translation fails
         return Fault(name, inner)
     if isinstance(inner, dict) and isinstance(inner.get("message"), str):
         return Fault(str(inner.get("type") or inner.get("title") or name), inner["message"])

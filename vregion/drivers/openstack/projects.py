@@ -111,7 +111,11 @@ class Projects:
                 continue
 
     async def _forget(self, project: str) -> None:
-        """What the services keep of a project by themselves: quotas, and the default group of Neutron."""
+        """What the services keep of a project by themselves: quotas, and the default group of Neutron.
+
+        Asking Neutron for a project's groups makes the default one if it is not there (neutron/db/securitygroups_db.py
+        `get_security_groups`), so that it is asked once, and only an administrator can delete what it shows.
+        """
         for service, path, _ in self._quotas(project):
             await _attempt(service, path)
         query = [("project_id", project), ("name", "default"), ("fields", "id")]
@@ -127,15 +131,20 @@ class Projects:
         )
 
     async def _application_credential(self, project: str, user: str, password: str) -> Mapping[str, str]:
-        """Made by the user himself, as Keystone wants it; one of an earlier attempt is replaced."""
+        """Made by the user himself, as Keystone wants it; one of an earlier attempt is replaced.
+
+        It gets the roles of the user's token, by name: with the roles left out, Keystone 30 under load was seen to
+        take an administrator's, and to refuse them (api/users.py `UserAppCredListCreateResource._get_roles`).
+        """
         login = Credential({"user_id": user, "password": password, "project_id": project})
         own = Service(self._identity.session.with_credential(login), self._identity.kind)
         path = f"/users/{user}/application_credentials"
         earlier = (await own.send("GET", path, params=[("name", _CREDENTIAL)])).part("application_credentials")
         for one in earlier:
             await own.send("DELETE", f"{path}/{one['id']}", own=one["id"])
-        body = {"application_credential": {"name": _CREDENTIAL, "unrestricted": False}}
-        made = (await own.send("POST", path, body)).part("application_credential")
+        roles = [{"name": name} for name in sorted((await own.session.token()).roles)]
+        body = {"name": _CREDENTIAL, "unrestricted": False, "roles": roles}
+        made = (await own.send("POST", path, {"application_credential": body})).part("application_credential")
         return {"application_credential_id": made["id"], "application_credential_secret": made["secret"]}
 
 

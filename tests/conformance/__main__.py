@@ -33,7 +33,7 @@ def tempest(folder: Path, tests: list[str], workers: int) -> dict[str, str]:
         subprocess.run(
             command, cwd=folder, stdout=log, stderr=log, check=False, env={"HOME": str(folder), "PATH": "/usr/bin:/bin"}
         )
-    return outcomes(folder)
+    return outcomes(folder / "run.log")
 
 
 def bare(tests: list[str], workers: int) -> dict[str, str]:

@@ -5,12 +5,15 @@ from vregion.api.compute import (
     availability_zones,
     extensions,
     flavors,
+    images_proxy,
     instance_actions,
     interfaces,
     keypairs,
     limits,
+    networks_proxy,
     operators,
     quota_sets,
+    security_groups_proxy,
     server_actions,
     server_consoles,
     server_details,
@@ -20,6 +23,7 @@ from vregion.api.compute import (
     servers,
     simple_tenant_usage,
     volume_attachments,
+    volumes_proxy,
 )
 from vregion.api.compute.versions import VERSIONS, documents
 
@@ -27,12 +31,15 @@ _FILES = (
     availability_zones,
     extensions,
     flavors,
+    images_proxy,
     instance_actions,
     interfaces,
     keypairs,
     limits,
+    networks_proxy,
     operators,
     quota_sets,
+    security_groups_proxy,
     server_actions,
     server_consoles,
     server_details,
@@ -42,6 +49,7 @@ _FILES = (
     servers,
     simple_tenant_usage,
     volume_attachments,
+    volumes_proxy,
 )
 ROUTES = [route for file in _FILES for route in file.routes.all]
 RULES = {rule: persona for file in _FILES for rule, persona in file.RULES.items()}

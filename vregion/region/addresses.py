@@ -144,8 +144,8 @@ async def ports_of_network(tx: Transaction, network_id: str) -> list[str]:
 
 async def _insert_new(tx: Transaction, table: Any, row: dict[str, Any]) -> bool:
     make = sqlite_insert if tx.sqlite else postgresql_insert
-    done = await tx.execute(make(table).values(row).on_conflict_do_nothing())
-    return done.rowcount == 1
+    done = await tx.execute(make(table).values(row).on_conflict_do_nothing().returning(table.c.port_id))
+    return done.first() is not None
 
 
 async def _free(tx: Transaction, subnet_id: str, low: int, high: int) -> int | None:

@@ -1,9 +1,11 @@
-"""Nova's old view of volumes and snapshots, until 2.35. The rows are Cinder's."""
+"""Nova's old view of volumes and snapshots, until 2.35, and servers under the name of their disks. Cinder's rows."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from vregion.api.compute import server_actions, servers
 from vregion.api.compute.links import LONGEST_PAGE, asked, page_size
 from vregion.api.http import Call, Reply, Routes
 from vregion.api.schemas.compute import proxies as schema
@@ -156,3 +158,12 @@ def _snapshot(snapshot: Resource) -> dict[str, Any]:
         "displayName": known["name"],
         "displayDescription": known["description"],
     }
+
+
+# nova 34.0.0 `compute/routes.py`: these are the servers under a name of old.
+_SERVERS = ("/servers", "/servers/detail", "/servers/{id}", "/servers/{id}/action")
+routes.all += [
+    replace(route, path=route.path.replace("/servers", "/os-volumes_boot", 1))
+    for route in (*servers.routes.all, *server_actions.routes.all)
+    if route.path in _SERVERS
+]

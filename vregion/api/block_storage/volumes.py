@@ -18,6 +18,7 @@ from vregion.region.resources import Query
 routes = Routes()
 
 HINTS = "OS-SCH-HNT:scheduler_hints"
+_MALFORMED = "The server could not comply with the request since it is either malformed or otherwise incorrect."
 _MULTIATTACH = (
     "multiattach parameter has been removed. The default behavior is to use multiattach enabled volume types. Contact "
     "your administrator to create a multiattach enabled volume type and use it to create multiattach volumes."
@@ -122,7 +123,7 @@ def _wanted(body: Mapping[str, Any]) -> dict[str, Any]:
     """The parsed request. Raises for what no zone can honour."""
     given = body["volume"]
     if not given:
-        raise Invalid("The server could not comply with the request since it is either malformed or otherwise incorrect.")
+        raise Invalid(_MALFORMED)
     if given.get("multiattach") is not None and true(given["multiattach"]):
         raise Invalid(_MULTIATTACH)
     for name, noun in (("group_id", "Group"), ("backup_id", "Backup"), ("consistencygroup_id", "Group")):

@@ -96,6 +96,8 @@ class Volumes(MemoryCollection):
             row.document["bootable"] = str(bool(given["bootable"])).lower()
             self.cloud.touch(row)
             return Answer(200, None)
+        elif name == "os-update_readonly_flag":
+            row.document["metadata"]["readonly"] = str(bool(given["readonly"]))
         elif name == "os-volume_upload_image":
             return Answer(202, {name: self._upload(row, given)})
         else:

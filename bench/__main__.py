@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.client import Endpoint, Figure, timed
-from tests.e2e.rig import Cloud, Rig, until
+from tests.e2e.cloud import Cloud, until
+from tests.e2e.rig import Rig
 
 VERSION = "compute 2.96"  # region 2's newest; both sides are asked for the same form
 
@@ -22,20 +23,8 @@ class Bench:
     def __init__(self, rig: Rig) -> None:
         self.rig = rig
         self.tenant = rig.tenant()
-        self.direct = self._same_project()
+        self.direct = rig.inside("az1")
         self.rows: list[tuple[str, Figure | float, Figure | float]] = []
-
-    def _same_project(self) -> Cloud:
-        """The project that vregion uses in region 1, entered by that region's administrator."""
-        auth = dict(self.rig.lab["region1-admin"]["auth"])
-        admin = Cloud(auth, self.rig.lab["region1"]["region_name"])
-        projects = admin.call("identity", "GET", "/projects")["projects"]
-        mine = next(p for p in projects if p["description"].startswith("vregion:"))
-        roles = {r["name"]: r["id"] for r in admin.call("identity", "GET", "/roles")["roles"]}
-        user = admin.call("identity", "GET", f"/users?name={auth['username']}")["users"][0]["id"]
-        for role in ("member", "reader"):
-            admin.call("identity", "PUT", f"/projects/{mine['id']}/users/{user}/roles/{roles[role]}")
-        return Cloud(auth | {"project_name": mine["name"]}, self.rig.lab["region1"]["region_name"])
 
     def ends(self, service: str) -> tuple[Endpoint, Endpoint]:
         """(vregion, the bare region)."""
@@ -76,16 +65,8 @@ def active(end: Endpoint, server: str) -> bool:
 
 def furniture(cloud: Cloud) -> tuple[str, str, str]:
     """An image, a flavor and a network with a subnet."""
-    image = cloud.call("image", "POST", "/images", {"name": "b", "disk_format": "raw", "container_format": "bare"})[
-        "id"
-    ]
-    octets = {"Content-Type": "application/octet-stream"}
-    cloud.send("image", "PUT", f"/images/{image}/file", data=b"b" * 65536, headers=octets).raise_for_status()
     flavor = cloud.call("compute", "GET", "/flavors?sort_key=memory_mb")["flavors"][0]["id"]
-    network = cloud.call("network", "POST", "/networks", {"network": {"name": "bench"}})["network"]["id"]
-    subnet = {"network_id": network, "ip_version": 4, "cidr": "10.64.0.0/16"}
-    cloud.call("network", "POST", "/subnets", {"subnet": subnet})
-    return image, flavor, network
+    return cloud.image("bench", b"b" * 65536), flavor, cloud.network("bench", "10.64.0.0/16")
 
 
 def boots(bench: Bench, ours: tuple[str, str, str], theirs: tuple[str, str, str]) -> None:
@@ -106,7 +87,7 @@ def boots(bench: Bench, ours: tuple[str, str, str], theirs: tuple[str, str, str]
             began = time.perf_counter()
             server = one()
             posts.append((time.perf_counter() - began) * 1000)
-            until(lambda e=end, s=server: active(e, s), 120, 0.02)  # type: ignore[misc]
+            until(lambda e=end, s=server: active(e, s), 120, "ACTIVE", 0.02)  # type: ignore[misc]
             waits.append((time.perf_counter() - began) * 1000)
         answers.append(Figure(sorted(posts)[5], sorted(posts)[8]))
         actives.append(Figure(sorted(waits)[5], sorted(waits)[8]))
@@ -133,15 +114,9 @@ def populate(bench: Bench, image: str, flavor: str, count: int) -> None:
         batch = min(50, count - have)
         boot(end, image, flavor, "none", "az1", batch)
         have += batch
-        until(lambda: not end.json("GET", "/servers?status=BUILD&limit=1", None, VERSION)["servers"], 600, 1)
+        until(lambda: not end.json("GET", "/servers?status=BUILD&limit=1", None, VERSION)["servers"], 600, "built", 1)
     print(f"{count} servers after {time.monotonic() - began:.0f} s", flush=True)
-    until(lambda: len(real.json("GET", "/servers?limit=1000", None, VERSION)["servers"]) >= count, 60, 1)
-
-
-def memory(pid: int) -> float:
-    """PSS of the serving process in MiB."""
-    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return int(next(line.split()[1] for line in rollup.splitlines() if line.startswith("Pss:"))) / 1024
+    until(lambda: len(real.json("GET", "/servers?limit=1000", None, VERSION)["servers"]) >= count, 60, "there", 1)
 
 
 def main() -> None:
@@ -153,7 +128,7 @@ def main() -> None:
         rig = Rig(Path(folder)).start()
         try:
             bench = Bench(rig)
-            print(f"memory at start: {memory(rig.pid):.0f} MiB PSS")
+            print(f"memory at start: {rig.resident >> 20} MiB at most")
             print("| call | vregion | bare region | times |\n|---|---|---|---|", flush=True)
             ours, theirs = furniture(bench.tenant), furniture(bench.direct)
             boots(bench, ours, theirs)
@@ -165,7 +140,7 @@ def main() -> None:
             bench.compare("GET /servers/{id}", "compute", (f"/servers/{pair[0]}", f"/servers/{pair[1]}"), 50)
             bench.compare(f"GET /servers/detail, {count} servers", "compute", "/servers/detail?limit=1000", 10)
             bench.compare("GET /servers/detail?limit=100", "compute", "/servers/detail?limit=100", 10)
-            print(f"memory with {count} servers: {memory(rig.pid):.0f} MiB PSS")
+            print(f"memory with {count} servers: {rig.resident >> 20} MiB at most")
         finally:
             rig.stop()
 

@@ -7,6 +7,7 @@ every other one that vregion does not pass is a regression, and is named. Needs 
 import argparse
 import json
 import re
+import shutil
 import subprocess
 import tempfile
 from collections import Counter
@@ -76,11 +77,14 @@ def main() -> None:
         f"Tempest's {len(tests)} required tests; on the bare region {dict(Counter(baseline.values()))}.",
         "",
     ]
-    with tempfile.TemporaryDirectory() as folder:
-        rig = Rig(Path(folder)).start()
+    folder = LAB_STATE / "conformance"  # its logs stay for whoever asks why
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    with tempfile.TemporaryDirectory() as state:
+        rig = Rig(Path(state)).start()
         try:
             for zone in given.runs.split(","):
-                workspace = Workspace(rig, Path(folder) / f"tempest-{zone}", "" if zone == "none" else zone)
+                workspace = Workspace(rig, folder / f"tempest-{zone}", "" if zone == "none" else zone)
                 product = tempest(workspace.write(), tests, given.workers)
                 report += compare(f"Zone: {zone}", baseline, product)
         finally:

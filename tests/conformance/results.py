@@ -3,7 +3,9 @@
 import re
 from pathlib import Path
 
-LINE = re.compile(r"^\{\d+\} (?P<test>[\w.]+(?: \([\w.]+\))?) \[[\d.]+s\] \.\.\. (?P<word>ok|FAILED|SKIPPED)", re.M)
+LINE = re.compile(
+    r"^\{\d+\} (?P<test>[\w.]+(?: \([\w.]+\))?)(?: \[[\d.]+s\])? \.\.\. (?P<word>ok|FAILED|SKIPPED)", re.M
+)
 OUTCOMES = {"ok": "success", "FAILED": "fail", "SKIPPED": "skip"}
 
 

@@ -15,7 +15,8 @@ import yaml
 
 from lab.configuration import Section, render
 from lab.settings import BIN as LAB_BIN
-from tests.e2e.rig import PASSWORD, Cloud, Rig
+from tests.e2e.cloud import Cloud
+from tests.e2e.rig import PASSWORD, Rig
 from vregion.identity.client import Identity, PasswordCredential
 from vregion.identity.tenants import ensure_project, ensure_user
 
@@ -80,22 +81,15 @@ class Workspace:
 
     def _network(self, account: dict[str, Any]) -> None:
         auth = {"auth_url": self.rig.keystone_url} | {k: v for k, v in account.items() if isinstance(v, str)}
-        cloud = Cloud(auth, "vregion")
-        name = account["resources"]["network"]
-        network = cloud.call("network", "POST", "/networks", {"network": {"name": name}})["network"]["id"]
-        subnet = {"network_id": network, "ip_version": 4, "cidr": "10.90.0.0/22", "name": name}
-        cloud.call("network", "POST", "/subnets", {"subnet": subnet})
-
-    def _image(self, cloud: Cloud) -> str:
-        body = {"name": f"t{self.mark}", "disk_format": "raw", "container_format": "bare", "visibility": "community"}
-        image = cloud.call("image", "POST", "/images", body)["id"]
-        octets = {"Content-Type": "application/octet-stream"}
-        cloud.send("image", "PUT", f"/images/{image}/file", data=b"t" * 65536, headers=octets).raise_for_status()
-        return str(image)
+        Cloud(auth, "vregion").network(account["resources"]["network"], "10.90.0.0/22")
 
     def _sections(self) -> dict[str, Section]:
         cloud = self.rig.tenant()
-        image = self._image(cloud)
+        image = cloud.image(f"t{self.mark}", b"t" * 65536)
+        cloud.call(
+            "image", "PATCH", f"/images/{image}", [{"op": "replace", "path": "/visibility", "value": "community"}],
+            headers={"Content-Type": "application/openstack-images-v2.1-json-patch"},
+        )  # fmt: skip
         flavors = [f["id"] for f in cloud.call("compute", "GET", "/flavors?sort_key=memory_mb")["flavors"]]
         extensions = ",".join(e["alias"] for e in cloud.call("network", "GET", "/extensions")["extensions"])
         place: Section = {"region": "vregion", "build_interval": 1}

@@ -29,7 +29,7 @@ class Settings:
     key_file: Path | None = field(
         default=None, metadata={"doc": "Keys that seal credentials; empty: state_dir/keys.json, made when absent."}
     )
-    backend_budget: int = field(default=16, metadata={"doc": "Passes at one backend at once; as many live calls beside them."})
+    backend_budget: int = field(default=16, metadata={"doc": "Passes at one backend at once; as many live calls."})
     backend_timeout: float = field(default=60.0, metadata={"doc": "Seconds until a backend's call is given up."})
     max_body_bytes: int = field(default=1 << 20, metadata={"doc": "Largest JSON body that is read."})
 

@@ -1,4 +1,4 @@
-"""What a driver promises to the reconcilers and to the live routes. The suite in tests/drivers holds every driver to it.
+"""What a driver promises to the reconcilers and the live routes; the suite in tests/drivers holds every driver to it.
 
 A driver is bound to one backend and one credential. It has a `Collection` for each kind of resource that the cloud
 knows, some live calls, and an honest account of what the cloud can do. Bodies are OpenStack's own wire form (the inner
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from vregion.model.observed import Observed as Observed
 from vregion.model.resource import Kind
 
 
@@ -58,22 +59,6 @@ class Unsupported(Permanent):
 
 class Gone(DriverError):
     """The backend is healthy and answers 404 for this external id."""
-
-
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """What the backend says of one resource: its id there and its own document in OpenStack's wire form.
-
-    `settled` is False while the backend is still working on it (BUILD, creating, queued, ...): look again soon.
-    `failed` carries the backend's words when it gave up (server ERROR, volume error); then `settled` is True.
-    `absent` marks a deletion seen in a change feed (Nova's DELETED).
-    """
-
-    external_id: str
-    document: dict[str, Any]
-    settled: bool = True
-    failed: str | None = None
-    absent: bool = False
 
 
 class Collection(Protocol):
@@ -126,7 +111,7 @@ class Flavor:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What `check` found: service types with versions and highest microversions, extensions, limits, what is missing."""
+    """What `check` found: services with versions and highest microversions, capabilities, limits, what is missing."""
 
     services: Mapping[str, Mapping[str, Any]]
     capabilities: frozenset[str]

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vregion.drivers.contract import Observed
+from vregion.model.observed import Observed
 from vregion.model.resource import Kind, Resource
 from vregion.region.realizations import Key
 from vregion.region.regions import Transaction

@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from vregion.drivers.contract import Observed
 from vregion.model.caller import Caller
+from vregion.model.observed import Observed
 from vregion.model.refusals import Conflict, Invalid
 from vregion.model.resource import Kind, Realization, Resource, State
 from vregion.region import images, realizations

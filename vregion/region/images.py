@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from vregion.drivers.contract import Observed
 from vregion.model.caller import Caller
+from vregion.model.observed import Observed
 from vregion.model.refusals import Conflict, Forbidden, Invalid, NotFound, OverQuota
 from vregion.model.resource import Kind, Resource, State
 from vregion.region import realizations, resources, usages

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from vregion.drivers.contract import Observed
 from vregion.model.caller import Caller
+from vregion.model.observed import Observed
 from vregion.model.refusals import Conflict, NotFound
 from vregion.model.resource import Kind, Resource
 from vregion.region import addresses, resources, usages

@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from vregion.drivers.contract import Observed
 from vregion.model.caller import Caller
+from vregion.model.observed import Observed
 from vregion.model.refusals import Conflict, Forbidden, Invalid, NotFound
 from vregion.model.resource import Kind, Resource
 from vregion.region import addresses as address_rows

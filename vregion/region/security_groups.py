@@ -11,8 +11,8 @@ from typing import Any
 
 from sqlalchemy import and_, select
 
-from vregion.drivers.contract import Observed
 from vregion.model.caller import Caller
+from vregion.model.observed import Observed
 from vregion.model.refusals import Conflict, Invalid, NotFound
 from vregion.model.resource import Kind, Resource
 from vregion.region import realizations, resources, usages

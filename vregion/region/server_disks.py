@@ -27,11 +27,12 @@ def requested(server: Mapping[str, Any], flavor: Mapping[str, Any]) -> list[Disk
     if legacy and modern:
         raise Invalid("Using different block_device_mapping syntaxes is not allowed in the same request.")
     has_image = bool(server.get("imageRef"))
-    disks = _legacy(legacy, has_image) if legacy else [_modern(item, has_image) for item in modern]
+    disks = _legacy(legacy, server.get("imageRef")) if legacy else [_modern(item, has_image) for item in modern]
     disks = [disk for disk in disks if not disk.get("no_device")]
     if not has_image and not disks:
         raise Invalid("Missing imageRef attribute")
-    _check(disks, has_image, flavor)
+    if disks:
+        _check(disks, flavor)
     return disks
 
 
@@ -56,10 +57,12 @@ def _modern(item: Mapping[str, Any], has_image: bool) -> Disk:
     return _disk(item, source, target or ("volume" if source in ("volume", "snapshot") else "local"), named, index)
 
 
-def _legacy(items: Sequence[Mapping[str, Any]], has_image: bool) -> list[Disk]:
-    """The first volume or snapshot is the root, unless an image is."""
+def _legacy(items: Sequence[Mapping[str, Any]], image_id: str | None) -> list[Disk]:
+    """The first volume or snapshot is the root, unless an image is, which the newer syntax lists as well."""
     disks: list[Disk] = []
-    rooted = has_image
+    rooted = bool(image_id)
+    if image_id:
+        disks.append(_disk({"delete_on_termination": True}, "image", "local", image_id, 0))
     for item in items:
         virtual = item.get("virtual_name") or ""
         if item.get("no_device"):
@@ -87,12 +90,9 @@ def _disk(item: Mapping[str, Any], source: str, target: str, named: str | None, 
     return disk | ({"uuid": named} if named else {})
 
 
-def _check(disks: Sequence[Disk], has_image: bool, flavor: Mapping[str, Any]) -> None:
+def _check(disks: Sequence[Disk], flavor: Mapping[str, Any]) -> None:
     """nova 34.0.0 nova/compute/api.py _validate_bdm; existence is checked where the rows are."""
-    image_listed = any(d["source_type"] == "image" and d["destination_type"] == "local" for d in disks)
     indexes = sorted(d["boot_index"] for d in disks if d["boot_index"] >= 0)
-    if has_image and not image_listed:
-        indexes = [0, *indexes]
     if indexes != list(range(len(indexes))) or not indexes:
         words = "Boot sequence for the instance and image/block device mapping combination is not valid."
         raise _bad(words)

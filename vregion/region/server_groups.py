@@ -13,8 +13,8 @@ from uuid import uuid4
 
 from sqlalchemy import and_, select
 
-from vregion.drivers.contract import Observed
 from vregion.model.caller import Caller
+from vregion.model.observed import Observed
 from vregion.model.refusals import Invalid, NotFound, OverQuota
 from vregion.model.resource import Kind, Resource
 from vregion.region import copies, resources, usages

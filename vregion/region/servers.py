@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from vregion.drivers.contract import Observed
+from vregion.model.observed import Observed
 from vregion.model.refusals import Conflict, NotFound, OverQuota
 from vregion.model.resource import Kind, Resource
 from vregion.region import (

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from vregion.drivers.contract import Observed
 from vregion.model.caller import Caller
+from vregion.model.observed import Observed
 from vregion.model.refusals import Invalid, NotFound
 from vregion.model.resource import Kind, Resource
 from vregion.region import realizations, resources, usages, volumes

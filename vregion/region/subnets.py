@@ -8,11 +8,11 @@ from datetime import datetime
 from ipaddress import ip_address
 from typing import Any
 
-from vregion.drivers.contract import Observed
 from vregion.ipam import pools, prefixes
 from vregion.ipam.pools import Pool
 from vregion.ipam.prefixes import Prefix
 from vregion.model.caller import Caller
+from vregion.model.observed import Observed
 from vregion.model.refusals import Conflict, Invalid, NotFound
 from vregion.model.resource import Kind, Resource
 from vregion.region import addresses, networks, realizations, resources, usages

@@ -54,33 +54,47 @@ class Schema:
         self._data = dict(data)
         self._noun = "query parameters" if query else "field/attribute"
         self._at = 0 if query else -1
-        self._known: dict[Microversion, Draft202012Validator] = {}
+        self._known: dict[Microversion, tuple[dict[str, Any], Draft202012Validator]] = {}
 
     def check(self, instance: Any, version: Microversion) -> None:
         """Raises Invalid in Nova's words for the first violation."""
-        validator = self._known.get(version)
-        if validator is None:
-            resolved = _resolved(self._data, version)
-            validator = Draft202012Validator(resolved, validate_formats=True, formats=FORMATS)
-            self._known[version] = validator
+        known = self._known.get(version)
+        if known is None:
+            data = _resolved(self._data, version)
+            known = (data, Draft202012Validator(data, validate_formats=True, formats=FORMATS))
+            self._known[version] = known
+        data, validator = known
         if not validator.is_valid(instance):
-            raise Invalid(self._words(next(iter(validator.iter_errors(instance)))))
+            raise Invalid(self._words(next(iter(validator.iter_errors(instance))), data))
 
-    def _words(self, error: ValidationError) -> str:
+    def _words(self, error: ValidationError, data: Any) -> str:
         if error.kind.name == "format" and error.kind.value == "name":
             return NAME_WORDS
-        words = _WORDS[error.kind.name](error) if error.kind.name in _WORDS else str(error.message)
+        if error.kind.name == "additionalProperties":
+            words = _unexpected(error, _part(data, error.schema_path[:-1]))
+        else:
+            words = _WORDS[error.kind.name](error) if error.kind.name in _WORDS else str(error.message)
         if not error.instance_path:
             return words
         where = error.instance_path[self._at]
         return f"Invalid input for {self._noun} {where}. Value: {error.instance}. {words}"
 
 
-def _unexpected(error: ValidationError) -> str:
-    names = ", ".join(repr(name) for name in error.kind.value)
-    return (
-        f"Additional properties are not allowed ({names} {'was' if len(error.kind.value) == 1 else 'were'} unexpected)"
-    )
+def _part(data: Any, path: list[str | int]) -> dict[str, Any]:
+    """The part of a schema that a path leads to."""
+    for step in path:
+        data = data[step]
+    found: dict[str, Any] = data
+    return found
+
+
+def _unexpected(error: ValidationError, part: dict[str, Any]) -> str:
+    """Names that only had to match a pattern are said to match none."""
+    names, one = ", ".join(repr(name) for name in sorted(error.kind.value)), len(error.kind.value) == 1
+    if patterns := part.get("patternProperties"):
+        known = ", ".join(repr(pattern) for pattern in sorted(patterns))
+        return f"{names} {'does' if one else 'do'} not match any of the regexes: {known}"
+    return f"Additional properties are not allowed ({names} {'was' if one else 'were'} unexpected)"
 
 
 def _short(error: ValidationError) -> str:
@@ -88,7 +102,6 @@ def _short(error: ValidationError) -> str:
 
 
 _WORDS: dict[str, Callable[[ValidationError], str]] = {
-    "additionalProperties": _unexpected,
     "anyOf": lambda e: f"{e.instance!r} is not valid under any of the given schemas",
     "enum": lambda e: f"{e.instance!r} is not one of {e.kind.value!r}",
     "format": lambda e: f"{e.instance!r} is not a {e.kind.value!r}",

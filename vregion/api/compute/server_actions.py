@@ -179,7 +179,6 @@ def _chosen(call: Call) -> tuple[str, Action, Any]:
     action = ACTIONS.get(name)
     version = call.microversion
     if action is None or (action.until and version > action.until) or (action.since and version < action.since):
-        words = "Verify the request body and Content-Type header and try again."
-        raise Invalid(f"There is no such action: {name}. {words}")
+        raise Invalid(f"There is no such action: {name}")
     BODIES[name].check(body, version)
     return name, action, body[name]

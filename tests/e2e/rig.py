@@ -21,7 +21,7 @@ from typing import Any
 import requests
 import yaml
 
-from tests.e2e.cloud import Cloud, until
+from tests.e2e.cloud import COMPUTE, Cloud, until
 from tests.inventory import inventory, lab_clouds
 from vregion.identity.embedded import EmbeddedKeystone
 from vregion.identity.keystone_config import KeystoneLaunch
@@ -148,13 +148,33 @@ class Rig:
             "OS_PROJECT_NAME": "admin",
             "VREGION_PUBLIC_URL": self.url,
         }
-        return _run([str(BIN / "vregion"), *words], _without_os() | environ, secret, fails)
+        done = _run([str(BIN / "vregion"), *words], _without_os() | environ, secret)
+        assert (done.returncode != 0) == fails, f"{' '.join(words)}: {done.stdout[-1000:]}{done.stderr[-2000:]}"
+        return done.stderr if fails else done.stdout
 
-    def openstack(self, *words: str, fails: bool = False) -> Any:
-        """The stock client as acme's administrator; JSON decoded where the words ask for it."""
+    def openstack(self, *commands: str, fails: bool = False) -> str:
+        """The stock client as acme's administrator: one process, which reads the commands from its standard input.
+
+        What they printed. `fails`: they have to, and their complaint is the answer. Which command failed is told on
+        standard error only; the status is that of the interactive mode's end.
+        """
         environ = {"OS_CLOUD": "acme", "OS_CLIENT_CONFIG_FILE": str(self.folder / "clouds.yaml")}
-        told = _run([str(BIN / "openstack"), *words], _without_os() | environ, "", fails)
-        return json.loads(told) if "json" in words and not fails else told
+        environ["OS_COMPUTE_API_VERSION"] = COMPUTE
+        lines = "".join(f"{command}\n" for command in commands)
+        done = _run([str(BIN / "openstack")], _without_os() | environ, lines)
+        assert bool(done.stderr.strip()) == fails, f"{lines}{done.stdout[-1000:]}{done.stderr[-2000:]}"
+        return done.stderr if fails else done.stdout
+
+    def told(self, *commands: str) -> list[Any]:
+        """What each of these commands of the stock client tells in JSON."""
+        text = self.openstack(*(f"{command} -f json" for command in commands)).strip()
+        found = []
+        while text:
+            document, end = json.JSONDecoder().raw_decode(text)
+            found.append(document)
+            text = text[end:].strip()
+        assert len(found) == len(commands)
+        return found
 
     def add_backend(self, name: str, region: int) -> None:
         """A region of the lab as a backend, with its administrator as the provider's credential."""
@@ -215,16 +235,15 @@ class Rig:
 
     def python_m_lab(self, *words: str) -> None:
         """A command of the lab, such as `stop-region 2`."""
-        _run([sys.executable, "-m", "lab", *words], dict(os.environ))
+        done = _run([sys.executable, "-m", "lab", *words], dict(os.environ))
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def _without_os() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if not k.startswith("OS_")}
 
 
-def _run(command: list[str], environ: dict[str, str], secret: str = "", fails: bool = False) -> str:
-    done = subprocess.run(
-        command, env=environ, input=secret, capture_output=True, text=True, timeout=300, check=False, cwd=ROOT
+def _run(command: list[str], environ: dict[str, str], stdin: str = "") -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        command, env=environ, input=stdin, capture_output=True, text=True, timeout=300, check=False, cwd=ROOT
     )
-    assert (done.returncode != 0) == fails, f"{' '.join(command)}: {done.stdout[-2000:]} {done.stderr[-2000:]}"
-    return done.stderr if fails else done.stdout

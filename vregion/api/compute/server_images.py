@@ -28,7 +28,7 @@ async def create_image(call: Call, server: Resource, given: Any) -> Reply:
             "A server that was booted from a volume has no disk of its own to make an image of: "
             "make a snapshot of the volume instead."
         )
-    image = await _make(call, server, given, {"image_type": "snapshot"})
+    image = await _make(call, server, given, {"image_type": "snapshot"}, {})
     await record(call, server, "createImage")
     return _answer(call, image)
 
@@ -40,21 +40,25 @@ async def create_backup(call: Call, server: Resource, given: Any) -> Reply:
     rotation, kind = int(given["rotation"]), given["backup_type"]
     image = None
     if rotation > 0:
-        image = await _make(call, server, given, {"image_type": "backup", "backup_type": kind})
+        image = await _make(call, server, given, {"image_type": "backup"}, {"backup_type": kind})
         await record(call, server, "createBackup")
     await _rotate(call, server, kind, rotation)
     return _answer(call, image) if image is not None else Reply(None, 202)
 
 
-async def _make(call: Call, server: Resource, given: Mapping[str, Any], told: Mapping[str, str]) -> Resource:
+async def _make(
+    call: Call, server: Resource, given: Mapping[str, Any], default: Mapping[str, str], fixed: Mapping[str, str]
+) -> Resource:
+    """The tenant's metadata win over `default` and not over `fixed` (nova 34.0.0 `compute/api.py` _create_image)."""
     metadata = given.get("metadata") or {}
     await _check_metadata(call, metadata)
-    properties = {**metadata, **told, "instance_uuid": server.id, "base_image_ref": server.spec["imageRef"]}
+    told = {**default, **metadata, **fixed}
+    properties = {**told, "instance_uuid": server.id, "base_image_ref": server.spec["imageRef"]}
     wanted = {"name": given["name"].strip(), "visibility": "private", **properties}
     place = (str(server.availability_zone), str(server.backend_id))
     async with call.region.write() as tx:
         image = await image_data.expect(tx, call.caller, wanted, place, datetime.now(UTC))
-    body = {"createImage": {"name": wanted["name"], "metadata": {**metadata, **told, MARK: image.id}}}
+    body = {"createImage": {"name": wanted["name"], "metadata": {**told, MARK: image.id}}}
     answer: Answer | None = None
     try:
         answer = await ask(call, server, "createImage", ("POST", "/action", body))

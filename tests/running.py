@@ -32,7 +32,8 @@ from vregion.settings import Settings
 T = TypeVar("T")
 PASSWORD = "password-of-the-tests"
 ZONES = ("az1", "az2")
-FLAVORS = (Flavor("1", "m1.tiny", 1, 512, 1), Flavor("2", "m1.small", 1, 2048, 20), Flavor("3", "m1.medium", 2, 4096, 40))
+SHAPES = (("1", "m1.tiny", 1, 512, 1), ("2", "m1.small", 1, 2048, 20), ("3", "m1.medium", 2, 4096, 40))
+FLAVORS = tuple(Flavor(*shape) for shape in SHAPES)
 
 
 @dataclass

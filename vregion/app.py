@@ -48,6 +48,7 @@ SERVICES: Mapping[str, tuple[ModuleType, str]] = {
     "block-storage": (block_storage, "/v3"),
     "image": (image, "/v2"),
 }
+LEGACY = {"compute": "/v2"}
 
 
 class Application:
@@ -111,8 +112,9 @@ class Application:
         for name, (module, prefix) in SERVICES.items():
             policy = Policy(module.RULES)
             service = Service(
-                name, prefix, module.ROUTES, module.VERSIONS, module.FAULT, use, policy, authenticate, module.documents
-            )
+                name, prefix, module.ROUTES, module.VERSIONS, module.FAULT, use, policy, authenticate, module.documents,
+                LEGACY.get(name, ""),
+            )  # fmt: skip
             routes.append(Mount(f"/{name}", service))
         authorize = provider_only(self.identity, self.settings.keystone_project)
         return [*routes, *provider_api.routes(self.provider, authorize, self.settings.max_body_bytes)]

@@ -125,7 +125,10 @@ class Table:
 
 @dataclass(slots=True)
 class Service:
-    """`prefix` is the version part of the path ('/v2.1'); `documents` answers version discovery without a token."""
+    """`prefix` is the version part of the path ('/v2.1'), `legacy` an older one for the same routes.
+
+    `documents` answers version discovery without a token.
+    """
 
     name: str
     prefix: str
@@ -136,6 +139,7 @@ class Service:
     policy: Policy
     authenticate: Authenticate
     documents: Callable[[str, str], Reply | None]
+    legacy: str = ""
     _table: Table = field(init=False)
     _root: str = field(init=False)
 
@@ -173,11 +177,12 @@ class Service:
     async def _admit(self, request: Request, path: str, request_id: str, told: dict[str, str]) -> tuple[Route, Call]:
         """From the bare request to the route and what its handler gets; every refusal happens here."""
         caller = await self.authenticate(request, request_id)
-        version = self.versions.requested(request)
+        version = self.versions.oldest if self._is_legacy(path) else self.versions.requested(request)
         told.update(self.versions.headers(version))
-        if not path.startswith(self.prefix):
+        prefix = self.legacy if self._is_legacy(path) else self.prefix
+        if not f"{path}/".startswith(f"{prefix}/"):
             raise NotFound("The resource could not be found.")
-        path = _without_project(path.removeprefix(self.prefix), caller)
+        path = _without_project(path.removeprefix(prefix), caller)
         if path.endswith("/") and self.name != "network":  # an id that is missing; only Neutron passes over it
             raise NotFound("The resource could not be found.")
         methods, values = self._table.find(path)
@@ -190,6 +195,9 @@ class Service:
         region = await self.use.regions.open(caller.region_id)
         base = self._root + self.prefix
         return route, Call(caller, region, self.use, request, values, version, base, self.policy, body)
+
+    def _is_legacy(self, path: str) -> bool:
+        return bool(self.legacy) and f"{path}/".startswith(f"{self.legacy}/")
 
     def _refuse(self, refusal: Refusal, request: Request) -> Reply:
         if isinstance(refusal, Unauthenticated):

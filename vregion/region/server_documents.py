@@ -7,6 +7,7 @@ microversion that a tenant sees (nova 34.0.0 `compute/views/servers.py`); a show
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from typing import Any
 
 Document = dict[str, Any]
@@ -78,7 +79,7 @@ def fresh(
         "updated": wire_time(now),
         "addresses": {},
         "accessIPv4": spec.get("accessIPv4", ""),
-        "accessIPv6": spec.get("accessIPv6", ""),
+        "accessIPv6": _canonical(spec.get("accessIPv6")),
         "links": links(base, "servers", server_id),
         "OS-DCF:diskConfig": spec["OS-DCF:diskConfig"],
         "progress": 0,
@@ -116,7 +117,7 @@ def edited(document: Document, spec: Mapping[str, Any]) -> Document:
         "tags": spec.get("tags", []),
         "description": spec.get("description"),
         "accessIPv4": spec.get("accessIPv4", ""),
-        "accessIPv6": spec.get("accessIPv6", ""),
+        "accessIPv6": _canonical(spec.get("accessIPv6")),
         "OS-DCF:diskConfig": spec["OS-DCF:diskConfig"],
         "OS-EXT-SRV-ATTR:hostname": spec.get("hostname") or document["OS-EXT-SRV-ATTR:hostname"],
         "key_name": spec.get("key_name"),
@@ -155,3 +156,8 @@ def failed(document: Document, words: str, now: datetime) -> Document:
     }
     shown.pop("progress", None)
     return shown
+
+
+def _canonical(address: str | None) -> str:
+    """An IPv6 address as Nova's database gives it back (oslo.db's IPAddress type): compressed, '' for none."""
+    return str(ip_address(address)) if address else ""

@@ -101,9 +101,13 @@ async def test_shared_rows_of_other_projects_are_in_the_list(region: Region) -> 
 
 async def test_a_failed_transaction_leaves_nothing(region: Region) -> None:
     row = resource()
-    with pytest.raises(ZeroDivisionError):
+
+    async def interrupted() -> None:
         async with region.write() as tx:
             await resources.insert_resource(tx, row)
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await interrupted()
     async with region.read() as tx:
         assert await resources.find(tx, Kind.VOLUME, row.id) is None

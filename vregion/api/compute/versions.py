@@ -14,17 +14,15 @@ VERSIONS = Versions("compute", Microversion(2, 1), Microversion(2, 104), "X-Open
 
 
 def documents(path: str, root: str) -> Reply | None:
-    """'/' lists the versions, '/v2.1' shows one; anything else is not ours."""
+    """'/' lists the versions, '/v2.1' and '/v2' show one; anything else is not ours."""
     match path.strip("/"):
         case "":
-            return Reply({"versions": [_version(root)]}, 200)
+            return Reply({"versions": [_legacy(root), _version(root)]}, 200)
+        case "v2":
+            return Reply({"version": _legacy(root) | {"media-types": []}})
         case "v2.1":
             media = {"base": "application/json", "type": "application/vnd.openstack.compute+json;version=2.1"}
-            described = {
-                "rel": "describedby",
-                "type": "text/html",
-                "href": "https://docs.openstack.org/api-ref/compute/",
-            }
+            described = {"rel": "describedby", "type": "text/html", "href": "http://docs.openstack.org/"}
             version = _version(root)
             links = [*version["links"], described]
             return Reply({"version": version | {"links": links, "media-types": [media]}})
@@ -39,4 +37,16 @@ def _version(root: str) -> dict[str, Any]:
         "min_version": str(VERSIONS.oldest),
         "updated": "2013-07-23T11:33:21Z",
         "links": [{"rel": "self", "href": f"{root}/v2.1/"}],
+    }
+
+
+def _legacy(root: str) -> dict[str, Any]:
+    """The same API without microversions (nova 34.0.0 `api/openstack/compute/versions.py`)."""
+    return {
+        "id": "v2.0",
+        "status": "DEPRECATED",
+        "version": "",
+        "min_version": "",
+        "updated": "2025-07-04T12:00:00Z",
+        "links": [{"rel": "self", "href": f"{root}/v2/"}],
     }

@@ -57,6 +57,8 @@ _TABLE = (
     ("stateful-security-group", "Stateful security group", "2019-11-26T09:00:00-00:00", "Stateless security groups"),
     ("subnet-external-network", "Subnet belongs to an external network", "2024-02-05T18:00:00-00:00",
      "Which subnets are of an external network"),
+    ("tag-ports-during-bulk-creation", "Tag Ports During Bulk Creation", "2019-12-29T19:00:00-00:00",
+     "Tags in the create request of a port"),
     ("tag-creation", "Tag creation extension", "2024-23-07T10:00:00-00:00", "Several tags at once"),
 )  # fmt: skip
 

@@ -51,7 +51,7 @@ class Workspace:
         """Projects and users in acme's domain."""
         accounts = []
         async with Identity(self.rig.keystone_url, PasswordCredential("admin", PASSWORD), timeout=60) as identity:
-            domain = (await identity.request("GET", "/domains?name=acme"))["domains"][0]["id"]
+            domain = self.domain_id = (await identity.request("GET", "/domains?name=acme"))["domains"][0]["id"]
             roles = {r["name"]: r["id"] for r in (await identity.request("GET", "/roles"))["roles"]}
             for number in range(PROJECTS):
                 project = f"t{self.mark}-{number}"
@@ -116,7 +116,7 @@ class Workspace:
                 "uri_v3": self.rig.keystone_url,
                 "auth_version": "v3",
                 "region": "vregion",
-                "default_domain_id": "default",
+                "default_domain_id": self.domain_id,
             },
             "compute": compute,
             "compute-feature-enabled": {

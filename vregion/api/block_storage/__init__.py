@@ -9,6 +9,7 @@ from vregion.api.block_storage import (
     attachments,
     availability_zones,
     extensions,
+    hosts,
     limits,
     messages,
     quota_sets,
@@ -33,11 +34,13 @@ ROUTES: list[Route] = [
     *attachments.routes.all,
     *availability_zones.routes.all,
     *extensions.routes.all,
+    *hosts.routes.all,
     *limits.routes.all,
     *messages.routes.all,
     *quota_sets.routes.all,
 ]
 RULES = {
+    "volume_extension:hosts": "nobody",
     "volume:create": "member",
     "volume:create_from_image": "member",
     "volume:get": "reader",

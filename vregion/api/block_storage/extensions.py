@@ -6,6 +6,7 @@ routes = Routes()
 _EXTENSIONS = (
     ("os-availability-zone", "AvailabilityZones", "Availability zones of the virtual region."),
     ("os-extended-snapshot-attributes", "ExtendedSnapshotAttributes", "Project and progress of a snapshot."),
+    ("os-hosts", "Hosts", "Cinder's own hosts, for the provider's administrators only."),
     ("os-quota-sets", "Quotas", "The quota of a project."),
     ("os-used-limits", "UsedLimits", "Limits with what is used of them."),
     ("os-vol-image-meta", "VolumeImageMetadata", "The image that a volume was made of."),

@@ -136,4 +136,3 @@ def _wanted(body: Mapping[str, Any]) -> dict[str, Any]:
     kept = {name: given.get(name) for name in ("volume_type", "snapshot_id", "source_volid", "availability_zone")}
     wanted = kept | named(given) | {"size": int(size) if size is not None else None, "scheduler_hints": hints or None}
     return wanted | {"imageRef": given.get("imageRef") or given.get("image_id")}
-

@@ -32,6 +32,9 @@ from vregion.model.resource import Kind
 # APIs that ended, by the action or the path that names them, and the last microversion that has them
 # (nova/api/openstack/compute: remote_consoles.py, multinic.py, floating_ips.py; servers.py for files in a rebuild).
 _ENDED = {
+    # Not ended, but asynchronous from 2.101 on, when the answer no longer names the device (nova 34.0.0
+    # api/openstack/compute/volume_attachments.py create).
+    "volumeAttachment": Microversion(2, 100),
     "os-getVNCConsole": Microversion(2, 5),
     "os-getSPICEConsole": Microversion(2, 5),
     "os-getRDPConsole": Microversion(2, 5),

@@ -168,17 +168,18 @@ async def act(call: Call) -> Reply:
 
 
 def _chosen(call: Call) -> tuple[str, Action, Any]:
-    """Raises Invalid as nova 34.0.0 `nova/api/openstack/wsgi.py` does."""
+    """Raises Invalid and NotFound as nova 34.0.0 `nova/api/openstack/wsgi.py` does."""
     try:
         body = call.json()
     except Invalid as broken:
         raise Invalid("Malformed request body") from broken
-    if not isinstance(body, dict) or not body:
+    if not isinstance(body, dict) or len(body) != 1:
         raise Invalid("Malformed request body")
-    name = next((name for name in body if name in ACTIONS), str(next(iter(body))))
-    action = ACTIONS.get(name)
-    version = call.microversion
-    if action is None or (action.until and version > action.until) or (action.since and version < action.since):
+    name = next(iter(body))
+    action, version = ACTIONS.get(name), call.microversion
+    if action is None:
         raise Invalid(f"There is no such action: {name}")
+    if (action.until and version > action.until) or (action.since and version < action.since):
+        raise NotFound("The resource could not be found.")
     BODIES[name].check(body, version)
     return name, action, body[name]

@@ -111,15 +111,21 @@ def _truth(text: str) -> bool | None:
     return True if word in _YES else False if word in _NO else None
 
 
+def _boolean(text: str) -> bool:
+    """Raises Invalid in the words of oslo.utils."""
+    truth = _truth(text)
+    if truth is None:
+        known = ", ".join(repr(word) for word in sorted(_YES | _NO))
+        raise Invalid(f"Unrecognized value '{text}', acceptable values are: {known}")
+    return truth
+
+
 def _all_tenants(options: Mapping[str, str]) -> bool:
     """An empty value means yes (nova 34.0.0 `common.py` is_all_tenants)."""
     value = options.get("all_tenants")
     if value is None:
         return False
-    truth = True if value == "" else _truth(value)
-    if truth is None:
-        raise Invalid(f"Invalid value '{value}' for all_tenants: it is not a boolean")
-    return truth
+    return value == "" or _boolean(value)
 
 
 def _statuses(call: Call, asked: Mapping[str, Sequence[str]]) -> list[Filter]:
@@ -166,20 +172,13 @@ def _filter(name: str, value: str) -> list[Filter]:
     if name in _TAGS:
         return _tags(name, value.split(","))
     if name == "locked":
-        return [Filter("spec.locked", _boolean(name, value))]
+        return [Filter("spec.locked", _boolean(value))]
     if name == "config_drive":
         drive = Filter("spec.config_drive", True)
         return [drive] if _truth(value) else [Filter("", [Filter("spec.config_drive", "true")], "not")]
     if name == "created_at":
         return [Filter("created_at", _time(value))]
     return [NOTHING] if name in _NOWHERE else []
-
-
-def _boolean(name: str, value: str) -> bool:
-    truth = _truth(value)
-    if truth is None:
-        raise Invalid(f"Invalid value '{value}' for {name}: it is not a boolean")
-    return truth
 
 
 def _tags(name: str, tags: Sequence[str]) -> list[Filter]:

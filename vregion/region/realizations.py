@@ -30,7 +30,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from vregion.model.resource import Kind, Realization, Resource, State
 from vregion.region.regions import Transaction
 from vregion.region.resources import find_many
-from vregion.region.tables import needs, realizations
+from vregion.region.tables import needs, realizations, resources
 
 Key = tuple[Kind, str]
 _COLUMNS = [c for c in realizations.c if c.name not in ("region_id", "due_at", "lease_owner", "lease_until")]
@@ -253,6 +253,9 @@ async def drop(tx: Transaction, realization: Realization) -> bool:
     )
     if done.rowcount != 1:
         raise LeaseLost(realization.resource_id)
+    # Two backends may let go at the same time: whoever is second must see what the first one did.
+    row = (resources.c.region_id == tx.region_id, resources.c.id == realization.resource_id)
+    await tx.execute(select(resources.c.id).where(*row, resources.c.kind == realization.kind).with_for_update())
     left = select(func.count()).select_from(realizations).where(*_of(tx, realization.kind, realization.resource_id))
     return int((await tx.execute(left)).scalar_one()) == 0
 

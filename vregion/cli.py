@@ -8,6 +8,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -66,13 +67,15 @@ def main() -> None:
 @app.command()
 def serve(config: Annotated[Path | None, typer.Option(help="A TOML file of settings.")] = None) -> None:
     """Serve until a signal."""
-    asyncio.run(application.serve(load(config)))
+    with suppress(KeyboardInterrupt):
+        asyncio.run(application.serve(load(config)))
 
 
 @app.command()
 def demo(once: Annotated[bool, typer.Option("--once", help="Show everything, then end.")] = False) -> None:
     """Keystone, two zones in memory and a tenant, on this machine, for a look around."""
-    asyncio.run(demonstration.demo(once))
+    with suppress(KeyboardInterrupt):
+        asyncio.run(demonstration.demo(once))
 
 
 @backend_app.command("add")

@@ -1,0 +1,79 @@
+"""The scheduler decides by what it is told, and says why."""
+
+import pytest
+
+from vregion.model.backend import Binding
+from vregion.model.refusals import Conflict, Invalid
+from vregion.region.scheduler import UNKNOWN_ZONE, Tie, Zone, choose
+
+
+def zone(name: str, *, state: str = "enabled", default: bool = False, flavor: bool = True, servers: int = 0) -> Zone:
+    return Zone(Binding(f"b-{name}", "region", name, f"backend-{name}", state, default), flavor, servers)
+
+
+ONE, TWO = zone("az1", default=True), zone("az2")
+
+
+def test_the_named_zone_it_is() -> None:
+    assert choose("az2", "f", [ONE, TWO], []).binding is TWO.binding
+
+
+@pytest.mark.parametrize(
+    ("zones", "words"),
+    [
+        ([ONE], UNKNOWN_ZONE),
+        ([ONE, zone("az2", state="draining")], f"{UNKNOWN_ZONE}: az2 takes nothing new"),
+        ([ONE, zone("az2", flavor=False)], f"{UNKNOWN_ZONE}: az2 has no flavor f"),
+    ],
+)
+def test_a_named_zone_that_will_not_do_is_refused_with_the_reason(zones: list[Zone], words: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        choose("az2", "f", zones, [])
+    assert refused.value.message == words
+
+
+def test_the_default_zone_unless_it_is_draining_or_lacks_the_flavor() -> None:
+    assert choose(None, "f", [TWO, ONE], []).binding is ONE.binding
+    for lacking in (zone("az1", default=True, state="draining"), zone("az1", default=True, flavor=False)):
+        assert choose(None, "f", [lacking, TWO], []).binding is TWO.binding
+
+
+def test_the_emptiest_where_there_is_no_default() -> None:
+    full, empty = zone("az1", servers=3), zone("az2", servers=1)
+    decision = choose(None, "f", [full, empty], [])
+    assert decision.binding is empty.binding
+    assert decision.reason == "zone az2: the emptiest of 2"
+
+
+def test_nowhere_at_all() -> None:
+    with pytest.raises(Invalid):
+        choose(None, "f", [zone("az1", flavor=False)], [])
+
+
+def test_a_server_follows_what_it_needs_before_the_default() -> None:
+    decision = choose(None, "f", [ONE, TWO], [Tie("volume", "v", "backend-az2")])
+    assert decision.binding is TWO.binding
+    assert decision.reason == "zone az2: volume v is there"
+
+
+def test_a_volume_elsewhere_is_400_with_the_reason() -> None:
+    with pytest.raises(Invalid) as refused:
+        choose("az1", "f", [ONE, TWO], [Tie("volume", "v", "backend-az2")])
+    assert refused.value.message == (
+        "The availability zone between the server and its attached volumes do not match: "
+        "volume v is in az2, not in az1."
+    )
+
+
+def test_a_network_elsewhere_is_409() -> None:
+    with pytest.raises(Conflict):
+        choose("az1", "f", [ONE, TWO], [Tie("network", "n", "backend-az2")])
+    with pytest.raises(Conflict):
+        choose(None, "f", [ONE, TWO], [Tie("volume", "v", "backend-az1"), Tie("network", "n", "backend-az2")])
+
+
+def test_what_it_needs_may_be_where_nothing_new_goes() -> None:
+    with pytest.raises(Invalid):
+        choose(None, "f", [ONE, zone("az2", state="draining")], [Tie("network", "n", "backend-az2")])
+    with pytest.raises(Invalid):
+        choose(None, "f", [ONE, zone("az2", flavor=False)], [Tie("network", "n", "backend-az2")])

@@ -71,9 +71,9 @@ async def test_groups_that_name_each_other_are_made_without_waiting_for_ever(wor
         await ports.plug(tx, WHO, {"uuid": on.id}, "s1", WHO.project_id, "az1", "b1", [made[0].id], NOW)
     await world.turn()
     groups = {group["name"]: group for group in on_cloud(world, Kind.SECURITY_GROUP)}
-    for one, other in ("ab", "bc", "ca"):
-        named = {rule["remote_group_id"] for rule in groups[one]["security_group_rules"]}
-        assert groups[other]["id"] in named
+    for first, second in ("ab", "bc", "ca"):
+        named = {rule["remote_group_id"] for rule in groups[first]["security_group_rules"]}
+        assert groups[second]["id"] in named
     assert len(on_cloud(world, Kind.PORT)) == 1
 
 

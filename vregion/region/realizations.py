@@ -195,6 +195,15 @@ async def claim(
     return [Claim(r, found[r.kind].get(r.resource_id)) for r in taken]
 
 
+async def inherit(tx: Transaction, now: datetime) -> None:
+    """The process that held the region's leases is gone, and this one took its place: what it held is due."""
+    await tx.execute(
+        update(realizations)
+        .where(realizations.c.region_id == tx.region_id, realizations.c.lease_until.is_not(None))
+        .values(lease_owner=None, lease_until=None, due_at=now, fence=realizations.c.fence + 1)
+    )
+
+
 async def seize(
     tx: Transaction, key: Key, backend_id: str, owner: str, now: datetime, until: datetime
 ) -> Realization | None:
@@ -239,9 +248,13 @@ async def finish(tx: Transaction, realization: Realization, due_at: datetime | N
 
 
 async def park(tx: Transaction, realization: Realization, on: Key, now: datetime, backstop: timedelta) -> None:
-    """Wait for another realization on the same backend; due at once when it has arrived meanwhile."""
-    other = await on_backend(tx, *on, realization.backend_id)
-    moving = other is not None and other.state in (State.PENDING, State.CREATING, State.PROGRESSING)
+    """Wait for another realization on the same backend; due at once when it has arrived meanwhile.
+
+    The other row is locked until the wait is written: else it could arrive in between, and wake nobody.
+    """
+    where = [*_of(tx, *on), realizations.c.backend_id == realization.backend_id]
+    row = (await tx.execute(select(realizations.c.state).where(*where).with_for_update(read=True))).first()
+    moving = row is not None and row.state in (State.PENDING, State.CREATING, State.PROGRESSING)
     await finish(tx, realization, now + backstop if moving else now, waiting_on=on[1] if moving else None)
     tx.ring = not moving
 

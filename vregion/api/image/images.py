@@ -188,4 +188,3 @@ def _limit(text: str | None) -> int:
 def _page(asked: list[tuple[str, str]], marker: str | None = None) -> str:
     kept = [(name, value) for name, value in asked if name != "marker"] + ([("marker", marker)] if marker else [])
     return "/v2/images" + (f"?{urlencode(kept)}" if kept else "")
-

@@ -14,9 +14,7 @@ from vregion.api.schemas.block_storage.types import (
 from vregion.api.validation import Schema, Since
 
 # Their length counts without the white space around them: the handler looks at it.
-_NAMES = {
-    name: {"type": ["string", "null"]} for name in ("name", "description", "display_name", "display_description")
-}
+_NAMES = {name: {"type": ["string", "null"]} for name in ("name", "description", "display_name", "display_description")}
 CREATE = Schema(
     wrapped(
         "volume",

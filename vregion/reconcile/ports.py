@@ -20,13 +20,15 @@ def body(resource: Resource, references: References) -> dict[str, Any]:
 
 
 def update(resource: Resource, references: References) -> dict[str, Any]:
-    """What may change later."""
+    """What may change later. Automatic addresses are not named: the backend makes the same ones from the MAC, and takes
+    a named one for a second wish for it (neutron 29 `ipam_pluggable_backend.py` _allocate_ips_for_port)."""
     spec = resource.spec
     return {
         "name": resource.name,
         "fixed_ips": [
             {"subnet_id": references[Kind.SUBNET, ip["subnet_id"]], "ip_address": ip["ip_address"]}
             for ip in spec["fixed_ips"]
+            if ip["subnet_id"] not in spec["automatic_subnets"]
         ],
         "security_groups": [references[Kind.SECURITY_GROUP, i] for i in spec["security_groups"]],
         **{name: spec[name] for name in _PLAIN},

@@ -83,7 +83,7 @@ async def update(
     spec |= await _protection(tx, port.project_id, {**port.spec, **spec}, now, changing=port)
     if "fixed_ips" in spec:
         seat = await _seat(tx, replace(port, spec={**port.spec, **spec}))
-        spec["fixed_ips"] = await fixed_ips.change(tx, seat, port.spec["fixed_ips"], spec["fixed_ips"])
+        spec |= _addressed(seat, await fixed_ips.change(tx, seat, port.spec["fixed_ips"], spec["fixed_ips"]))
     columns = {"name": spec.pop("name")} if "name" in spec else {}
     if not wanted:
         return port
@@ -188,9 +188,9 @@ async def address_automatically(tx: Transaction, subnet: Resource, now: datetime
         return
     ports = await resources.find_many(tx, Kind.PORT, await address_rows.ports_of_network(tx, subnet.spec["network_id"]))
     for port in ports.values():
-        seat = replace(await _seat(tx, port), subnets=[subnet])
-        if more := await fixed_ips.assign(tx, seat, []):
-            await _readdress(tx, port, [*port.spec["fixed_ips"], *more], now)
+        seat = await _seat(tx, port)
+        if more := await fixed_ips.assign(tx, replace(seat, subnets=[subnet]), []):
+            await _readdress(tx, port, _addressed(seat, [*port.spec["fixed_ips"], *more]), now)
 
 
 async def forget_subnet(tx: Transaction, subnet: Resource, now: datetime) -> None:
@@ -203,11 +203,11 @@ async def forget_subnet(tx: Transaction, subnet: Resource, now: datetime) -> Non
         if port.spec["device_owner"] not in fixed_ips.ROUTERS and left != port.spec["fixed_ips"]:
             gone = [ip["ip_address"] for ip in port.spec["fixed_ips"] if ip["subnet_id"] == subnet.id]
             await address_rows.release(tx, port.id, gone)
-            await _readdress(tx, port, left, now)
+            await _readdress(tx, port, {"fixed_ips": left}, now)
 
 
-async def _readdress(tx: Transaction, port: Resource, ips: list[dict[str, str]], now: datetime) -> None:
-    port = await standard.revise(tx, port, document, now, spec={"fixed_ips": ips})
+async def _readdress(tx: Transaction, port: Resource, spec: dict[str, Any], now: datetime) -> None:
+    port = await standard.revise(tx, port, document, now, spec=spec)
     await _renew_needs(tx, port, now)
 
 
@@ -224,8 +224,9 @@ async def _make(tx: Transaction, caller: Caller, network: Resource, wanted: dict
     spec = {**port.spec, "mac_address": await _take_mac(tx, network.id, port.id, wanted.get("mac_address"))}
     spec |= await _protection(tx, port.project_id, spec, now)
     port = replace(port, spec=spec)
-    given = await fixed_ips.assign(tx, await _seat(tx, port), wanted.get("fixed_ips"))
-    return replace(port, spec={**spec, "fixed_ips": given})
+    seat = await _seat(tx, port)
+    given = await fixed_ips.assign(tx, seat, wanted.get("fixed_ips"))
+    return replace(port, spec={**spec, **_addressed(seat, given)})
 
 
 async def _write_new(tx: Transaction, port: Resource) -> Resource:
@@ -241,6 +242,11 @@ async def _take_mac(tx: Transaction, network_id: str, port_id: str, wanted: str 
         message = f"Unable to complete operation for network {network_id}. The mac address {wanted} is in use."
         raise Conflict(message, reason="MacAddressInUse")
     return wanted
+
+
+def _addressed(seat: Seat, ips: list[dict[str, str]]) -> dict[str, Any]:
+    """The addresses, and which subnets' ones a backend makes by itself from the MAC."""
+    return {"fixed_ips": ips, "automatic_subnets": [subnet.id for subnet in seat.automatic]}
 
 
 async def _seat(tx: Transaction, port: Resource) -> Seat:

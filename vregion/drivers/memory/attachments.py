@@ -23,6 +23,8 @@ def call(servers: "Servers", row: Row, method: str, path: str, body: dict[str, A
         return _volumes(row, one) if volumes else _interfaces(row, one)
     if method == "POST" and not one:
         return _attach_volume(servers, row, body) if volumes else _attach_port(servers, row, body)
+    if method == "PUT" and volumes:
+        return _update_volume(row, one, body)
     if method == "DELETE" and one:
         return _detach_volume(servers, row, one) if volumes else _detach_port(servers, row, one)
     raise Permanent("The resource could not be found.", 404)
@@ -56,6 +58,14 @@ def _attach_volume(servers: "Servers", row: Row, body: dict[str, Any]) -> Answer
     servers.cloud.touch(row)
     shown = {name: attachment[name] for name in ("serverId", "volumeId", "device", "tag", "delete_on_termination")}
     return Answer(200, {"volumeAttachment": {"id": volume.id} | shown})
+
+
+def _update_volume(row: Row, one: str, body: dict[str, Any]) -> Answer:
+    """delete_on_termination alone can be changed."""
+    _volumes(row, one)
+    attachment = next(there for there in row.extra["attachments"] if there["volumeId"] == one)
+    attachment["delete_on_termination"] = bool(body["volumeAttachment"]["delete_on_termination"])
+    return Answer(202, None)
 
 
 def _next_device(row: Row) -> str:

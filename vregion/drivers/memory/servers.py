@@ -32,6 +32,14 @@ _KNOWN = _AFTER_FILES | {
 }  # fmt: skip
 
 
+# What a server of a cloud without guests says below itself.
+_KNOWN_PARTS = {
+    ("GET", "topology"): Answer(200, {"nodes": [], "pagesize_kb": None}),
+    ("GET", "os-server-password"): Answer(200, {"password": ""}),
+    ("DELETE", "os-server-password"): Answer(204, None),
+}
+
+
 class Servers(MemoryCollection):
     """Nova's servers."""
 
@@ -125,6 +133,8 @@ class Servers(MemoryCollection):
             return answer
         if (method, part) == ("POST", "remote-consoles"):
             raise Permanent(f"Unavailable console type {body['remote_console']['type']}.")
+        if known := _KNOWN_PARTS.get((method, part)):
+            return known
         return super().call(row, method, path, body)
 
     def bind(self, row: Row, port: Row) -> None:

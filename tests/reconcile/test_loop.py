@@ -219,7 +219,7 @@ async def test_the_points_reach_beyond_the_flow(tmp_path: Path) -> None:
 
 async def test_two_workers_make_one(tmp_path: Path) -> None:
     async with World(tmp_path, RECIPES) as world, World(tmp_path, RECIPES) as other:
-        other.region_id, other.cloud, other.clock = world.region_id, world.cloud, world.clock
+        other.region_id, other.clouds, other.clock = world.region_id, world.clouds, world.clock
         other.region = await other.regions.open(world.region_id)
         await written(world, 10)
         await asyncio.gather(world.turn(), other.turn())

@@ -71,9 +71,9 @@ class MortalRegions(Regions):
 
 @dataclass
 class Clock:
-    """Virtual time, in UTC and in seconds."""
+    """Virtual time. It begins tomorrow: what the rules stamp with the real time is due at once."""
 
-    now: datetime = field(default_factory=lambda: datetime(2026, 1, 1, tzinfo=UTC))
+    now: datetime = field(default_factory=lambda: datetime.now(UTC) + timedelta(days=1))
 
     def seconds(self) -> float:
         return self.now.timestamp()
@@ -83,11 +83,12 @@ class Clock:
 
 
 class World:
-    """One region, one cloud (`backend_id` 'b1'), one worker at a time."""
+    """One region over two clouds (`cloud` is that of backend b1, zone az1), one worker at a time."""
 
     def __init__(self, folder: Path, recipes: Mapping[Kind, Recipe]) -> None:
         self.clock = Clock()
-        self.cloud = MemoryCloud(f"test-{uuid.uuid4()}", clock=lambda: self.clock.now)
+        self.clouds = {b: MemoryCloud(f"{b}-{uuid.uuid4()}", clock=lambda: self.clock.now) for b in ("b1", "b2")}
+        self.cloud = self.clouds["b1"]
         self.folder, self.recipes = folder, recipes
         self.region_id = str(uuid.uuid4())
         self.killer = Killer()
@@ -111,16 +112,21 @@ class World:
         self.regions.bell = self.loop.ring
 
     async def _close(self) -> None:
-        self.cloud.faults.crash = None
+        for cloud in self.clouds.values():
+            cloud.faults.crash = None
         await self.backends.close()
         await self.regions.close()
 
     async def _lookup(self, region_id: str, backend_id: str) -> tuple[Binding, Backend, Credential]:
-        backend = Backend(backend_id, backend_id, "memory", self.cloud.name, "r")
-        return Binding("x", region_id, "az1", backend_id, "enabled", True), backend, Credential({})
+        backend = Backend(backend_id, backend_id, "memory", backend_id, "r")
+        return self.binding(backend_id), backend, Credential({})
+
+    def binding(self, backend_id: str = "b1") -> Binding:
+        """Backend b1 is zone az1, b2 is az2; az1 is the default."""
+        return Binding(backend_id, self.region_id, f"az{backend_id[1:]}", backend_id, "enabled", backend_id == "b1")
 
     def _driver(self, backend: Backend, credential: Credential) -> MemoryDriver:
-        return MemoryDriver(self.cloud, "project")
+        return MemoryDriver(self.clouds[backend.id], "project")
 
     async def _flavors(self, backend_id: str) -> dict[str, str]:
         return self.flavors
@@ -141,7 +147,8 @@ class World:
         """A worker that is killed at that point, then a new one with all its time. False: it outlived its work."""
         self.killer = self.regions.killer = Killer(at=point)
         self.region = await self.regions.open(self.region_id)
-        self.cloud.faults.crash = self.killer.crash
+        for cloud in self.clouds.values():
+            cloud.faults.crash = self.killer.crash
         died = False
         try:
             await self.turn()

@@ -35,6 +35,7 @@ def environment(region: Region) -> dict[str, str]:
     return {
         **configuration,
         "OS_NEUTRON_CONFIG_FILES": "neutron.conf;ml2_conf.ini",
+        "ASGI_WORKERS": "1",  # Neutron's OVN driver drops events when it cannot tell how many workers there are
         "OS_NOVA_DISABLE_EVENTLET_PATCHING": "true",
         "PATH": f"{BIN}:{region.path('bin')}:/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": str(STATE),

@@ -59,13 +59,22 @@ openstack server start q-off
 openstack server unpause q-hold
 openstack server reboot --hard --wait q-run >/dev/null
 openstack server remove volume q-run q-vol
-sleep 2
-[ "$(states)" = $'q-hold ACTIVE 1\nq-off ACTIVE 1\nq-run ACTIVE 1' ] || fail "$(states)"
+all=$'q-hold ACTIVE 1\nq-off ACTIVE 1\nq-run ACTIVE 1'
+for _ in $(seq 10); do [ "$(states)" = "$all" ] && break; sleep 1; done
+[ "$(states)" = "$all" ] || fail "$(states)"
 port=$(openstack port create --network q-net q-port -f value -c id)
 openstack server add port q-run "$port"
 openstack server remove port q-run "$port"
-openstack server resize --flavor "$(openstack flavor list --sort-column RAM -f value -c Name | sed -n 2p)" --wait q-run >/dev/null
+bigger=$(openstack flavor list --sort-column RAM -f value -c Name | sed -n 2p)
+openstack server resize --flavor "$bigger" --wait q-run >/dev/null
+openstack server resize revert q-run
+until_active() { for _ in $(seq 60); do [ "$(openstack server show q-run -f value -c status)" = ACTIVE ] && return; sleep 0.5; done; fail "not ACTIVE"; }
+until_active
+openstack server add port q-run "$port"
+openstack server remove port q-run "$port"
+openstack server resize --flavor "$bigger" --wait q-run >/dev/null
 openstack server resize confirm q-run
+until_active
 step "start, unpause, reboot, volume, port and resize work on them"
 
 openstack server delete --wait q-run q-off q-hold

@@ -92,6 +92,13 @@ def prove_life(tenants: dict[int, Tenant]) -> None:
     tenant.act(server, {"reboot": {"type": "HARD"}})
     time.sleep(2)
     check("life: rebooted, ping", until(lambda: tenant.state(server) == "ACTIVE", 70) and ping(here, target))
+    bigger = sorted(tenant.region.profile.flavors, key=lambda flavor: flavor.ram)[1].id
+    for name in ("revertResize", "confirmResize"):
+        tenant.act(server, {"resize": {"flavorRef": bigger}})
+        until(lambda: tenant.state(server) == "VERIFY_RESIZE", 60)
+        check(f"life: resized, ping before {name}", ping(here, target))
+        tenant.act(server, {name: None})
+        check(f"life: after {name}, ping", until(lambda: tenant.state(server) == "ACTIVE", 60) and ping(here, target))
     port, address = tenant.port(networks[1], group)
     path = f"/v2.1/servers/{server}/os-interface"
     tenant.demo("nova", "POST", path, {"interfaceAttachment": {"port_id": port}})

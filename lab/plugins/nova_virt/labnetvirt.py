@@ -53,12 +53,21 @@ def device_of(vif):
 class LabNetDriver(labvirt.LabDriver):
     """The virt driver of the planes with switches."""
 
-    def spawn(self, context, instance, image_meta, injected_files, admin_password, allocations, network_info=None,
-              block_device_info=None, power_on=True, accel_info=None):  # fmt: skip
-        super().spawn(context, instance, image_meta, injected_files, admin_password, allocations,
-                      network_info, block_device_info, power_on, accel_info)  # fmt: skip
+    def spawn(self, context, instance, *more, network_info=None, power_on=True, **options):
+        # A resize spawns without naming the ports: they are the ones that the server has.
+        vifs = instance.get_network_info() if network_info is None else network_info
+        super().spawn(context, instance, *more, network_info=vifs, power_on=power_on, **options)
         if power_on:
-            self._start(instance, network_info)
+            self._start(instance, vifs)
+
+    def migrate_disk_and_power_off(self, context, instance, dest, flavor, network_info, *more, **options):
+        super().migrate_disk_and_power_off(context, instance, dest, flavor, network_info, *more, **options)
+        self._stop(instance, network_info)
+
+    def finish_revert_migration(self, context, instance, network_info, *more, **options):
+        super().finish_revert_migration(context, instance, network_info, *more, **options)
+        if self.instances[instance.uuid].state == power_state.RUNNING:
+            self._start(instance, network_info, wait=False)
 
     def destroy(self, context, instance, network_info, *more, **options):
         super().destroy(context, instance, network_info, *more, **options)

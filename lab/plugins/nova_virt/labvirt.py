@@ -125,7 +125,7 @@ class LabDriver(fake.FakeDriver):
         self._become(instance, power_state.SHUTDOWN)
         self._log(instance, "reboot: Power down")
 
-    def power_on(self, context, instance, network_info, block_device_info=None, accel_info=None, share_info=None):
+    def power_on(self, context, instance, network_info, *more, **options):
         self._become(instance, power_state.RUNNING)
         self._boot(instance)
 
@@ -138,10 +138,10 @@ class LabDriver(fake.FakeDriver):
     def suspend(self, context, instance):
         self._become(instance, power_state.SHUTDOWN)  # libvirt saves the guest to disk and shuts it off
 
-    def resume(self, context, instance, network_info, block_device_info=None, share_info=None):
+    def resume(self, context, instance, network_info, *more, **options):
         self._become(instance, power_state.RUNNING)
 
-    def rescue(self, context, instance, network_info, image_meta, rescue_password, block_device_info, share_info):
+    def rescue(self, context, instance, *more, **options):
         self._become(instance, power_state.RUNNING)
         self._boot(instance)
 
@@ -160,6 +160,11 @@ class LabDriver(fake.FakeDriver):
             self._interfaces.discard(vif["id"])
         self._logs.discard(instance.uuid)
 
+    def finish_revert_migration(self, context, instance, network_info, *more, **options):
+        super().finish_revert_migration(context, instance, network_info, *more, **options)
+        for vif in network_info or []:
+            self._interfaces[vif["id"]] = vif  # destroy() on the way back forgot them
+
     def get_info(self, instance, use_cache=True):
         if instance.uuid not in self.instances:
             raise exception.InstanceNotFound(instance_id=instance.uuid)
@@ -172,8 +177,25 @@ class LabDriver(fake.FakeDriver):
         self._logs[instance.uuid] = [*self._logs.get(instance.uuid, []), stamped][-200:]
 
     def _boot(self, instance):
-        self._log(instance, f"Booting server {instance.uuid} ({instance.vcpus} vCPU, {instance.memory_mb} MB)")
-        self._log(instance, f"{instance.hostname} login: ")
+        """What a small guest prints from power-on to its login prompt."""
+        ports = [vif["address"] for vif in instance.get_network_info() or []]
+        lines = [
+            f"Booting server {instance.uuid}",
+            f"kernel: {instance.vcpus} CPUs, {instance.memory_mb} MiB of memory",
+            f"kernel: vda: {instance.flavor.root_gb} GiB root disk",
+            *(f"kernel: eth{index}: {address}" for index, address in enumerate(ports)),
+            "init: mounting filesystems",
+            "init: starting syslogd",
+            "init: starting network",
+            f"init: hostname is {instance.hostname}",
+            f"init: project {instance.project_id}",
+            f"init: image {instance.image_ref or 'on a volume'}",
+            f"init: key {instance.key_name or 'none'}",
+            "init: boot finished",
+            f"{instance.hostname} login: ",
+        ]
+        for line in lines:
+            self._log(instance, line)
 
     def get_console_output(self, context, instance):
         return "\n".join(self._logs.get(instance.uuid, [])) + "\n"

@@ -9,6 +9,7 @@ import contextlib
 import os
 import socket
 from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
 from types import ModuleType
 from typing import Self
 
@@ -66,6 +67,7 @@ class Application:
         self.backends = Backends(directory.reach, drivers, 2 * settings.backend_budget)
         owner = f"{socket.gethostname()}:{os.getpid()}"
         self.loop = Loop(self.regions, self.backends, RECIPES, self._flavors, owner, settings.backend_budget)
+        self.loop.doubt = timedelta(seconds=1.5 * settings.backend_timeout)
         self.feeds = Feeds(self.loop, self.backends)
         self.regions.bell = self.loop.ring
         self.provider = Provider(directory, identity, drivers, self._resources_on, self._forget)

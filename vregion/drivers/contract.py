@@ -27,12 +27,16 @@ class Transient(DriverError):
     """Time-out, refused connection, 5xx, 429, lost credentials that may come back. Try later, the intent stands.
 
     `after` is the wait in seconds that the backend asked for. `reachable` is False when nothing answered at all.
+    `in_doubt` says that the request was sent and not answered: the backend may still be at work on it.
     """
 
-    def __init__(self, message: str, after: float | None = None, *, reachable: bool = True) -> None:
+    def __init__(
+        self, message: str, after: float | None = None, *, reachable: bool = True, in_doubt: bool = False
+    ) -> None:
         super().__init__(message)
         self.after = after
         self.reachable = reachable
+        self.in_doubt = in_doubt
 
 
 class Permanent(DriverError):

@@ -77,4 +77,5 @@ class Realization:
     waiting_on: str | None = None
     attempts: int = 0
     fence: int = 0
+    asked_at: datetime | None = None  # when a create was sent whose answer we do not have
     observed: dict[str, Any] = field(default_factory=dict)

@@ -25,6 +25,7 @@ from vregion.region.realizations import Claim, LeaseLost
 from vregion.region.regions import Region, Regions
 
 LEASE = timedelta(seconds=150)
+DOUBT = timedelta(seconds=90)
 BACKSTOP = 60.0  # a waiting realization looks by itself after this, should a wake-up be missed
 POLL = 0.25  # first look at something in progress; grows by half each time
 POLL_LONGEST = 5.0
@@ -59,6 +60,8 @@ class Loop:
         self._regions, self._backends, self._recipes, self._flavors = regions, backends, recipes, flavors
         self._owner, self._budget = owner, budget
         self.time = Time()
+        self.doubt = DOUBT
+        self._inherited: set[str] = set()
         self._ringing: set[str] = set()
         self._timers: dict[str, datetime] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -122,6 +125,9 @@ class Loop:
         unreachable = self._backends.unreachable()
         full = {backend_id for backend_id, count in self._in_flight.items() if count >= self._budget}
         async with region.write() as tx:
+            if not self._regions.shared and region.id not in self._inherited:
+                await realizations.inherit(tx, now)
+                self._inherited.add(region.id)
             claims: list[Claim] = []
             for backend_id in await realizations.due_backends(tx, now, {*unreachable, *full}):
                 room = self._budget - self._in_flight[backend_id]
@@ -180,6 +186,7 @@ class Loop:
                     open_source=lambda backend_id: self._driver(region.id, backend_id),
                     flavors=flavors,
                     hint=self._hints.pop(key, None),
+                    doubt=self.doubt,
                 )
                 outcome = await reconcile(work)
         except Transient as trouble:

@@ -6,9 +6,9 @@ of its writes is the crash safety: the intent before the call, the external id r
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from vregion.drivers.contract import Collection, Driver, Gone, Observed, Permanent
+from vregion.drivers.contract import Collection, Driver, DriverError, Gone, Observed, Permanent, Transient
 from vregion.model.resource import Kind, Realization, Resource, State
 from vregion.reconcile.outcome import Done, Outcome, Retry, Stop, Wait
 from vregion.reconcile.recipe import Recipe, References
@@ -16,6 +16,8 @@ from vregion.region import realizations, resources
 from vregion.region.realizations import Key
 from vregion.region.regions import Region, Transaction
 
+LOOK_FOR_IT = 1.0  # seconds between looks for what a create may have made
+IN_DOUBT = "it may be there in a moment: a create was not answered"
 FLAVOR_LACKING = "the zone has no flavor like this one"
 
 
@@ -24,6 +26,7 @@ class Work:
     """A claim, the driver of its backend and the recipe of its kind.
 
     `open_source(backend_id)` gives another backend's driver, to copy from.
+    `doubt` is how long a backend may still carry out a create that it has not answered.
     `flavors` maps our flavor ids to external ones; `hint` is what a change feed has just seen of it.
     """
 
@@ -37,6 +40,13 @@ class Work:
     flavors: dict[str, str] = field(default_factory=dict)
     references: References = field(default_factory=dict)
     hint: Observed | None = None
+    doubt: timedelta = timedelta(0)
+
+    @property
+    def in_doubt(self) -> bool:
+        """A create was sent, its answer is missing, and the backend may still be at work on it: not to be repeated."""
+        asked = self.realization.asked_at
+        return self.realization.state is State.CREATING and asked is not None and self.now() < asked + self.doubt
 
     @property
     def collection(self) -> Collection:
@@ -67,7 +77,10 @@ async def _present(work: Work, resource: Resource) -> Outcome:
     if missing is not None and work.realization.external_id is None and not later:
         return missing
     if work.realization.external_id is None:
-        observed = await _adopt(work) or await _create(work, resource)
+        found = await _adopt(work)
+        if found is None and work.in_doubt:
+            return Retry(LOOK_FOR_IT, IN_DOUBT)
+        observed = found or await _create(work, resource)
         await work.save(
             external_id=observed.external_id,
             state=State.PROGRESSING,
@@ -134,14 +147,19 @@ async def _create(work: Work, resource: Resource) -> Observed:
         body = work.recipe.body(resource, work.references)
     except KeyError as lacking:
         raise Permanent(f"{lacking.args[0]}: {FLAVOR_LACKING}", 400) from lacking
-    await work.save(state=State.CREATING, attempts=work.realization.attempts + 1)
-    return await work.collection.create(resource.id, body)
+    await work.save(state=State.CREATING, attempts=work.realization.attempts + 1, asked_at=work.now())
+    try:
+        return await work.collection.create(resource.id, body)
+    except DriverError as failed:
+        if not isinstance(failed, Transient) or not failed.in_doubt:
+            await work.save(asked_at=None)
+        raise
 
 
 async def _missing(work: Work) -> Outcome:
     """404 for the id that we own, from a healthy backend."""
     if work.recipe.recreate:
-        await work.save(external_id=None, state=State.CREATING, generation=0)
+        await work.save(external_id=None, state=State.CREATING, generation=0, asked_at=None)
         return Retry(0, "made again")
     async with work.region.write() as tx:
         work.realization = await realizations.finish(
@@ -158,7 +176,7 @@ async def _absent(work: Work) -> Outcome:
     if external_id is None:
         found = await _adopt(work)
         if found is None:
-            return await _let_go(work)
+            return Retry(LOOK_FOR_IT, IN_DOUBT) if work.in_doubt else await _let_go(work)
         external_id = found.external_id
         await work.save(external_id=external_id, state=State.DELETING)
     await work.collection.delete(external_id)

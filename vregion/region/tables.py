@@ -85,6 +85,7 @@ realizations = Table(
     Column("reason", String(1024)),
     Column("waiting_on", String(255)),
     Column("attempts", Integer, nullable=False),
+    Column("asked_at", UtcDateTime),
     Column("observed", Json, nullable=False),
     Column("due_at", UtcDateTime),
     Column("lease_owner", String(64)),

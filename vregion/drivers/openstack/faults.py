@@ -103,7 +103,8 @@ def unreachable(error: Exception, url: str) -> Transient:
     """The error that a failure below HTTP means."""
     words = str(error) or type(error).__name__
     was_there = isinstance(error, (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError))
-    return Transient(f"{url}: {words}", reachable=was_there)
+    unsent = isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError))
+    return Transient(f"{url}: {words}", reachable=was_there, in_doubt=not unsent)
 
 
 def _not_found(fault: Fault | None, text: str, own: str | None) -> DriverError:

@@ -95,6 +95,7 @@ def _realizations() -> None:
         sa.Column("reason", sa.String(length=1024), nullable=True),
         sa.Column("waiting_on", sa.String(length=255), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("observed", _JSON, nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("lease_owner", sa.String(length=64), nullable=True),

@@ -196,10 +196,14 @@ async def claim(
 
 
 async def inherit(tx: Transaction, now: datetime) -> None:
-    """The process that held the region's leases is gone, and this one took its place: what it held is due."""
+    """The process that held the region's leases is gone, and this one took its place: what its loop held is due.
+
+    Leases of requests stay (`seize`): one of this very process may be the reason why its loop looks here at all.
+    """
+    loops = realizations.c.lease_owner.contains(":")
     await tx.execute(
         update(realizations)
-        .where(realizations.c.region_id == tx.region_id, realizations.c.lease_until.is_not(None))
+        .where(realizations.c.region_id == tx.region_id, realizations.c.lease_until.is_not(None), loops)
         .values(lease_owner=None, lease_until=None, due_at=now, fence=realizations.c.fence + 1)
     )
 

@@ -73,6 +73,13 @@ async def state(world: World, row: Resource) -> tuple[Resource | None, Realizati
         )
 
 
+async def behind_back(world: World, row: Resource) -> None:
+    """Somebody deletes it in the backend."""
+    realization = (await state(world, row))[1]
+    assert realization is not None
+    world.cloud.delete_behind_back(row.kind, str(realization.external_id))
+
+
 async def test_a_volume_comes_and_goes(tmp_path: Path) -> None:
     async with World(tmp_path, RECIPES) as world:
         (row,) = await written(world)
@@ -131,8 +138,7 @@ async def test_gone_behind_our_back_is_lost_and_stays_so(tmp_path: Path) -> None
     async with World(tmp_path, RECIPES) as world:
         (row,) = await written(world)
         await world.turn()
-        external_id = (await state(world, row))[1].external_id  # type: ignore[union-attr]
-        world.cloud.delete_behind_back(Kind.VOLUME, external_id)
+        await behind_back(world, row)
         async with world.region.write() as tx:
             await realizations.changed(tx, Kind.VOLUME, row.id, world.clock.now)
         await world.turn()
@@ -147,7 +153,7 @@ async def test_what_holds_nothing_is_made_again(tmp_path: Path) -> None:
     async with World(tmp_path, {Kind.VOLUME: replace(VOLUME, recreate=True)}) as world:
         (row,) = await written(world)
         await world.turn()
-        world.cloud.delete_behind_back(Kind.VOLUME, (await state(world, row))[1].external_id)  # type: ignore[union-attr]
+        await behind_back(world, row)
         async with world.region.write() as tx:
             await realizations.changed(tx, Kind.VOLUME, row.id, world.clock.now)
         await world.turn()

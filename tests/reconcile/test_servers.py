@@ -4,6 +4,7 @@ The image lies in the other zone and is copied; network, subnet, port and securi
 """
 
 from collections import Counter
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from tests.reconcile.world import World
 from tests.unit.network.network_rows import caller, network, subnet
 from vregion.directory.flavors import Flavor
+from vregion.model.observed import Observed
 from vregion.model.resource import Kind, Resource, State
 from vregion.reconcile.recipes import RECIPES
 from vregion.region import flavors, image_data, images, realizations, resources, server_boots, servers, usages
@@ -53,12 +55,12 @@ async def booted(world: World, count: int = 1) -> list[Resource]:
     return made
 
 
-async def _image(world: World):  # type: ignore[no-untyped-def]
+async def _image(world: World) -> Observed:
     opened = await world.backends.open(world.region_id, "b2")
     rooms = opened.driver.collections[Kind.IMAGE]
     made = await rooms.create("elsewhere", {"name": "i", "disk_format": "raw", "container_format": "bare"})
 
-    async def bytes_of():  # type: ignore[no-untyped-def]
+    async def bytes_of() -> AsyncIterator[bytes]:
         yield b"vregion" * 1000
 
     await opened.driver.upload(made.external_id, bytes_of(), None)

@@ -43,7 +43,7 @@ def _sign_in(cloud: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     given = cloud["auth"]
     user = {"name": given["username"], "password": given["password"], "domain": {"id": given["user_domain_id"]}}
     project = {"name": given["project_name"], "domain": {"id": given["project_domain_id"]}}
-    auth = {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": {"project": project}}
+    auth: Any = {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": {"project": project}}
     answer = requests.post(f"{given['auth_url']}/auth/tokens", json={"auth": auth}, timeout=30)
     answer.raise_for_status()
     return answer.headers["X-Subject-Token"], answer.json()["token"]

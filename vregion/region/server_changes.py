@@ -54,6 +54,16 @@ async def forget_resize(tx: Transaction, server_id: str, now: datetime) -> None:
     await servers.write(tx, server, now, {**spec, "reserved": wanted})
 
 
+async def confirming(tx: Transaction, server_id: str, now: datetime) -> None:
+    """Nova sets no task state while it confirms (nova 34.0.0 compute/api.py confirm_resize): look until it has."""
+    server = await resources.find(tx, Kind.SERVER, server_id)
+    if server is None or "resize" not in server.spec:
+        return
+    resize = {**server.spec["resize"], "confirming": True}
+    await servers.write(tx, server, now, {**server.spec, "resize": resize})
+    await servers.look_again(tx, server, now)
+
+
 async def rebuilt(tx: Transaction, server_id: str, wanted: Mapping[str, Any], base: str, now: datetime) -> Resource:
     """The backend accepted a rebuild: what it set is what the tenant wants now."""
     server = await servers.get(tx, server_id, None)

@@ -259,6 +259,8 @@ async def _resized(tx: Transaction, server: Resource, spec: dict[str, Any], seen
     grown = _alike(seen["flavor"], resize["to"]["flavor"])
     now_has = resize["to"] if grown else resize["from"]
     spec = spec | {"flavorRef": now_has["id"], "flavor": now_has["flavor"]}
+    if spec["vm_state"] == "resized" and resize.get("confirming"):
+        await look_again(tx, server, datetime.now(UTC) + AGAIN)
     if spec["task_state"] is not None or spec["vm_state"] == "resized":
         return spec
     wanted = {"instances": 1, "cores": spec["flavor"]["vcpus"], "ram": spec["flavor"]["ram"]}

@@ -108,7 +108,7 @@ ACTIONS = {
     "os-stop": Action("servers:stop", verb="stop", recorded="stop"),
     "reboot": Action("servers:reboot", recorded="reboot"),
     "resize": Action("servers:resize", run=server_rebuilds.resize),
-    "confirmResize": Action("servers:confirm_resize", recorded="confirmResize"),
+    "confirmResize": Action("servers:confirm_resize", run=server_rebuilds.confirm),
     "revertResize": Action("servers:revert_resize", recorded="revertResize"),
     "rebuild": Action("servers:rebuild", run=server_rebuilds.rebuild),
     "trigger_crash_dump": Action(

@@ -48,6 +48,15 @@ async def resize(call: Call, server: Resource, given: Any) -> Reply:
     return Reply(answer.body, answer.status)
 
 
+async def confirm(call: Call, server: Resource, given: Any) -> Reply:
+    """The larger or the smaller flavor is the server's for good; the zone does not say when it has done so."""
+    answer = await ask(call, server, "confirmResize", ("POST", "/action", {"confirmResize": None}))
+    async with call.region.write() as tx:
+        await server_changes.confirming(tx, server.id, datetime.now(UTC))
+    await record(call, server, "confirmResize")
+    return Reply(answer.body, answer.status)
+
+
 async def rebuild(call: Call, server: Resource, given: Any) -> Reply:
     """The zone sets what the body says; then it is what the tenant wants here, too."""
     wanted = dict(given)

@@ -7,7 +7,7 @@ and the action. No cloud is asked. The words are those of nova 34.0.0 `compute/a
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -87,7 +87,7 @@ async def boot(tx: Transaction, request: Boot) -> list[Resource]:
     """Accept the servers. Raises Refusal, and then nothing is left behind."""
     found = await _find(tx, request)
     named = request.server.get("availability_zone")
-    zones = await _zones(tx, request)
+    zones = await _zones(tx, request, free=named is None and not found.ties)
     decision = scheduler.choose(named, request.flavor_id, zones, found.ties)
     count = await _reserve(tx, request)
     reservation = f"r-{secrets.token_hex(4)}"
@@ -279,15 +279,18 @@ async def _tie_to(tx: Transaction, found: Found, server_ids: Sequence[str]) -> N
             found.ties.append(Tie("server", server.id, server.backend_id))
 
 
-async def _zones(tx: Transaction, request: Boot) -> list[Zone]:
-    """The bindings with the number of servers in each."""
+async def _zones(tx: Transaction, request: Boot, *, free: bool) -> list[Zone]:
+    """The bindings; with the number of servers in each where the choice is free and no default decides it."""
+    zones = [Zone(binding, binding.backend_id in request.having, 0) for binding in request.zones]
+    if not free or any(zone.binding.default and zone.open and zone.has_flavor for zone in zones):
+        return zones
     counted = await tx.execute(
         select(rows.c.backend_id, func.count().label("servers"))
         .where(rows.c.region_id == tx.region_id, rows.c.kind == Kind.SERVER)
         .group_by(rows.c.backend_id)
     )
-    servers = {row.backend_id: row.servers for row in counted}
-    return [Zone(b, b.backend_id in request.having, servers.get(b.backend_id, 0)) for b in request.zones]
+    servers_on = {row.backend_id: row.servers for row in counted}
+    return [replace(zone, servers=servers_on.get(zone.binding.backend_id, 0)) for zone in zones]
 
 
 async def _reserve(tx: Transaction, request: Boot) -> int:

@@ -174,8 +174,7 @@ def _filter(name: str, value: str) -> list[Filter]:
     if name == "locked":
         return [Filter("spec.locked", _boolean(value))]
     if name == "config_drive":
-        drive = Filter("spec.config_drive", True)
-        return [drive] if _truth(value) else [Filter("", [Filter("spec.config_drive", "true")], "not")]
+        return [Filter("spec.config_drive", True, "eq" if _truth(value) else "ne")]
     if name == "created_at":
         return [Filter("created_at", _time(value))]
     return [NOTHING] if name in _NOWHERE else []

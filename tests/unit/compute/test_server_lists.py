@@ -1,0 +1,144 @@
+"""Filters, sort keys and pages of the server list as queries, on both databases."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+import pytest
+from starlette.requests import Request
+
+from vregion.api.compute import server_lists
+from vregion.api.compute.servers import RULES
+from vregion.api.http import Call, Resources
+from vregion.api.policy import Policy
+from vregion.model.caller import Caller
+from vregion.model.microversion import Microversion
+from vregion.model.refusals import Forbidden, Invalid
+from vregion.model.resource import Kind, Resource
+from vregion.region import resources
+from vregion.region.regions import Region
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+RULE = "os_compute_api:servers:index"
+
+
+def a_server(name: str, minute: int, status: str = "ACTIVE", **spec: Any) -> Resource:
+    states = {"ACTIVE": "active", "REBOOT": "active", "SHUTOFF": "stopped"}
+    known = {"vm_state": states[status], "locked": False, "power_state": 1, "imageRef": "i1", "flavorRef": "1"}
+    at = NOON + timedelta(minutes=minute)
+    zone = "az2" if minute % 2 else "az1"
+    return Resource(
+        name, Kind.SERVER, spec.pop("project", "p1"), "u1", name, status, at, at, known | spec,
+        orjson.dumps({"name": name}), availability_zone=zone,
+    )  # fmt: skip
+
+
+SERVERS = [
+    a_server("web-1", 0, tags=["red", "blue"]),
+    a_server("web-2", 1, "SHUTOFF", tags=["red"], locked=True, key_name="k"),
+    a_server("db%1", 2, "REBOOT", imageRef="i2", config_drive=True, reservation_id="r-1"),
+    a_server("other", 3, project="p2"),
+]
+
+
+def a_call(text: str, roles: str = "member", minor: int = 104) -> Call:
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": text.encode()}
+    caller = Caller("u1", "p1", "d", "r", frozenset({roles}), "req")
+    nothing: Any = None
+    use: Resources = nothing
+    return Call(caller, nothing, use, Request(scope), {}, Microversion(2, minor), "http://api/v2.1", Policy(RULES))
+
+
+async def names(region: Region, text: str, roles: str = "member", minor: int = 104) -> list[str]:
+    call = a_call(text, roles, minor)
+    asked = {name: call.query.getlist(name) for name in call.query}
+    async with region.write() as tx:
+        if not await resources.find_many(tx, Kind.SERVER, ["web-1"]):
+            await resources.insert_resources(tx, SERVERS)
+        query = await server_lists.query(call, tx, asked, RULE)
+        return [orjson.loads(document)["name"] for document in await resources.list_documents(tx, query)]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", ["db%1", "web-2", "web-1"]),
+        ("name=web", ["web-2", "web-1"]),
+        ("name=^web-1$", ["web-1"]),
+        ("name=%251", ["db%1"]),
+        ("status=ACTIVE", ["db%1", "web-1"]),
+        ("status=REBOOT", ["db%1"]),
+        ("status=shutoff&status=reboot", ["db%1", "web-2"]),
+        ("image=i2", ["db%1"]),
+        ("flavor=2", []),
+        ("availability_zone=az2", ["web-2"]),
+        ("tags=red", ["web-2", "web-1"]),
+        ("tags=red,blue", ["web-1"]),
+        ("tags-any=blue,green", ["web-1"]),
+        ("not-tags=red,blue", ["db%1", "web-2"]),
+        ("not-tags-any=red,blue", ["db%1"]),
+        ("locked=true", ["web-2"]),
+        ("key_name=k", ["web-2"]),
+        ("config_drive=true", ["db%1"]),
+        ("config_drive=false", ["web-2", "web-1"]),
+        ("reservation_id=r-1", ["db%1"]),
+        ("changes-since=2026-01-01T12:01:00Z", ["db%1", "web-2"]),
+        ("changes-before=2026-01-01T12:00:00", ["web-1"]),
+        ("sort_key=display_name&sort_dir=asc", ["db%1", "web-1", "web-2"]),
+        ("sort_key=availability_zone&sort_key=display_name&sort_dir=desc", ["web-2", "web-1", "db%1"]),
+        ("limit=1", ["db%1"]),
+        ("limit=1&marker=db%251", ["web-2"]),
+        ("deleted=true", ["db%1", "web-2", "web-1"]),  # no filter for one who is no admin
+        ("power_state=1&vm_state=stopped", ["web-2"]),
+    ],
+)
+async def test_found(region: Region, text: str, found: list[str]) -> None:
+    assert await names(region, text) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("all_tenants=1&limit=1", ["other"]),
+        ("all_tenants=&project_id=p2", ["other"]),
+        ("project_id=p2", ["db%1", "web-2", "web-1"]),
+        ("deleted=true", []),
+        ("host=somewhere", []),
+    ],
+)
+async def test_an_admin_finds(region: Region, text: str, found: list[str]) -> None:
+    assert await names(region, text, "admin") == found
+
+
+async def test_filters_come_with_their_microversions(region: Region) -> None:
+    assert await names(region, "tags=red", minor=25) == ["db%1", "web-2", "web-1"]
+    assert await names(region, "locked=true", minor=72) == ["db%1", "web-2", "web-1"]
+    assert await names(region, "status=dancing", minor=37) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("status=dancing", "Invalid status value"),
+        ("marker=nobody", r"marker \[nobody\] not found"),
+        ("marker=other", r"marker \[other\] not found"),
+        ("sort_dir=up", "Unknown sort direction"),
+        ("sort_key=uuid&sort_dir=asc&sort_dir=asc", "size exceeds"),
+        ("locked=perhaps", "Unrecognized value 'perhaps'"),
+        ("changes-since=2026-02-01T00:00:00Z&changes-before=2026-01-01T00:00:00Z", "less than or equal"),
+    ],
+)
+async def test_refused(region: Region, text: str, words: str) -> None:
+    with pytest.raises(Invalid, match=words):
+        await names(region, text)
+
+
+@pytest.mark.parametrize("text", ["all_tenants=1", "status=deleted", "sort_key=host"])
+async def test_an_admins_alone(region: Region, text: str) -> None:
+    with pytest.raises(Forbidden):
+        await names(region, text)
+
+
+async def test_other_tables_are_no_filters(region: Region) -> None:
+    with pytest.raises(Invalid, match="Invalid filter field: metadata"):
+        await names(region, "metadata=1", "admin")

@@ -9,7 +9,7 @@ import contextlib
 import os
 import socket
 from collections.abc import AsyncIterator, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Self
 
@@ -70,7 +70,7 @@ class Application:
         self.loop.doubt = timedelta(seconds=1.5 * settings.backend_timeout)
         self.feeds = Feeds(self.loop, self.backends)
         self.regions.bell = self.loop.ring
-        self.provider = Provider(directory, identity, drivers, self._resources_on, self._forget)
+        self.provider = Provider(directory, identity, drivers, self._resources_on, self._clear, self._forget)
         self._running: asyncio.Task[None] | None = None
         self.asgi = Starlette(routes=self._routes())
 
@@ -122,7 +122,11 @@ class Application:
         return [*routes, *provider_api.routes(self.provider, authorize, self.settings.max_body_bytes)]
 
     async def _resources_on(self, region_id: str, backend_id: str | None) -> list[str]:
-        return await census.on_backend(await self.regions.open(region_id), backend_id)
+        region = await self.regions.open(region_id)
+        return await (census.on_backend(region, backend_id) if backend_id else census.in_region(region))
+
+    async def _clear(self, region_id: str, backend_id: str) -> list[str]:
+        return await census.clear(await self.regions.open(region_id), backend_id, datetime.now(UTC))
 
     async def _forget(self, region_id: str) -> None:
         await census.forget(await self.regions.open(region_id))

@@ -28,14 +28,16 @@ SHOWN = 20  # so many things are named in a refusal
 class Provider:
     """`resources_on(region_id, backend_id)` names what a virtual region has on a backend (None: at all), in words.
 
-    `forget_region(region_id)` drops a closed region's own rows. `notice_seconds` is how long another node may not
-    have noticed that a zone drains or a tenant closes.
+    `clear_backend(region_id, backend_id)` lets go of what is there for others' sake, such as copies of images, and
+    names what is not gone yet. `forget_region(region_id)` drops a closed region's own rows. `notice_seconds` is how
+    long another node may not have noticed that a zone drains or a tenant closes.
     """
 
     directory: Directory
     identity: Identity
     drivers: Mapping[str, OpenDriver]
     resources_on: Callable[[str, str | None], Awaitable[Sequence[str]]]
+    clear_backend: Callable[[str, str], Awaitable[Sequence[str]]]
     forget_region: Callable[[str], Awaitable[None]]
     notice_seconds: float = 1.5 * CHECK_SECONDS
     _turns: "WeakValueDictionary[str, asyncio.Lock]" = field(default_factory=WeakValueDictionary)

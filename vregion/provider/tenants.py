@@ -68,6 +68,8 @@ async def close(provider: Provider, name: str) -> None:
                 await tenants.set_state(provider.directory, tenant.region_id, tenant.state)
                 raise
         for binding in await bindings.of_region(provider.directory, tenant.region_id):
+            if binding.state in bindings.IN_USE:
+                await zones.clear(provider, binding)
             await zones.remove_for(provider, binding)
         await provider.forget_region(tenant.region_id)
         await close_tenant(provider.identity, tenant.domain_id)

@@ -5,6 +5,7 @@ into use in one step. Interrupted anywhere, the same call again goes on from the
 """
 
 import asyncio
+import time
 import uuid
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ from vregion.drivers.contract import Permanent
 from vregion.model.backend import Backend, Binding, Credential
 from vregion.model.refusals import Conflict, Invalid, NotFound
 from vregion.provider.provider import Provider, listed
+
+CLEARING_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,15 @@ async def all_of(provider: Provider, tenant_name: str) -> tuple[Binding, ...]:
     return await bindings.of_region(provider.directory, (await provider.tenant(tenant_name)).region_id)
 
 
+async def clear(provider: Provider, binding: Binding) -> None:
+    """Wait until an empty zone has let go of what it held for others' sake; a conflict when it does not in time."""
+    end = time.monotonic() + CLEARING_SECONDS
+    while left := await provider.clear_backend(binding.region_id, binding.backend_id):
+        if time.monotonic() > end:
+            raise Conflict(f"Zone {binding.availability_zone} has not yet let go of: {listed(left)}. Try again later.")
+        await asyncio.sleep(0.2)
+
+
 async def remove_for(provider: Provider, binding: Binding) -> None:
     """Let go of an empty zone: out of use, then its project in the backend, then the row."""
     await bindings.set_state(provider.directory, binding.id, "closing")
@@ -129,6 +141,7 @@ async def _empty(provider: Provider, binding: Binding) -> None:
     await asyncio.sleep(provider.notice_seconds)
     try:
         await _refuse_if_used(provider, binding)
+        await clear(provider, binding)
     except Conflict:
         await bindings.set_state(provider.directory, binding.id, binding.state)
         raise

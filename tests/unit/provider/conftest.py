@@ -25,9 +25,14 @@ class Regions:
 
     held: dict[tuple[str, str | None], list[str]] = field(default_factory=dict)
     forgotten: list[str] = field(default_factory=list)
+    cleared: list[tuple[str, str]] = field(default_factory=list)
 
     async def resources_on(self, region_id: str, backend_id: str | None) -> list[str]:
         return self.held.get((region_id, backend_id), [])
+
+    async def clear(self, region_id: str, backend_id: str) -> list[str]:
+        self.cleared.append((region_id, backend_id))
+        return []
 
     async def forget(self, region_id: str) -> None:
         self.forgotten.append(region_id)
@@ -43,7 +48,8 @@ async def provider(keystone: RunningKeystone, tmp_path: Path, regions: Regions) 
     directory = await Directory.open(Settings(state_dir=tmp_path))
     async with keystone.admin() as identity:
         drivers = {"memory": MemoryDriver.open}
-        yield Provider(directory, identity, drivers, regions.resources_on, regions.forget, notice_seconds=0)
+        told = (regions.resources_on, regions.clear, regions.forget)
+        yield Provider(directory, identity, drivers, *told, notice_seconds=0)
     await directory.close()
 
 

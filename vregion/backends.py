@@ -75,6 +75,7 @@ class Backends:
         self._budget = budget
         self._clock = clock
         self._opened: dict[tuple[str, str], tuple[Credential, Opened]] = {}
+        self._retired: list[Opened] = []  # with a credential of yesterday; a call may still be under way
         self._gates: dict[str, Gate] = {}
 
     async def open(self, region_id: str, backend_id: str) -> Opened:
@@ -83,6 +84,8 @@ class Backends:
         known = self._opened.get((region_id, backend_id))
         if known is not None and known[0] == credential:
             return known[1]
+        if known is not None:
+            self._retired.append(known[1])
         opened = Opened(self._drivers[backend.driver](backend, credential), backend, binding.availability_zone)
         self._opened[region_id, backend_id] = (credential, opened)
         return opened
@@ -113,6 +116,7 @@ class Backends:
 
     async def close(self) -> None:
         """Close every driver."""
-        for _, opened in self._opened.values():
+        for opened in (*self._retired, *(opened for _, opened in self._opened.values())):
             await opened.driver.close()
         self._opened.clear()
+        self._retired.clear()

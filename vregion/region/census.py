@@ -18,19 +18,19 @@ _MADE_WHERE_NEEDED = (Kind.KEYPAIR, Kind.SECURITY_GROUP, Kind.SERVER_GROUP)
 
 
 async def on_backend(region: Region, backend_id: str) -> list[str]:
-    """'server web (1f0c...)' for each thing that is, or shall be, on a backend for its own sake."""
-    return await _named(region, _there(region, backend_id).where(not_(_dispensable())))
+    """'server web (1f0c...)' for each thing that is, or shall be, on a backend for its own sake and shall stay there."""
+    return await _named(region, _there(region, backend_id).where(rows.c.wanted, not_(_dispensable())))
 
 
 async def in_region(region: Region) -> list[str]:
-    """Everything that the region has, but for the default groups of its projects, which nobody can delete."""
+    """Everything that the region has and keeps, but for the default groups of its projects, which nobody can delete."""
     default = and_(resources.c.kind == Kind.SECURITY_GROUP, resources.c.spec["default"].as_boolean())
     of_groups = resources.c.kind == Kind.SECURITY_GROUP_RULE
-    return await _named(region, _all(region).where(not_(or_(default, of_groups))))
+    return await _named(region, _all(region).where(not_(or_(default, of_groups, resources.c.deleting))))
 
 
 async def clear(region: Region, backend_id: str, now: datetime) -> list[str]:
-    """Take away what is on a backend only for the sake of others; what is still there."""
+    """Take away what is on a backend only for the sake of others; what is still there, things on their way out too."""
     async with region.write() as tx:
         found = await tx.execute(_there(region, backend_id).where(_dispensable(), rows.c.wanted))
         for row in found.all():

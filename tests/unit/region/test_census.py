@@ -35,6 +35,15 @@ async def test_what_is_there_for_its_own_sake_holds_a_zone_back(region: Region) 
     assert kept.wanted
 
 
+async def test_what_is_on_its_way_out_is_waited_for(region: Region) -> None:
+    volume = await there(region, resource(Kind.VOLUME), "b1")
+    async with region.write() as tx:
+        await resources.change(tx, volume, deleting=True)
+        await realizations.unwant(tx, Kind.VOLUME, volume.id, NOON)
+    assert await census.on_backend(region, "b1") == await census.in_region(region) == []
+    assert await census.clear(region, "b1", NOON) == [words(volume)]
+
+
 async def test_an_image_holds_the_zone_back_that_alone_has_it(region: Region) -> None:
     copied = await there(region, resource(Kind.IMAGE), "b1", "b2")
     alone = await there(region, resource(Kind.IMAGE), "b1")

@@ -103,6 +103,12 @@ async def list_documents(tx: Transaction, query: Query) -> list[bytes]:
     return [row[0] for row in await tx.execute(await _paged(tx, query, [resources.c.document]))]
 
 
+async def list_identified(tx: Transaction, query: Query) -> list[tuple[str, bytes]]:
+    """One page of (id, document): what a list needs that links to the page behind it."""
+    rows = await tx.execute(await _paged(tx, query, [resources.c.id, resources.c.document]))
+    return [(row.id, row.document) for row in rows]
+
+
 async def count(tx: Transaction, query: Query) -> int:
     """How many rows match, paging aside."""
     statement = select(func.count()).select_from(resources).where(*_matching(tx, query))

@@ -59,6 +59,7 @@ CHANGES: tuple[tuple[Microversion, Undo], ...] = (
     (_version("2.3"), _volumes_by_id),
 )
 NEWEST = CHANGES[0][0]  # from here on the stored document is sent as it is
+NEEDS_NO_SPEC = _version("2.47")  # from here on the document alone tells every form
 FULL_ANSWERS = _version("2.75")  # before it, an update and a rebuild show a part only
 
 _PART = frozenset({

@@ -129,14 +129,22 @@ async def detail(call: Call) -> Reply:
     values = query(call, schema.LIST)
     async with call.region.read() as tx:
         wanted = await server_lists.query(call, tx, values, f"{_RULE}:detail")
-        if call.microversion >= microversions.NEWEST and not call.caller.is_admin:
-            documents = await resources.list_documents(tx, wanted)
+        if call.caller.is_admin or call.microversion < microversions.NEEDS_NO_SPEC:
+            rows = await resources.list_resources(tx, wanted)
+            found = [(server.id, orjson.dumps(form(call, server))) for server in rows]
         else:
-            documents = [orjson.dumps(form(call, server)) for server in await resources.list_resources(tx, wanted)]
-    full = wanted.limit is not None and 0 < wanted.limit == len(documents)
-    more = next_page(call, "servers/detail", [orjson.loads(d)["id"] for d in documents]) if full else []
+            found = await resources.list_identified(tx, wanted)
+            if call.microversion < microversions.NEWEST:
+                found = [(server_id, _older(call, document)) for server_id, document in found]
+    more = next_page(call, "servers/detail", [server_id for server_id, _ in found])
+    documents = [document for _, document in found]
     tail = b',"servers_links":' + orjson.dumps(more) if more else b""
     return Reply(b'{"servers":[' + b",".join(documents) + b"]" + tail + b"}")
+
+
+def _older(call: Call, document: bytes) -> bytes:
+    """A stored document at the caller's microversion, one that needs nothing but the document."""
+    return orjson.dumps(microversions.older(orjson.loads(document), {}, "", call.microversion))
 
 
 def form(call: Call, server: Resource, more: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -24,6 +24,7 @@ async def begin_resize(
     tx: Transaction, server: Resource, flavor_id: str, flavor: Mapping[str, Any], now: datetime
 ) -> Resource:
     """Reserve what the larger of the two flavors takes. Raises OverQuota in Nova's words."""
+    server = await servers.hold(tx, server.id, None)
     if flavor_id == server.spec["flavorRef"]:
         raise Invalid("When resizing, instances must change flavor!")
     if "resize" in server.spec:
@@ -44,8 +45,10 @@ async def begin_resize(
 
 async def forget_resize(tx: Transaction, server_id: str, now: datetime) -> None:
     """The backend did not accept it: the reservation is given back."""
-    server = await resources.find(tx, Kind.SERVER, server_id)
-    if server is None or "resize" not in server.spec:
+    if await resources.find(tx, Kind.SERVER, server_id) is None:
+        return
+    server = await servers.hold(tx, server_id, None)
+    if "resize" not in server.spec:
         return
     spec = {name: value for name, value in server.spec.items() if name != "resize"}
     flavor = spec["flavor"]
@@ -56,8 +59,10 @@ async def forget_resize(tx: Transaction, server_id: str, now: datetime) -> None:
 
 async def confirming(tx: Transaction, server_id: str, now: datetime) -> None:
     """Nova sets no task state while it confirms (nova 34.0.0 compute/api.py confirm_resize): look until it has."""
-    server = await resources.find(tx, Kind.SERVER, server_id)
-    if server is None or "resize" not in server.spec:
+    if await resources.find(tx, Kind.SERVER, server_id) is None:
+        return
+    server = await servers.hold(tx, server_id, None)
+    if "resize" not in server.spec:
         return
     resize = {**server.spec["resize"], "confirming": True}
     await servers.write(tx, server, now, {**server.spec, "resize": resize})
@@ -66,7 +71,7 @@ async def confirming(tx: Transaction, server_id: str, now: datetime) -> None:
 
 async def rebuilt(tx: Transaction, server_id: str, wanted: Mapping[str, Any], base: str, now: datetime) -> Resource:
     """The backend accepted a rebuild: what it set is what the tenant wants now."""
-    server = await servers.get(tx, server_id, None)
+    server = await servers.hold(tx, server_id, None)
     spec = {**server.spec, **{name: wanted[name] for name in _REBUILT if name in wanted}}
     spec = {name: value for name, value in spec.items() if value is not None or name in server.spec}
     document = None
@@ -99,7 +104,7 @@ async def begin_attach(
 
 async def attached(tx: Transaction, server_id: str, volume: Resource, entry: Mapping[str, Any], now: datetime) -> None:
     """The backend took it."""
-    server = await servers.get(tx, server_id, None)
+    server = await servers.hold(tx, server_id, None)
     await volumes.attached(tx, volume, server_id, entry.get("device") or "", entry["attachment_id"], now)
     spec = {**server.spec, "volumes": [*server.spec["volumes"], dict(entry)]}
     await servers.write(tx, server, now, spec)
@@ -124,7 +129,7 @@ async def change_attachment(
     tx: Transaction, server_id: str, volume_id: str, fields: Mapping[str, Any], now: datetime
 ) -> Resource:
     """Set fields of one attachment."""
-    server = await servers.get(tx, server_id, None)
+    server = await servers.hold(tx, server_id, None)
     entry = {**attachment(server, volume_id), **fields}
     others = [entry if one["volumeId"] == volume_id else one for one in server.spec["volumes"]]
     return await servers.write(tx, server, now, {**server.spec, "volumes": others})
@@ -148,7 +153,7 @@ def interface_tag(server: Resource, port_id: str) -> str | None:
 
 async def plugged(tx: Transaction, server_id: str, port: Resource, tag: str | None, now: datetime) -> Resource:
     """The backend took one more port."""
-    server = await servers.get(tx, server_id, None)
+    server = await servers.hold(tx, server_id, None)
     before = [] if server.spec["networks"] == "none" else server.spec["networks"]
     item = {"port": port.id} | ({"tag": tag} if tag else {})
     server = await servers.write(tx, server, now, {**server.spec, "networks": [*before, item]})
@@ -159,7 +164,7 @@ async def plugged(tx: Transaction, server_id: str, port: Resource, tag: str | No
 
 async def unplugging(tx: Transaction, server_id: str, port_id: str, now: datetime, *, leaving: bool) -> None:
     """The backend is asked to take a port off, or has refused to."""
-    server = await servers.get(tx, server_id, None)
+    server = await servers.hold(tx, server_id, None)
     others = [i for i in server.spec.get("ports_leaving", []) if i != port_id]
     spec = {**server.spec, "ports_leaving": [*others, port_id] if leaving else others}
     await servers.write(tx, server, now, spec)

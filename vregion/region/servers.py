@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
+from sqlalchemy import select
 
 from vregion.model.observed import Observed
 from vregion.model.refusals import Conflict, NotFound, OverQuota
@@ -26,6 +27,7 @@ from vregion.region import (
     volumes,
 )
 from vregion.region.regions import Transaction
+from vregion.region.tables import resources as rows
 
 GONE = "The server is gone from its availability zone: it was deleted there, not here. It is not made again."
 _STATES = {
@@ -46,6 +48,17 @@ async def get(tx: Transaction, server_id: str, project_id: str | None) -> Resour
     if server is None:
         raise NotFound(f"Instance {server_id} could not be found.")
     return server
+
+
+async def hold(tx: Transaction, server_id: str, project_id: str | None) -> Resource:
+    """The server, to be changed: what is read of it now stays so until the commit. Raises NotFound.
+
+    A request and an observation may meet on PostgreSQL; the second of them must see what the first has written.
+    """
+    if not tx.sqlite:
+        row = (rows.c.region_id == tx.region_id, rows.c.kind == Kind.SERVER, rows.c.id == server_id)
+        await tx.execute(select(rows.c.id).where(*row).with_for_update())
+    return await get(tx, server_id, project_id)
 
 
 def shown(server: Resource) -> dict[str, Any]:
@@ -118,6 +131,7 @@ async def delete(tx: Transaction, server: Resource, now: datetime) -> None:
 
 async def settled(tx: Transaction, server: Resource, observed: Observed) -> None:
     """The backend's part of the document as it was just seen; nothing is written when nothing changed."""
+    server = await hold(tx, server.id, None)
     if server.deleting:
         return
     now, before = datetime.now(UTC), shown(server)
@@ -166,8 +180,10 @@ async def vanished(tx: Transaction, server: Resource) -> None:
 
 async def redraw(tx: Transaction, server_id: str) -> None:
     """Its ports or their addresses have changed: the document shows them."""
-    server = await resources.find(tx, Kind.SERVER, server_id)
-    if server is None or server.spec["vm_state"] == "building":
+    if await resources.find(tx, Kind.SERVER, server_id) is None:
+        return
+    server = await hold(tx, server_id, None)
+    if server.spec["vm_state"] == "building":
         return
     before = shown(server)
     document = before | {"addresses": await ports.addresses(tx, server.id)}
@@ -179,6 +195,7 @@ async def redraw(tx: Transaction, server_id: str) -> None:
 
 async def _fail(tx: Transaction, server: Resource, words: str) -> None:
     now = datetime.now(UTC)
+    server = await hold(tx, server.id, None)
     document = server_documents.failed(shown(server), words, now)
     spec = server.spec | {"vm_state": "error", "task_state": None, "power_state": 0}
     await write(tx, server, now, spec, document=document, status="ERROR")

@@ -1,5 +1,6 @@
 """A server's rows through its life, on both databases: what is reserved is given back to the last unit."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -259,3 +260,25 @@ async def test_the_recipes_body_has_external_ids_and_nothing_is_lost(region: Reg
     }
     with pytest.raises(KeyError):
         body(server, {(Kind.IMAGE, server.spec["imageRef"]): "their-image"})
+
+
+async def test_a_request_and_an_observation_that_meet_lose_nothing(region: Region) -> None:
+    async with region.write() as tx:
+        (server,) = await booted(tx)
+
+    async def rename() -> None:
+        async with region.write() as tx:
+            held = await servers.hold(tx, server.id, None)
+            await asyncio.sleep(0.1)
+            await servers.update(tx, held, {"name": "renamed"}, NOW)
+
+    async def look() -> None:
+        await asyncio.sleep(0.03)
+        async with region.write() as tx:
+            await servers.settled(tx, server, seen())
+
+    await asyncio.gather(rename(), look())
+    async with region.read() as tx:
+        after = await servers.get(tx, server.id, None)
+    assert (after.name, after.spec["name"], after.status) == ("renamed", "renamed", "ACTIVE")
+    assert orjson.loads(after.document)["name"] == "renamed"

@@ -42,7 +42,7 @@ _OLD_NETWORKS = Microversion(2, 43)
 async def _force_delete(call: Call, server: Resource, given: Any) -> Reply:
     """Deletion is never deferred here, so that forcing it is deleting."""
     async with call.region.write() as tx:
-        current = await servers.get(tx, server.id, None)
+        current = await servers.hold(tx, server.id, None)
         servers.require_unlocked(current, is_admin=call.caller.is_admin)
         await servers.delete(tx, current, datetime.now(UTC))
     return Reply(None, 202)

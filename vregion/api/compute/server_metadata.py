@@ -32,7 +32,7 @@ def require_at_rest(server: Resource, verb: str) -> None:
 async def change(call: Call, verb: str, changed: Callable[[Items], Items]) -> Items:
     """Set what `changed` makes of the items."""
     async with call.region.write() as tx:
-        server = await servers.get(tx, call.path["id"], project(call))
+        server = await servers.hold(tx, call.path["id"], project(call))
         servers.require_unlocked(server, is_admin=call.caller.is_admin)
         items = changed(dict(server.spec["metadata"]))
         require_at_rest(server, verb)

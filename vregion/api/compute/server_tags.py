@@ -26,7 +26,7 @@ _LONGEST = 60
 async def _change(call: Call, verb: str, changed: Callable[[list[str]], list[str]]) -> tuple[list[str], list[str]]:
     """The tags before and after."""
     async with call.region.write() as tx:
-        server = await servers.get(tx, call.path["id"], project(call))
+        server = await servers.hold(tx, call.path["id"], project(call))
         if server.spec["vm_state"] not in STATES:
             raise Conflict(f"Cannot '{verb}' instance {server.id} while it is in vm_state {server.spec['vm_state']}")
         before = list(server.spec.get("tags", []))

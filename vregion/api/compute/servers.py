@@ -199,7 +199,7 @@ async def update(call: Call) -> Reply:
     if "name" in wanted:
         wanted["name"] = wanted["name"].strip()
     async with call.region.write() as tx:
-        server = await servers.get(tx, call.path["id"], project(call))
+        server = await servers.hold(tx, call.path["id"], project(call))
         if "pinned_availability_zone" in wanted:
             _check_pin(server, wanted["pinned_availability_zone"])
         server = await servers.update(tx, server, wanted, datetime.now(UTC))
@@ -228,7 +228,7 @@ def _check_pin(server: Resource, wanted: str | None) -> None:
 async def delete(call: Call) -> Reply:
     """Accepted whatever its state and its zone's; it is shown until the backend has confirmed."""
     async with call.region.write() as tx:
-        server = await servers.get(tx, call.path["id"], project(call))
+        server = await servers.hold(tx, call.path["id"], project(call))
         servers.require_unlocked(server, is_admin=call.caller.is_admin)
         await servers.delete(tx, server, datetime.now(UTC))
     return Reply(None, 204)

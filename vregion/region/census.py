@@ -18,7 +18,7 @@ _MADE_WHERE_NEEDED = (Kind.KEYPAIR, Kind.SECURITY_GROUP, Kind.SERVER_GROUP)
 
 
 async def on_backend(region: Region, backend_id: str) -> list[str]:
-    """'server web (1f0c...)' for each thing that is, or shall be, on a backend for its own sake and shall stay there."""
+    """'server web (1f0c...)' for each thing that is or shall be on a backend, to stay there, for its own sake."""
     return await _named(region, _there(region, backend_id).where(rows.c.wanted, not_(_dispensable())))
 
 

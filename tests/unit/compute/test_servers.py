@@ -281,4 +281,5 @@ async def test_a_request_and_an_observation_that_meet_lose_nothing(region: Regio
     async with region.read() as tx:
         after = await servers.get(tx, server.id, None)
     assert (after.name, after.spec["name"], after.status) == ("renamed", "renamed", "ACTIVE")
-    assert orjson.loads(after.document)["name"] == "renamed"
+    document = orjson.loads(after.document)
+    assert (document["name"], document["status"], after.spec["vm_state"]) == ("renamed", "ACTIVE", "active")

@@ -64,6 +64,7 @@ def main() -> None:
         channel_timeout=300,
         connection_limit=500,
         backlog=512,
+        max_request_body_size=8 << 30,  # an image of a volume is larger than waitress's 1 GiB
     )
 
 

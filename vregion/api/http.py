@@ -70,7 +70,7 @@ class Call:
         try:
             return orjson.loads(self.body_bytes)
         except orjson.JSONDecodeError as broken:
-            raise Invalid("Malformed request body: it is not JSON") from broken
+            raise Invalid("Malformed request body") from broken
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ class Versions:
     newest: Microversion = field(default=Microversion(2, 0))
     legacy_header: str | None = None
 
-    def requested(self, request: Request) -> Microversion:
+    def requested(self, request: Request, newest: Microversion) -> Microversion:
         """What the request asks for; the oldest when it does not ask. Raises Refusal (400 or 406) as Nova does."""
         if self.service_type is None:
             return self.newest
@@ -66,14 +66,12 @@ class Versions:
         if asked is None:
             return self.oldest
         if asked == "latest":
-            return self.newest
+            return newest
         found = Microversion.parse(asked)
         if found is None:
             raise Refusal(f"API Version String {asked} is of invalid format. Must be of format MajorNum.MinorNum.")
-        if not self.oldest <= found <= self.newest:
-            message = (
-                f"Version {found} is not supported by the API. Minimum is {self.oldest} and maximum is {self.newest}."
-            )
+        if not self.oldest <= found <= newest:
+            message = f"Version {found} is not supported by the API. Minimum is {self.oldest} and maximum is {newest}."
             raise Refusal(message, status=406)
         return found
 
@@ -141,7 +139,7 @@ class Service:
     use: Resources
     policy: Policy
     authenticate: Authenticate
-    documents: Callable[[str, str], Reply | None]
+    documents: Callable[[str, str, Microversion], Reply | None]
     legacy: str = ""
     _table: Table = field(init=False)
     _root: str = field(init=False)
@@ -161,7 +159,7 @@ class Service:
             del told["X-Compute-Request-Id"]
         try:
             path = scope["path"].removeprefix(scope.get("root_path", ""))
-            reply = self.documents(path, self._root)
+            reply = self.documents(path, self._root, await self._newest(None))
             if reply is None:
                 route, call = await self._admit(request, path, request_id, told)
                 reply = await route.handler(call)
@@ -180,7 +178,8 @@ class Service:
     async def _admit(self, request: Request, path: str, request_id: str, told: dict[str, str]) -> tuple[Route, Call]:
         """From the bare request to the route and what its handler gets; every refusal happens here."""
         caller = await self.authenticate(request, request_id)
-        version = self.versions.oldest if self._is_legacy(path) else self.versions.requested(request)
+        newest = await self._newest(caller.region_id)
+        version = self.versions.oldest if self._is_legacy(path) else self.versions.requested(request, newest)
         told.update(self.versions.headers(version))
         prefix = self.legacy if self._is_legacy(path) else self.prefix
         if not f"{path}/".startswith(f"{prefix}/"):
@@ -198,6 +197,12 @@ class Service:
         region = await self.use.regions.open(caller.region_id)
         base = self._root + self.prefix
         return route, Call(caller, region, self.use, request, values, version, base, self.policy, body)
+
+    async def _newest(self, region_id: str | None) -> Microversion:
+        """What the backends of a region share, as far as we know it ourselves; None: what all of the provider's do."""
+        service = self.versions.service_type
+        shared = await self.use.directory.newest(service, region_id) if service else None
+        return min(shared or self.versions.newest, self.versions.newest)
 
     def _is_legacy(self, path: str) -> bool:
         return bool(self.legacy) and f"{path}/".startswith(f"{self.legacy}/")

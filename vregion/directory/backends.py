@@ -15,6 +15,7 @@ from vregion.directory.store import Store
 from vregion.directory.tables import backends, bindings
 from vregion.directory.tenants import now
 from vregion.model.backend import Backend, Credential
+from vregion.model.microversion import Microversion
 
 _BACKEND = (
     backends.c.id,
@@ -40,6 +41,14 @@ async def by_id(connection: Connection) -> Mapping[str, Backend]:
     """Every backend."""
     rows = await connection.execute(select(*_BACKEND).order_by(backends.c.name))
     return {row.id: Backend(**row._mapping) for row in rows}
+
+
+async def microversions(connection: Connection, service: str) -> Mapping[str, Microversion]:
+    """The newest microversion of a service ('compute', 'volume') by backend, as the last checks found it."""
+    rows = await connection.execute(select(backends.c.id, backends.c.report))
+    told = {row.id: row.report.get("services", {}).get(service, {}).get("microversion") for row in rows}
+    found = {backend_id: Microversion.parse(text) for backend_id, text in told.items() if text}
+    return {backend_id: version for backend_id, version in found.items() if version}
 
 
 async def checked(store: Store) -> list[Checked]:

@@ -15,6 +15,7 @@ from vregion.directory.sealing import Keys
 from vregion.directory.store import Store
 from vregion.directory.tenants import Tenant
 from vregion.model.backend import Backend, Binding, Credential
+from vregion.model.microversion import Microversion
 from vregion.settings import Settings
 
 
@@ -65,6 +66,12 @@ class Directory(Store):
     async def backends(self) -> Mapping[str, Backend]:
         """Every backend by id."""
         return await self.remember("backends", "", lambda connection, _: backends.by_id(connection))
+
+    async def newest(self, service: str, region_id: str | None = None) -> Microversion | None:
+        """The highest microversion that the backends share: a region's, or all of the provider's. None: nobody says."""
+        known = await self.remember("microversions", service, backends.microversions)
+        bound = None if region_id is None else {binding.backend_id for binding in await self.bindings(region_id)}
+        return min((v for backend_id, v in known.items() if bound is None or backend_id in bound), default=None)
 
     async def backend(self, backend_id: str) -> Backend | None:
         """One backend."""

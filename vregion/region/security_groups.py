@@ -169,7 +169,7 @@ async def _named(tx: Transaction, project_id: str, name: str) -> Resource:
     filters = (Filter("deleting", False), Filter("name", name))
     groups = await resources.list_resources(tx, Query(Kind.SECURITY_GROUP, project_id, filters, limit=2))
     if not groups:
-        raise Invalid(f"Security group {name} not found.", reason="SecurityGroupNotFound")
+        raise Invalid(f"Unable to find security_group with name or id '{name}'", reason="SecurityGroupNotFound")
     if len(groups) > 1:
         message = f"Multiple security groups found matching '{name}'. Use an ID to be more specific."
         raise Conflict(message, reason="NoUniqueMatch")

@@ -15,6 +15,7 @@ from vregion.directory.flavors import Flavor, Match
 from vregion.directory.sealing import SealBroken
 from vregion.directory.tenants import Tenant, now
 from vregion.model.backend import Backend, Binding, Credential
+from vregion.model.microversion import Microversion
 from vregion.settings import Settings
 
 SMALL = Flavor("1", "small", 1, 512, 5, extra_specs={"hw:cpu_policy": "shared"})
@@ -307,3 +308,13 @@ async def test_concurrent_writers_take_turns(directory: Directory) -> None:
 async def _version(directory: Directory) -> int:
     async with directory.read() as connection:
         return (await connection.execute(tables.meta.select())).one().version  # type: ignore[no-any-return]
+
+
+async def test_the_newest_microversion_is_what_the_backends_share(directory: Directory) -> None:
+    acme, north, _ = await _bound(directory)
+    assert await directory.newest("compute") is None
+    report = {"services": {"compute": {"version": "v2.1", "microversion": "2.96"}}}
+    await backends.record(directory, north.id, "ready", report)
+    assert await directory.newest("compute") == await directory.newest("compute", acme.region_id) == Microversion(2, 96)
+    assert await directory.newest("compute", "another") is None
+    assert await directory.newest("volume") is None

@@ -74,14 +74,14 @@ VERSIONS = Versions("volume", Microversion(3, 0), Microversion(3, 71))
 FAULT = faults.compute
 
 
-def documents(path: str, root: str) -> Reply | None:
+def documents(path: str, root: str, newest: Microversion) -> Reply | None:
     """Version discovery: the list at the root, and the same with one entry below /v3/."""
     if path not in ("", "/", "/v3", "/v3/"):
         return None
     version = {
         "id": "v3.0",
         "status": "CURRENT",
-        "version": str(VERSIONS.newest),
+        "version": str(newest),
         "min_version": str(VERSIONS.oldest),
         "updated": "2023-08-31T00:00:00Z",
         "links": [

@@ -1,7 +1,7 @@
 """Nova's version documents, and the window of microversions that is offered.
 
-Called by the service for paths that need no token. The window is fixed: a virtual region's newest is what its code
-knows; what a zone's release cannot do is refused by that zone's driver, with the reason.
+Called by the service for paths that need no token. The newest is what the backends share: here, before
+anybody has said who he is, those of the provider; for a request, those of the caller's own zones.
 """
 
 from typing import Any
@@ -13,27 +13,27 @@ from vregion.model.microversion import Microversion
 VERSIONS = Versions("compute", Microversion(2, 1), Microversion(2, 104), "X-OpenStack-Nova-API-Version")
 
 
-def documents(path: str, root: str) -> Reply | None:
+def documents(path: str, root: str, newest: Microversion) -> Reply | None:
     """'/' lists the versions, '/v2.1' and '/v2' show one; anything else is not ours."""
     match path.strip("/"):
         case "":
-            return Reply({"versions": [_legacy(root), _version(root)]}, 200)
+            return Reply({"versions": [_legacy(root), _version(root, newest)]}, 200)
         case "v2":
             return Reply({"version": _legacy(root) | {"media-types": []}})
         case "v2.1":
             media = {"base": "application/json", "type": "application/vnd.openstack.compute+json;version=2.1"}
             described = {"rel": "describedby", "type": "text/html", "href": "http://docs.openstack.org/"}
-            version = _version(root)
+            version = _version(root, newest)
             links = [*version["links"], described]
             return Reply({"version": version | {"links": links, "media-types": [media]}})
     return None
 
 
-def _version(root: str) -> dict[str, Any]:
+def _version(root: str, newest: Microversion) -> dict[str, Any]:
     return {
         "id": "v2.1",
         "status": "CURRENT",
-        "version": str(VERSIONS.newest),
+        "version": str(newest),
         "min_version": str(VERSIONS.oldest),
         "updated": "2013-07-23T11:33:21Z",
         "links": [{"rel": "self", "href": f"{root}/v2.1/"}],

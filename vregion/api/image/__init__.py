@@ -8,6 +8,7 @@ from vregion.api import faults
 from vregion.api.http import Reply, Route
 from vregion.api.image import image_data, image_locations, image_members, image_tags, images, info
 from vregion.api.service import Versions
+from vregion.model.microversion import Microversion
 
 ROUTES: list[Route] = [
     *images.routes.all,
@@ -45,7 +46,7 @@ FAULT = faults.image
 _SUPPORTED = (15, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
 
 
-def documents(path: str, root: str) -> Reply | None:
+def documents(path: str, root: str, newest: Microversion) -> Reply | None:
     """Version discovery: a list at the root (300) and below /versions; there are no documents of single versions."""
     if path.strip("/") not in ("", "versions"):
         return None

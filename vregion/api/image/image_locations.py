@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from vregion.api.http import Call, Reply, Routes
+from vregion.api.image.bodies import parsed
 from vregion.api.image.patch import Change
 from vregion.api.schemas.image.images import ADD_LOCATION
 from vregion.drivers.contract import Gone, Observed, Permanent, Transient
@@ -23,7 +24,7 @@ routes = Routes()
 @routes.post("/images/{image_id}/locations", policy="set_image_location")
 async def add(call: Call) -> Reply:
     """Glance 2.17's way."""
-    body: Any = call.json() if call.body_bytes else None
+    body: Any = parsed(call)
     ADD_LOCATION.check(body, call.microversion)
     await _register(call, body["url"])
     return Reply(status=202)

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from vregion.api.http import Call, Reply, Routes
+from vregion.api.image.bodies import parsed
 from vregion.model.refusals import Forbidden, Invalid
 from vregion.region import image_members, images
 
@@ -69,7 +70,7 @@ async def remove(call: Call) -> Reply:
 
 
 def _body(call: Call) -> dict[str, Any]:
-    body = call.json() if call.body_bytes else None
+    body = parsed(call)
     if body is None:
         raise Invalid("Body expected in request.")
     if not isinstance(body, dict):

@@ -12,6 +12,7 @@ import orjson
 
 from vregion.api.http import Call, Reply, Routes
 from vregion.api.image import image_filters, image_locations, patch
+from vregion.api.image.bodies import parsed
 from vregion.api.schemas.image.images import BODY
 from vregion.model.refusals import Forbidden, Invalid
 from vregion.model.resource import Kind
@@ -29,7 +30,7 @@ _PAGE, _LONGEST_PAGE = 25, 1000
 @routes.post("/images", policy="add_image")
 async def create(call: Call) -> Reply:
     """A queued image."""
-    body = call.json() if call.body_bytes else None
+    body = parsed(call)
     if not isinstance(body, dict):
         raise Invalid("Body expected in request.")
     for name in NEVER_SENT:

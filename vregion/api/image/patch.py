@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vregion.api.http import Call
+from vregion.api.image.bodies import parsed
 from vregion.model.refusals import Conflict, Invalid, Refusal
 
 OPERATIONS = ("add", "remove", "replace")
@@ -47,7 +48,7 @@ def parse(call: Call) -> list[Change]:
     if draft is None:
         words = f"The request media type {kind} is not supported by this server."
         raise Refusal(f"{words} Image PATCH expects Content-Type one of: {', '.join(sorted(DRAFTS))}", status=415)
-    body = call.json() if call.body_bytes else None
+    body = parsed(call)
     if body is None:
         raise Invalid("Body expected in request.")
     if not isinstance(body, list):

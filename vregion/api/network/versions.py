@@ -1,12 +1,13 @@
 """Neutron's version list, and what its one version has at its root."""
 
 from vregion.api.http import Call, Reply, Routes
+from vregion.model.microversion import Microversion
 
 routes = Routes()
 _RESOURCES = (("network", "networks"), ("subnet", "subnets"), ("port", "ports"))
 
 
-def documents(path: str, root: str) -> Reply | None:
+def documents(path: str, root: str, newest: Microversion) -> Reply | None:
     """The list of versions needs no token; everything below a version does."""
     if path.strip("/"):
         return None

@@ -42,7 +42,7 @@ _ROOMS: tuple[Callable[[MemoryCloud, str], MemoryCollection], ...] = (
 _FED = frozenset({Kind.SERVER, Kind.VOLUME, Kind.SNAPSHOT, Kind.PORT})
 _SERVICES: dict[str, dict[str, Any]] = {
     "identity": {"version": "v3.14", "microversion": None},
-    "compute": {"version": "v2.1", "microversion": "2.100"},
+    "compute": {"version": "v2.1", "microversion": "2.104"},
     "volume": {"version": "v3.0", "microversion": "3.71"},
     "network": {"version": "v2.0", "microversion": None},
     "image": {"version": "v2.17", "microversion": None},

@@ -9,16 +9,20 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 import requests
 
-from tests.e2e.cloud import Cloud, until
+from tests.drivers.bench import PUBLIC_KEY
+from tests.e2e.cloud import COMPUTE, Cloud, until
 from tests.e2e.rig import TOKEN_CACHE, Rig
 from vregion.api.http import Route
 from vregion.app import SERVICES
+from vregion.model.microversion import Microversion
 
 pytestmark = pytest.mark.lab
 
+NEWEST = Microversion(*map(int, COMPUTE.split(".")))
 WORDS = {"compute": "compute", "network": "network", "block-storage": "volume", "image": "image"}
 # What all tenants share, or what is no tenant's: (service, first segment of the path).
 SHARED = {("compute", "flavors"), ("volume", "types"), ("image", "schemas"), ("compute", "extensions")}
@@ -32,16 +36,22 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PUT", "/volumes/{id}"): {"volume": {"name": "mine"}},
     ("POST", "/volumes/{id}/action"): {"os-extend": {"new_size": 2}},
     ("PUT", "/snapshots/{id}"): {"snapshot": {"name": "mine"}},
+    ("PATCH", "/images/{image_id}"): [{"op": "replace", "path": "/name", "value": "mine"}],
+}
+TYPES = {
+    ("PATCH", "/images/{image_id}"): "application/openstack-images-v2.1-json-patch",
+    ("PUT", "/images/{image_id}/file"): "application/octet-stream",
 }
 
 
 def walk() -> list[tuple[str, Route, str]]:
-    """Service, route and the persona of its rule; routes for nobody are refused before any id matters."""
+    """Service, route and the persona of its rule. Left out: what is nobody's, and what is newer than these clouds."""
     return [
         (WORDS[service], route, module.RULES[route.policy])
         for service, (module, _) in SERVICES.items()
         for route in module.ROUTES
         if module.RULES[route.policy] != "nobody"
+        and not (service == "compute" and route.since and route.since > NEWEST)
     ]
 
 
@@ -53,7 +63,7 @@ def things(acme: Cloud, image: str) -> Iterator[dict[tuple[str, str], str]]:
     port = acme.make("port", network_id=network, name="private")["id"]
     group = acme.make("security_group", name="private")
     volume = acme.make("volume", size=1, name="private", availability_zone="az1")["id"]
-    keypair = acme.make("keypair", name="private", public_key=f"ssh-ed25519 {'A' * 68} k")["name"]
+    keypair = acme.make("keypair", name="private", public_key=PUBLIC_KEY)["name"]
     server_group = acme.make("server_group", name="private", policy="affinity")["id"]
     nics = [{"port": port}]
     server = {"name": "private", "flavorRef": "1", "imageRef": image, "networks": nics, "availability_zone": "az1"}
@@ -94,12 +104,14 @@ def rival(rig: Rig) -> Iterator[Cloud]:
 
 
 def asked(cloud: Cloud, service: str, route: Route, name: str) -> requests.Response:
-    """A request to that route with this id in the first place of its path."""
-    head, *places = route.path.split("{")
-    path = head + name + "".join(place.partition("}")[2] + ("1" if n else "") for n, place in enumerate(places))
-    body = BODIES.get((route.method, route.path))
-    version = {"headers": {"OpenStack-API-Version": f"{service} {route.until}"}} if route.until else {}
-    return cloud.send(service, route.method, path, body, **version)
+    """A request to that route, with this id in the first place of its path, at a microversion that has it."""
+    first, *others = route.path.split("{")
+    path = first + "".join((name if n == 0 else "1") + place.partition("}")[2] for n, place in enumerate(others))
+    headers = {"Content-Type": TYPES.get((route.method, route.path), "application/json")}
+    if route.until:
+        headers["OpenStack-API-Version"] = f"{service} {route.until}"
+    body = orjson.dumps(BODIES.get((route.method, route.path), {}))
+    return cloud.send(service, route.method, path, headers=headers, data=body if route.method != "GET" else None)
 
 
 def test_anothers_ids_are_unknown(rival: Cloud, things: dict[tuple[str, str], str]) -> None:
@@ -166,8 +178,8 @@ def test_a_revoked_token_is_refused_within_the_cache_time(rig: Rig) -> None:
 def test_a_token_is_refused_when_its_time_is_over(rig: Rig) -> None:
     """A token of an application credential ends with it (keystone 30.0.0 token/provider.py `issue_token`)."""
     person = rig.person("passing", "member")
-    ends = datetime.now(UTC) + timedelta(seconds=TOKEN_CACHE + 3)
-    wanted = {"name": "short", "expires_at": ends.strftime("%Y-%m-%dT%H:%M:%S.%fZ")}
+    soon = datetime.now(UTC) + timedelta(seconds=TOKEN_CACHE + 3)
+    wanted = {"name": "short", "expires_at": soon.strftime("%Y-%m-%dT%H:%M:%S.%fZ")}
     path = f"/users/{person.user_id}/application_credentials"
     made = person.call("identity", "POST", path, {"application_credential": wanted})["application_credential"]
     one = {"id": made["id"], "secret": made["secret"]}
@@ -175,7 +187,9 @@ def test_a_token_is_refused_when_its_time_is_over(rig: Rig) -> None:
     answer = requests.post(f"{rig.keystone_url}/auth/tokens", json=body, timeout=60)
     assert answer.status_code == 201, answer.text
     person.token = answer.headers["X-Subject-Token"]
-    while datetime.now(UTC) < ends - timedelta(seconds=0.5):
+    ends = datetime.fromisoformat(answer.json()["token"]["expires_at"])
+    assert ends <= soon
+    while datetime.now(UTC) < ends - timedelta(seconds=1):
         assert works(person)
         time.sleep(0.2)
-    until(lambda: not works(person), 1.5, "the token is refused")
+    until(lambda: not works(person), 2, "the token is refused")

@@ -77,14 +77,11 @@ def dead(rig: Rig, region: int) -> Iterator[None]:
 
 def lives_on(hasty: Cloud, zones: Zones) -> None:
     """What the tenant sees and does while az2 is silent."""
-    assert {s["name"]: s["status"] for s in hasty.listed("server")} == {
-        "old-az1": "ACTIVE",
-        "old-az2": "ACTIVE",
-        "doomed": "ACTIVE",
-    }
+    old = {s["name"]: s["status"] for s in hasty.listed("server") if s["name"] != "waiting"}
+    assert old == {"old-az1": "ACTIVE", "old-az2": "ACTIVE", "doomed": "ACTIVE"}
     assert hasty.show("server", zones.servers["az2"])["status"] == "ACTIVE"
     assert {v["name"]: v["status"] for v in hasty.listed("volume")} == {"old-az1": "available", "old-az2": "available"}
-    assert hasty.call("compute", "GET", "/limits")["limits"]["absolute"]["totalInstancesUsed"] == 3
+    assert hasty.call("compute", "GET", "/limits")["limits"]["absolute"]["totalInstancesUsed"] >= len(old)
     fresh = zones.boot(hasty, "az1", "fresh")
     hasty.status("server", fresh, "ACTIVE", 60)
     hasty.act(fresh, "reboot", {"type": "HARD"})
@@ -93,21 +90,19 @@ def lives_on(hasty: Cloud, zones: Zones) -> None:
     hasty.gone("server", fresh)
 
 
-def test_a_hanging_zone_holds_nobody_up(rig: Rig, acme: Cloud, zones: Zones) -> None:
+def test_a_hanging_zone_holds_nobody_up(rig: Rig, acme: Cloud, zones: Zones, inside: dict[str, Cloud]) -> None:
+    hasty = rig.tenant(timeout=PATIENCE)
     with hanging("r2-nova-api"):
-        waiting = [zones.boot(acme, "az2", f"waiting{number}") for number in range(3)]
-        for server in waiting:
-            acme.drop("server", server)
-        hasty = rig.tenant(timeout=PATIENCE)
-        for server in waiting:
-            assert hasty.send("compute", "GET", f"/servers/{server}").status_code in (200, 404)
-        lives_without = [s for s in hasty.listed("server") if not s["name"].startswith("waiting")]
-        assert {s["name"] for s in lives_without} == {"old-az1", "old-az2", "doomed"}
-        fresh = zones.boot(hasty, "az1", "fresh")
-        hasty.status("server", fresh, "ACTIVE", 60)
-        hasty.drop("server", fresh)
-        hasty.gone("server", fresh)
-    for server in waiting:
+        waiting = [zones.boot(hasty, "az2", "waiting") for _ in range(3)]
+        lives_on(hasty, zones)
+        assert {hasty.show("server", server)["status"] for server in waiting} == {"BUILD"}
+        hasty.drop("server", waiting[0])
+    acme.gone("server", waiting[0], 120)
+    for server in waiting[1:]:
+        acme.status("server", server, "ACTIVE", 120)
+    assert sorted(s["name"] for s in inside["az2"].listed("server")) == ["doomed", "old-az2", "waiting", "waiting"]
+    for server in waiting[1:]:
+        acme.drop("server", server)
         acme.gone("server", server)
 
 

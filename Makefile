@@ -8,7 +8,7 @@ ARGS ?=
 PACKAGES := postgresql
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve check lint fast test lab conformance bench lock clean system
+.PHONY: help demo check lint fast test e2e lab conformance bench lock clean system
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ lab: $(READY)  ## two real OpenStack regions on this machine (root)
 
 test: check  ## everything: check, then the contract suite, the stories and end to end on the lab
 	tests/lab.sh
+
+e2e: $(READY)  ## all end-to-end tests on the lab, in place of the part that `make test` runs
+	E2E=tests/e2e tests/lab.sh
 
 conformance: $(READY)  ## Tempest's required list through vregion, and on a bare region as the baseline (hours)
 	$(BIN)/python -m tests.conformance $(ARGS)

@@ -6,6 +6,7 @@ live routes; knows nothing of resources.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -18,6 +19,7 @@ OpenDriver = Callable[[Backend, Credential], Driver]
 Clock = Callable[[], float]
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+COMING_BACK = 60.0  # so long after its first answer a cloud may still lack some of its services
 
 
 @dataclass(slots=True)
@@ -27,6 +29,7 @@ class Breaker:
     until: float = 0.0
     pause: float = 0.0
     reason: str = ""
+    back_at: float = -math.inf  # when it answered again after a silence
 
     def admit(self, now: float) -> None:
         """Raises Transient while open. After a pause one call is let in as the probe, and the others wait for it."""
@@ -41,8 +44,10 @@ class Breaker:
         self.until = now + self.pause
         self.reason = reason
 
-    def answered(self) -> None:
+    def answered(self, now: float) -> None:
         """Something answered, be it an error."""
+        if self.pause:
+            self.back_at = now
         self.pause = self.until = 0.0
 
 
@@ -95,6 +100,11 @@ class Backends:
         now = self._clock()
         return {i: gate.breaker.until - now for i, gate in self._gates.items() if gate.breaker.until > now}
 
+    def returning(self, backend_id: str) -> bool:
+        """Whether it has just come back, and may not have all its services yet."""
+        gate = self._gates.get(backend_id)
+        return gate is not None and self._clock() - gate.breaker.back_at < COMING_BACK
+
     @asynccontextmanager
     async def call(self, backend_id: str) -> AsyncIterator[None]:
         """One call's turn at a backend. Raises Transient at once while the breaker is open."""
@@ -105,14 +115,14 @@ class Backends:
                 yield
             except Transient as trouble:
                 if trouble.reachable:
-                    gate.breaker.answered()
+                    gate.breaker.answered(self._clock())
                 else:
                     gate.breaker.failed(self._clock(), trouble.message)
                 raise
             except DriverError:
-                gate.breaker.answered()
+                gate.breaker.answered(self._clock())
                 raise
-            gate.breaker.answered()
+            gate.breaker.answered(self._clock())
 
     async def close(self) -> None:
         """Close every driver."""

@@ -187,6 +187,7 @@ class Loop:
                     flavors=flavors,
                     hint=self._hints.pop(key, None),
                     doubt=self.doubt,
+                    returning=self._backends.returning(realization.backend_id),
                 )
                 outcome = await reconcile(work)
         except Transient as trouble:

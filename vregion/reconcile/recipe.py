@@ -31,6 +31,8 @@ class Recipe:
     lost(tx, resource)               it was there, and the healthy backend says 404
     vanished(tx, resource)           the last backend has let go: give quota and addresses back; the row goes after it
     fill(work, observed)          work after the create and before it is ready (an image's bytes)
+    stillborn(resource, observed)  it failed before it ever ran and can go without loss: a cloud that is just coming
+                                  back fails boots until it has a host
     completes                     the create body is not all: send `update` once after it
     recreate                      made again when lost: it holds nothing of the tenant's (keypair, image copy, group)
     wishes                        only `update` needs what it needs, and an external id is enough: groups may name each
@@ -44,6 +46,7 @@ class Recipe:
     vanished: Write
     lost: Write
     update: Callable[[Resource, References], dict[str, Any] | None] = lambda resource, references: None
+    stillborn: Callable[[Resource, Observed], bool] = lambda resource, observed: False
     fill: "Callable[[Work, Observed], Awaitable[Observed]] | None" = None
     completes: bool = False
     recreate: bool = False

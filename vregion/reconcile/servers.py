@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from vregion.model.observed import Observed
 from vregion.model.resource import Kind, Resource
 from vregion.reconcile.recipe import Recipe, References
 from vregion.region import servers
@@ -62,6 +63,13 @@ def _hints(wanted: dict[str, Any], references: References) -> dict[str, Any]:
     return hints
 
 
+def stillborn(server: Resource, observed: Observed) -> bool:
+    """Never launched, and no volume of the tenant's would go with it."""
+    disks = server.spec["block_device_mapping_v2"]
+    takes_volumes = any(disk.get("delete_on_termination") and disk["source_type"] == "volume" for disk in disks)
+    return observed.document.get("OS-SRV-USG:launched_at") is None and not takes_volumes
+
+
 RECIPE = Recipe(
     kind=Kind.SERVER,
     body=body,
@@ -70,4 +78,5 @@ RECIPE = Recipe(
     stopped=servers.stopped,
     vanished=servers.vanished,
     lost=servers.lost,
+    stillborn=stillborn,
 )

@@ -17,6 +17,7 @@ from vregion.region.realizations import Key
 from vregion.region.regions import Region, Transaction
 
 LOOK_FOR_IT = 1.0  # seconds between looks for what a create may have made
+COMING_BACK_LOOK = 5.0
 IN_DOUBT = "it may be there in a moment: a create was not answered"
 FLAVOR_LACKING = "the zone has no flavor like this one"
 
@@ -26,6 +27,7 @@ class Work:
     """A claim, the driver of its backend and the recipe of its kind.
 
     `open_source(backend_id)` gives another backend's driver, to copy from.
+    `returning` says that the cloud has just come back from silence.
     `doubt` is how long a backend may still carry out a create that it has not answered.
     `flavors` maps our flavor ids to external ones; `hint` is what a change feed has just seen of it.
     """
@@ -41,6 +43,7 @@ class Work:
     references: References = field(default_factory=dict)
     hint: Observed | None = None
     doubt: timedelta = timedelta(0)
+    returning: bool = False
 
     @property
     def in_doubt(self) -> bool:
@@ -91,6 +94,8 @@ async def _present(work: Work, resource: Resource) -> Outcome:
             observed = work.hint or await work.collection.get(work.realization.external_id)
         except Gone:
             return await _missing(work)
+    if observed.failed and work.returning and work.recipe.stillborn(resource, observed):
+        return await _once_more(work, observed)
     if work.recipe.fill is not None and not observed.failed:
         observed = await work.recipe.fill(work, observed)
     if work.realization.generation < resource.generation and observed.settled:
@@ -103,6 +108,13 @@ async def _present(work: Work, resource: Resource) -> Outcome:
         work.realization = replace(work.realization, generation=resource.generation)
     async with work.region.write() as tx:
         return await seen(tx, work.recipe, work.realization, observed, work.now())
+
+
+async def _once_more(work: Work, observed: Observed) -> Outcome:
+    """It failed because its cloud has only just come back: away with it, and try again."""
+    await work.collection.delete(observed.external_id)
+    await work.save(external_id=None, state=State.CREATING, generation=0, asked_at=None)
+    return Retry(COMING_BACK_LOOK, f"the zone is coming back: {observed.failed}")
 
 
 async def _waiting(work: Work, observed: Observed, missing: Outcome) -> Outcome:

@@ -15,7 +15,7 @@ PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted(ROOT.glob("lab/*.md")),
 ]
-TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
+TARGETS = set(re.findall(r"^([a-z0-9]+):", (ROOT / "Makefile").read_text(), re.M))
 
 
 def name(page: Path) -> str:
@@ -40,7 +40,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_commands_exist(page: Path) -> None:
     text = page.read_text()
-    for target in re.findall(r"`make ([a-z]+)", text) + re.findall(r"^make ([a-z]+)", text, re.M):
+    for target in re.findall(r"`make ([a-z0-9]+)", text) + re.findall(r"^make ([a-z0-9]+)", text, re.M):
         assert target in TARGETS, target
     for block in re.findall(r"^```\w*\n(.*?)^```", text, re.M | re.S):
         for words in re.findall(r"^(?:\$ )?vregion ([a-z]+(?: [a-z]+)?)", block, re.M):

@@ -44,7 +44,7 @@ lab: $(READY)  ## two real OpenStack regions on this machine (root)
 	$(BIN)/python -m lab install
 	$(BIN)/python -m lab up 2
 
-test: check  ## everything: check, then the contract suite, the stories and end to end on the lab
+test: check  ## check, then on two real regions: the contract suite, the stories, end to end
 	tests/lab.sh
 
 e2e: $(READY)  ## all end-to-end tests on the lab, in place of the part that `make test` runs

@@ -51,11 +51,17 @@ def image(acme: Cloud) -> Iterator[str]:
 
 @pytest.fixture(scope="module", autouse=True)
 def nothing_left(rig: Rig, acme: Cloud, inside: dict[str, Cloud]) -> Iterator[None]:
-    """After each file: nothing in the virtual region, no usage counted, nothing in the projects behind it."""
+    """After each file: nothing in the virtual region, no usage counted, nothing in the projects behind it.
+
+    What a failed test left is swept away after that, so that the next file is not blamed for it.
+    """
     yield
-    empty(lambda: [*left(acme), *used(acme).items()])
-    for cloud in inside.values():
-        empty(partial(left, cloud))
+    try:
+        empty(lambda: [*left(acme), *used(acme).items()])
+        for cloud in inside.values():
+            empty(partial(left, cloud))
+    finally:
+        sweep(acme)
 
 
 def empty(what: Callable[[], list[Any]], seconds: float = 60) -> None:
@@ -64,6 +70,25 @@ def empty(what: Callable[[], list[Any]], seconds: float = 60) -> None:
     while what() and time.monotonic() < end:
         time.sleep(0.5)
     assert not what()
+
+
+def sweep(cloud: Cloud) -> None:
+    """Delete all that there is, each kind after those that need it."""
+    for noun in (
+        "server",
+        "snapshot",
+        "volume",
+        "port",
+        "network",
+        "security_group",
+        "keypair",
+        "server_group",
+        "image",
+    ):
+        for _, name, label in [found for found in left(cloud) if found[0] == noun]:
+            service, path = PLACES[noun]
+            cloud.send(service, "DELETE", f"{path}/{name or label}")
+            cloud.gone(noun, str(name or label))
 
 
 def left(cloud: Cloud) -> list[Any]:

@@ -14,6 +14,7 @@ import pytest
 from tests.e2e.cloud import PLACES, Cloud
 from tests.e2e.rig import ZONES, Rig
 
+SWEPT = ("server", "snapshot", "volume", "port", "network", "security_group", "keypair", "server_group", "image")
 DEFAULT = ("default", "vregion-default")  # as a region names it, and as vregion names a tenant's in a region
 
 

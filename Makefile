@@ -8,7 +8,7 @@ ARGS ?=
 PACKAGES := postgresql
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check lint fast test e2e lab conformance bench lock clean system
+.PHONY: help demo check lint fast test lab conformance bench lock clean system
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z0-9]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,9 +46,6 @@ lab: $(READY)  ## two real OpenStack regions on this machine (root)
 
 test: check  ## check, then on two real regions: the contract suite, the stories, end to end
 	tests/lab.sh
-
-e2e: $(READY)  ## all end-to-end tests on the lab, in place of the part that `make test` runs
-	E2E=tests/e2e tests/lab.sh
 
 conformance: $(READY)  ## Tempest's required list through vregion, and on a bare region as the baseline (hours)
 	$(BIN)/python -m tests.conformance $(ARGS)

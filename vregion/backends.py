@@ -19,7 +19,6 @@ OpenDriver = Callable[[Backend, Credential], Driver]
 Clock = Callable[[], float]
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
-COMING_BACK = 60.0  # so long after its first answer a cloud may still lack some of its services
 
 
 @dataclass(slots=True)
@@ -100,10 +99,12 @@ class Backends:
         now = self._clock()
         return {i: gate.breaker.until - now for i, gate in self._gates.items() if gate.breaker.until > now}
 
-    def returning(self, backend_id: str) -> bool:
-        """Whether it has just come back, and may not have all its services yet."""
+    def back_for(self, backend_id: str) -> float:
+        """Seconds since it answered again after a silence, 0 for the probe; infinite when it was never silent."""
         gate = self._gates.get(backend_id)
-        return gate is not None and self._clock() - gate.breaker.back_at < COMING_BACK
+        if gate is None:
+            return math.inf
+        return 0.0 if gate.breaker.pause else self._clock() - gate.breaker.back_at
 
     @asynccontextmanager
     async def call(self, backend_id: str) -> AsyncIterator[None]:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from tests.reconcile.test_servers import booted, found
 from tests.reconcile.world import World
-from vregion.backends import COMING_BACK
 from vregion.model.resource import Kind
 from vregion.reconcile.recipes import RECIPES
+from vregion.reconcile.work import COMING_BACK
 
 NO_HOST = "No valid host was found."
 
@@ -34,7 +34,7 @@ async def test_a_zone_that_has_been_there_gives_its_own_answer(tmp_path: Path) -
         await world.turn(timedelta(minutes=2))
         world.cloud.faults.down = False
         await world.turn()
-        world.clock.move(timedelta(seconds=COMING_BACK))
+        world.clock.move(COMING_BACK)
         world.cloud.faults.builds[Kind.SERVER] = [NO_HOST]
         (second,) = await booted(world)
         await world.turn()

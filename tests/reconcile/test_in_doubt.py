@@ -70,3 +70,21 @@ async def test_a_new_process_goes_on_at_once(tmp_path: Path) -> None:
         await world.turn(SOON)
         assert world.cloud.count(Kind.VOLUME) == 1
         assert (await state(world, row))[0].status == "available"  # type: ignore[union-attr]
+
+
+async def test_after_a_silence_doubt_begins_anew(tmp_path: Path) -> None:
+    """A service that hung comes to what it was sent when it goes on, however long ago that was."""
+    async with World(tmp_path, RECIPES) as world:
+        row = await unanswered(world)
+        world.cloud.faults.down = True
+        await world.turn(timedelta(seconds=2))
+        world.clock.move(world.loop.doubt)
+        world.cloud.faults.down = False
+        await world.turn(timedelta(seconds=5))
+        assert world.cloud.count(Kind.VOLUME) == 0
+        await arrives(world, row)
+        await world.turn()
+        assert world.cloud.count(Kind.VOLUME) == 1
+        _, realization = await state(world, row)
+        assert realization is not None
+        assert realization.state is State.READY

@@ -7,6 +7,7 @@ region costs nothing. Work on a backend whose breaker is open is not claimed, so
 import asyncio
 import contextlib
 import logging
+import math
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
@@ -187,7 +188,7 @@ class Loop:
                     flavors=flavors,
                     hint=self._hints.pop(key, None),
                     doubt=self.doubt,
-                    returning=self._backends.returning(realization.backend_id),
+                    back_at=self._back_at(realization.backend_id),
                 )
                 outcome = await reconcile(work)
         except Transient as trouble:
@@ -204,6 +205,10 @@ class Loop:
 
     async def _driver(self, region_id: str, backend_id: str) -> Driver:
         return (await self._backends.open(region_id, backend_id)).driver
+
+    def _back_at(self, backend_id: str) -> datetime | None:
+        seconds = self._backends.back_for(backend_id)
+        return self.time.now() - timedelta(seconds=seconds) if math.isfinite(seconds) else None
 
     async def _finish(self, region: Region, claim: Claim, outcome: Outcome) -> None:
         """Write down when to look again."""

@@ -17,6 +17,7 @@ from vregion.region.realizations import Key
 from vregion.region.regions import Region, Transaction
 
 LOOK_FOR_IT = 1.0  # seconds between looks for what a create may have made
+COMING_BACK = timedelta(seconds=60)  # so long after its first answer a cloud may still lack some of its services
 COMING_BACK_LOOK = 5.0
 IN_DOUBT = "it may be there in a moment: a create was not answered"
 FLAVOR_LACKING = "the zone has no flavor like this one"
@@ -27,8 +28,8 @@ class Work:
     """A claim, the driver of its backend and the recipe of its kind.
 
     `open_source(backend_id)` gives another backend's driver, to copy from.
-    `returning` says that the cloud has just come back from silence.
-    `doubt` is how long a backend may still carry out a create that it has not answered.
+    `back_at` is when the cloud answered again after its last silence, if there was one.
+    `doubt` is how long a backend that answers may still carry out a create that it has not answered.
     `flavors` maps our flavor ids to external ones; `hint` is what a change feed has just seen of it.
     """
 
@@ -43,13 +44,23 @@ class Work:
     references: References = field(default_factory=dict)
     hint: Observed | None = None
     doubt: timedelta = timedelta(0)
-    returning: bool = False
+    back_at: datetime | None = None
 
     @property
     def in_doubt(self) -> bool:
-        """A create was sent, its answer is missing, and the backend may still be at work on it: not to be repeated."""
+        """A create was sent, its answer is missing, and the backend may still be at work on it: not to be repeated.
+
+        A service that hung reads what was sent to it meanwhile when it goes on, so the time counts from then.
+        """
         asked = self.realization.asked_at
-        return self.realization.state is State.CREATING and asked is not None and self.now() < asked + self.doubt
+        if self.realization.state is not State.CREATING or asked is None:
+            return False
+        return self.now() < max(asked, self.back_at or asked) + self.doubt
+
+    @property
+    def returning(self) -> bool:
+        """Whether the cloud has just come back, and may not have all its services yet."""
+        return self.back_at is not None and self.now() < self.back_at + COMING_BACK
 
     @property
     def collection(self) -> Collection:

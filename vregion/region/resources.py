@@ -24,7 +24,8 @@ _COLUMNS = [c for c in resources.c if c.name != "region_id"]
 class Filter:
     """One condition. `operator`: eq, ne, in, contains, prefix, ge, le, gt, lt, null (value: bool), matches (a regex).
 
-    Or of other conditions, which are the value: any (one of them holds), not (they do not all hold).
+    `among` is `in` for a select as the value. Or of other conditions, which are the value: any (one of them holds),
+    not (they do not all hold), none (none of them holds).
     """
 
     field: str
@@ -103,10 +104,10 @@ async def list_documents(tx: Transaction, query: Query) -> list[bytes]:
     return [row[0] for row in await tx.execute(await _paged(tx, query, [resources.c.document]))]
 
 
-async def list_identified(tx: Transaction, query: Query) -> list[tuple[str, bytes]]:
-    """One page of (id, document): what a list needs that links to the page behind it."""
-    rows = await tx.execute(await _paged(tx, query, [resources.c.id, resources.c.document]))
-    return [(row.id, row.document) for row in rows]
+async def list_identified(tx: Transaction, query: Query, *fields: str) -> Sequence[Sequence[Any]]:
+    """One page of (id, document, and these fields): what a list needs that links to the page behind it."""
+    columns = [resources.c.id, resources.c.document, *(_field(name) for name in fields)]
+    return (await tx.execute(await _paged(tx, query, columns))).all()
 
 
 async def count(tx: Transaction, query: Query) -> int:
@@ -152,15 +153,13 @@ def _field(name: str, value: Any = None) -> ColumnElement[Any]:
 
 
 def _condition(f: Filter) -> ColumnElement[bool]:
-    if f.operator == "any":
-        return or_(*(_condition(one) for one in f.value))
-    if f.operator == "not":
-        return not_(and_(*(_condition(one) for one in f.value)))
     match f.operator:
         case "among":
             return resources.c[f.field].in_(f.value)
         case "any":
             return or_(false(), *(_condition(one) for one in f.value))
+        case "not":
+            return not_(and_(*(_condition(one) for one in f.value)))
         case "none":
             return and_(*(not_(_condition(one)) for one in f.value))
     sample = f.value[0] if f.operator == "in" and f.value else f.value

@@ -7,7 +7,6 @@ import pytest
 from vregion.api.compute import microversions
 from vregion.model.microversion import Microversion
 
-SPEC = {"flavorRef": "7"}
 FULL: dict[str, Any] = {
     "id": "s",
     "name": "n",
@@ -31,7 +30,7 @@ FULL: dict[str, Any] = {
 def at(text: str) -> dict[str, Any]:
     version = Microversion.parse(text)
     assert version is not None
-    return microversions.older(dict(FULL), SPEC, "http://api", version)
+    return microversions.older(dict(FULL), "7", "http://api", version)
 
 
 @pytest.mark.parametrize(

@@ -5,35 +5,37 @@ asked for. Used by the servers' handlers; the facts are nova 34.0.0 `compute/vie
 `rest_api_version_history.rst`. What a change of the request's form was is in the schemas.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
+
+import orjson
 
 from vregion.model.microversion import Microversion
 
 Document = dict[str, Any]
-Undo = Callable[[Document, Mapping[str, Any], str], None]  # (document, the server's spec, the service's root URL)
+Undo = Callable[[Document, str, str], None]  # (document, the flavor's id, the service's root URL)
 
 
 def _without(name: str) -> Undo:
-    def undo(document: Document, spec: Mapping[str, Any], root: str) -> None:
+    def undo(document: Document, flavor_id: str, root: str) -> None:
         document.pop(name, None)
 
     return undo
 
 
-def _image_without_properties(document: Document, spec: Mapping[str, Any], root: str) -> None:
+def _image_without_properties(document: Document, flavor_id: str, root: str) -> None:
     if document.get("image"):
         document["image"] = {key: value for key, value in document["image"].items() if key != "properties"}
 
 
-def _linked_flavor(document: Document, spec: Mapping[str, Any], root: str) -> None:
+def _linked_flavor(document: Document, flavor_id: str, root: str) -> None:
     if "flavor" in document:
-        flavor_id = spec["flavorRef"]
         bookmark = {"rel": "bookmark", "href": f"{root}/flavors/{flavor_id}"}
         document["flavor"] = {"id": flavor_id, "links": [bookmark]}
 
 
-def _volumes_by_id(document: Document, spec: Mapping[str, Any], root: str) -> None:
+def _volumes_by_id(document: Document, flavor_id: str, root: str) -> None:
     name = "os-extended-volumes:volumes_attached"
     if name in document:
         document[name] = [{"id": volume["id"]} for volume in document[name]]
@@ -59,7 +61,7 @@ CHANGES: tuple[tuple[Microversion, Undo], ...] = (
     (_version("2.3"), _volumes_by_id),
 )
 NEWEST = CHANGES[0][0]  # from here on the stored document is sent as it is
-NEEDS_NO_SPEC = _version("2.47")  # from here on the document alone tells every form
+NAMES_NO_FLAVOR = _version("2.47")  # from here on the document shows what the flavor was, and not its id
 FULL_ANSWERS = _version("2.75")  # before it, an update and a rebuild show a part only
 
 _PART = frozenset({
@@ -70,13 +72,19 @@ _PART = frozenset({
 _OF_ADDRESS = ("addr", "version")
 
 
-def older(document: Document, spec: Mapping[str, Any], root: str, version: Microversion) -> Document:
+def older(document: Document, flavor_id: str, root: str, version: Microversion) -> Document:
     """The document as that microversion has it; the given one is changed."""
     for since, undo in CHANGES:
         if version >= since:
             break
-        undo(document, spec, root)
+        undo(document, flavor_id, root)
     return document
+
+
+@lru_cache(2048)
+def rendered(document: bytes, flavor_id: str, root: str, version: Microversion) -> bytes:
+    """The same for a stored document, ready to send. Lists are asked for again and again: what was told is kept."""
+    return orjson.dumps(older(orjson.loads(document), flavor_id, root, version))
 
 
 def part(document: Document, version: Microversion, also: tuple[str, ...] = ()) -> Document:

@@ -129,22 +129,26 @@ async def detail(call: Call) -> Reply:
     values = query(call, schema.LIST)
     async with call.region.read() as tx:
         wanted = await server_lists.query(call, tx, values, f"{_RULE}:detail")
-        if call.caller.is_admin or call.microversion < microversions.NEEDS_NO_SPEC:
+        if call.caller.is_admin:
             rows = await resources.list_resources(tx, wanted)
-            found = [(server.id, orjson.dumps(form(call, server))) for server in rows]
+            ids, documents = [server.id for server in rows], [orjson.dumps(form(call, server)) for server in rows]
         else:
-            found = await resources.list_identified(tx, wanted)
-            if call.microversion < microversions.NEWEST:
-                found = [(server_id, _older(call, document)) for server_id, document in found]
-    more = next_page(call, "servers/detail", [server_id for server_id, _ in found])
-    documents = [document for _, document in found]
+            ids, documents = await _documents(call, tx, wanted)
+    more = next_page(call, "servers/detail", ids)
     tail = b',"servers_links":' + orjson.dumps(more) if more else b""
     return Reply(b'{"servers":[' + b",".join(documents) + b"]" + tail + b"}")
 
 
-def _older(call: Call, document: bytes) -> bytes:
-    """A stored document at the caller's microversion, one that needs nothing but the document."""
-    return orjson.dumps(microversions.older(orjson.loads(document), {}, "", call.microversion))
+async def _documents(call: Call, tx: Transaction, wanted: resources.Query) -> tuple[list[str], list[bytes]]:
+    """Ids and documents at the caller's microversion; none but the oldest forms need more than the document."""
+    version, root = call.microversion, server_documents.root(call.base)
+    if version < microversions.NAMES_NO_FLAVOR:
+        rows = await resources.list_identified(tx, wanted, "spec.flavorRef")
+        return [row[0] for row in rows], [microversions.rendered(row[1], row[2], root, version) for row in rows]
+    rows = await resources.list_identified(tx, wanted)
+    if version >= microversions.NEWEST:
+        return [row[0] for row in rows], [row[1] for row in rows]
+    return [row[0] for row in rows], [microversions.rendered(row[1], "", root, version) for row in rows]
 
 
 def form(call: Call, server: Resource, more: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -152,7 +156,7 @@ def form(call: Call, server: Resource, more: Mapping[str, Any] | None = None) ->
     document = {**servers.shown(server), **(more or {})}
     if call.caller.is_admin:
         document |= _admins_part(server, call.microversion)
-    return microversions.older(document, server.spec, server_documents.root(call.base), call.microversion)
+    return microversions.older(document, server.spec["flavorRef"], server_documents.root(call.base), call.microversion)
 
 
 def _admins_part(server: Resource, version: Microversion) -> dict[str, Any]:

@@ -5,7 +5,7 @@ last test is over the tenants are closed with the provider's CLI, and each regio
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from typing import Any
 
@@ -73,20 +73,11 @@ def empty(what: Callable[[], list[Any]], seconds: float = 60) -> None:
     assert not what()
 
 
-def sweep(cloud: Cloud) -> None:
+def sweep(cloud: Cloud, keep: Collection[str] = ()) -> None:
     """Delete all that there is, each kind after those that need it."""
-    for noun in (
-        "server",
-        "snapshot",
-        "volume",
-        "port",
-        "network",
-        "security_group",
-        "keypair",
-        "server_group",
-        "image",
-    ):
-        for _, name, label in [found for found in left(cloud) if found[0] == noun]:
+    found = left(cloud)
+    for noun in [noun for noun in SWEPT if noun not in keep]:
+        for _, name, label in [one for one in found if one[0] == noun]:
             service, path = PLACES[noun]
             cloud.send(service, "DELETE", f"{path}/{name or label}")
             cloud.gone(noun, str(name or label))

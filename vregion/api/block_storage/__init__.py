@@ -4,12 +4,11 @@ Joins this folder's files for `vregion.app`. Volumes and snapshots are written d
 the volume actions are live.
 """
 
-from vregion.api import faults
+from vregion.api import faults, operations
 from vregion.api.block_storage import (
     attachments,
     availability_zones,
     extensions,
-    hosts,
     limits,
     messages,
     quota_sets,
@@ -24,7 +23,8 @@ from vregion.api.http import Reply, Route
 from vregion.api.service import Versions
 from vregion.model.microversion import Microversion
 
-ROUTES: list[Route] = [
+OPERATIONS = operations.table("block_storage")
+HANDLED: list[Route] = [
     *volumes.routes.all,
     *volume_actions.routes.all,
     *volume_metadata.routes.all,
@@ -34,13 +34,13 @@ ROUTES: list[Route] = [
     *attachments.routes.all,
     *availability_zones.routes.all,
     *extensions.routes.all,
-    *hosts.routes.all,
     *limits.routes.all,
     *messages.routes.all,
     *quota_sets.routes.all,
 ]
+ROUTES = [*HANDLED, *operations.refusals(OPERATIONS, HANDLED)]
 RULES = {
-    "volume_extension:hosts": "nobody",
+    **operations.rules(OPERATIONS),
     "volume:create": "member",
     "volume:create_from_image": "member",
     "volume:get": "reader",

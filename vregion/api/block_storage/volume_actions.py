@@ -6,6 +6,7 @@ What changes a quota or makes an image is written down before the zone is asked,
 from datetime import UTC, datetime
 from typing import Any
 
+from vregion.api import operations
 from vregion.api.http import Call, Reply, Routes
 from vregion.api.live import live
 from vregion.api.schemas.block_storage.types import true
@@ -17,18 +18,15 @@ from vregion.model.resource import Kind, Resource
 from vregion.region import image_data, images, volume_types, volumes
 
 routes = Routes()
+_OPERATIONS = operations.table("block_storage")
 
 
 @routes.post("/volumes/{id}/action", policy="volume:action")
 async def act(call: Call) -> Reply:
     """One action by its name."""
-    body = call.json()
-    name = next(iter(body), "") if isinstance(body, dict) else ""
-    if not name:
-        raise Invalid("Malformed request body")
+    name, body = operations.action_of(call), call.json()
     if name not in ACTIONS:
-        words = f"There is no such action: {name}."
-        raise Invalid(f"{words} Verify the request body and Content-Type header and try again.")
+        operations.refuse(_OPERATIONS, "/volumes/{id}/action", name)
     ACTIONS[name].check(body, call.microversion)
     async with call.region.read() as tx:
         volume = await volumes.get(tx, call.path["id"], call.project_id)

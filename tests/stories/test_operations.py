@@ -6,6 +6,7 @@ must refuse them to a member with the same status and words, or our table is wro
 
 import os
 from types import ModuleType
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -47,7 +48,7 @@ def ask(service: str, module: ModuleType, operation: Operation, token: str) -> r
     headers = {"X-Auth-Token": os.environ[token]}
     if versions.service_type:
         headers["OpenStack-API-Version"] = f"{versions.service_type} {version}"
-    body: dict[str, object] = {operation.action: {}} if operation.action else {}
+    body: Any = {operation.action: {}} if operation.action else {}
     root = os.environ[WORDS[service]]
     if path in ("", "/"):
         root = root.partition("/v3")[0] if service == "block-storage" else root.rpartition("/")[0]

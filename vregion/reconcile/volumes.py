@@ -4,14 +4,16 @@ from typing import Any
 
 from vregion.model.resource import Kind, Resource
 from vregion.reconcile.recipe import Recipe, References
-from vregion.region import volumes
+from vregion.region import volume_types, volumes
 
 
 def body(resource: Resource, references: References) -> dict[str, Any]:
-    """Cinder's create body; the backend's own default type and zone serve it."""
+    """Cinder's create body; the backend's own zone serves it, and for the type `default` its own default type."""
     spec = resource.spec
     wanted: dict[str, Any] = {name: spec.get(name) for name in ("size", "name", "description")}
     wanted["metadata"] = spec.get("metadata", {})
+    if (kind := volume_types.of(resource)[0]) != volume_types.NAME:
+        wanted["volume_type"] = kind
     for name, kind in (("snapshot_id", Kind.SNAPSHOT), ("source_volid", Kind.VOLUME), ("imageRef", Kind.IMAGE)):
         if spec.get(name):
             wanted[name] = references[kind, spec[name]]

@@ -16,12 +16,15 @@ from vregion.model.caller import Caller
 from vregion.model.observed import Observed
 from vregion.model.refusals import Invalid, NotFound, OverQuota
 from vregion.model.resource import Kind, Resource
-from vregion.region import images, realizations, resources, usages, volume_types
+from vregion.region import images, members, realizations, resources, usages, volume_types
 from vregion.region.regions import Transaction
 
 BASE = "vregion-volume-endpoint"  # stands in stored links where an answer has the endpoint
+COPIES = "vregion"  # the project of what is only there while something is copied to another zone: no tenant's
+AWAITING = "awaiting-transfer"
 RESERVED = "vregion:reserved_by"  # the server that will get it; nobody else may
 PENDING = "vregion:pending"  # server -> {"device", "attachment_id"}: told by the backend that attaches, not yet seen
+ATTACHED = "vregion:attached"  # our attachment id -> the backend's, where they differ
 GIGABYTES = "vregion:gigabytes"  # what the quota was charged
 READONLY = "vregion:readonly"
 FAULT = "vregion:fault"
@@ -49,7 +52,7 @@ def document(volume: Resource) -> dict[str, Any]:
         "updated_at": stamp(volume.updated_at),
         "name": spec.get("name"),
         "description": spec.get("description"),
-        "volume_type": volume_types.NAME,
+        "volume_type": volume_types.of(volume)[0],
         "snapshot_id": spec.get("snapshot_id"),
         "source_volid": spec.get("source_volid"),
         "metadata": {**spec.get("metadata", {}), **readonly},
@@ -61,10 +64,10 @@ def document(volume: Resource) -> dict[str, Any]:
         "consistencygroup_id": None,
         "multiattach": spec.get("multiattach", False),
         "attachments": spec.get("attachments", []),
-        "group_id": None,
+        "group_id": spec.get("group_id"),
         "shared_targets": False,
         "service_uuid": None,
-        "volume_type_id": volume_types.ID,
+        "volume_type_id": volume_types.of(volume)[1],
         "consumes_quota": True,
         "os-vol-tenant-attr:tenant_id": volume.project_id,
     }
@@ -106,15 +109,16 @@ async def create(
     tx: Transaction, caller: Caller, wanted: Mapping[str, Any], zones: Sequence[Binding], now: datetime
 ) -> Resource:
     """Written down, and wanted on the backend of its zone. Raises what Cinder answers."""
+    kind = volume_types.named(zones, wanted["volume_type"]) if wanted.get("volume_type") else None
     source = await _source(tx, caller.project_id, wanted)
-    zone = _zone(zones, wanted.get("availability_zone"), source)
+    zone = zone_of(zones, wanted.get("availability_zone"), source, kind)
     size = _size(wanted.get("size"), source)
-    if wanted.get("volume_type"):
-        volume_types.named(wanted["volume_type"])
     await charge(tx, caller.project_id, volumes=1, gigabytes=size)
-    kept = ("name", "description", "metadata", "snapshot_id", "source_volid", "imageRef", "scheduler_hints")
+    kept = ("name", "description", "metadata", "snapshot_id", "source_volid", "imageRef", "scheduler_hints", "group_id")
     spec = {name: wanted[name] for name in kept if wanted.get(name) is not None}
     spec |= {"size": size, "bootable": "false", GIGABYTES: size, **_inherited(source)}
+    if kind is not None:
+        spec |= {"volume_type": kind["name"], "volume_type_id": kind["id"]}
     spec |= search_texts(spec)
     volume = Resource(
         id=str(uuid4()),
@@ -148,7 +152,7 @@ async def delete(tx: Transaction, volume: Resource, now: datetime, *, cascade: b
     if volume.deleting:
         return
     kept = [] if cascade else await resources.children(tx, Kind.SNAPSHOT, volume.id)
-    if volume.status not in DELETABLE or volume.spec.get("attachments") or kept:
+    if volume.status not in DELETABLE or volume.spec.get("attachments") or volume.spec.get("group_id") or kept:
         raise Invalid(_NOT_DELETABLE)
     await remove(tx, volume, now)
 
@@ -176,6 +180,13 @@ async def extending(tx: Transaction, volume: Resource, size: int, now: datetime)
         )
     await charge(tx, volume.project_id, gigabytes=size - volume.spec[GIGABYTES])
     return await write(tx, volume, now, spec={**volume.spec, GIGABYTES: size}, status="extending")
+
+
+async def retyped(tx: Transaction, volume: Resource, kind: Mapping[str, Any], now: datetime) -> None:
+    """The backend has begun to give it another type; what it says of the type from now on counts."""
+    current = await get(tx, volume.id, volume.project_id)
+    spec = {**current.spec, "volume_type": kind["name"], "volume_type_id": kind["id"]}
+    await write(tx, current, now, spec=spec)
 
 
 async def not_extending(tx: Transaction, volume: Resource, now: datetime) -> None:
@@ -231,6 +242,11 @@ async def detached(tx: Transaction, volume: Resource, server_id: str, now: datet
     await _look_again(tx, volume, now)
 
 
+def external_attachment(volume: Resource, attachment_id: str) -> str:
+    """The backend's id of an attachment that we show under ours."""
+    return str(volume.spec.get(ATTACHED, {}).get(attachment_id, attachment_id))
+
+
 async def settled(tx: Transaction, volume: Resource, observed: Observed) -> None:
     """The backend's word on status, size and attachments, in our ids; nothing else of it is ours to take over."""
     seen = observed.document
@@ -241,10 +257,17 @@ async def settled(tx: Transaction, volume: Resource, observed: Observed) -> None
     spec["bootable"] = str(seen.get("bootable", "false")).lower()
     spec["multiattach"] = bool(seen.get("multiattach"))
     spec["attachments"] = await _attachments(tx, volume, seen.get("attachments") or [])
+    pairs = zip(spec["attachments"], seen.get("attachments") or [], strict=True)
+    differ = {a["attachment_id"]: b["attachment_id"] for a, b in pairs if a["attachment_id"] != b["attachment_id"]}
+    spec = {name: value for name, value in spec.items() if name != ATTACHED} | ({ATTACHED: differ} if differ else {})
     if "readonly" in seen.get("metadata", {}):
         spec[READONLY] = seen["metadata"]["readonly"]
     if metadata := seen.get("volume_image_metadata"):
         spec["volume_image_metadata"] = await _image_metadata(tx, volume, metadata)
+    elif observed.settled and not observed.failed:
+        spec.pop("volume_image_metadata", None)
+    if "volume_type" in spec and seen.get("volume_type"):
+        spec |= volume_types.known_as(seen["volume_type"])
     status = _status(volume, seen["status"])
     if observed.settled and not observed.failed:
         for name in (PENDING, FAULT):
@@ -257,12 +280,13 @@ async def settled(tx: Transaction, volume: Resource, observed: Observed) -> None
         spec[FAULT] = observed.failed
     spec |= search_texts(spec)
     if spec != volume.spec or status != volume.status:
-        await write(tx, volume, datetime.now(UTC), spec=spec, status=status)
+        await members.follow(tx, await write(tx, volume, datetime.now(UTC), spec=spec, status=status))
 
 
 async def stopped(tx: Transaction, volume: Resource, reason: str) -> None:
     """The backend refused it for good."""
-    await write(tx, volume, datetime.now(UTC), spec={**volume.spec, FAULT: reason}, status="error")
+    spec = {**volume.spec, FAULT: reason}
+    await members.follow(tx, await write(tx, volume, datetime.now(UTC), spec=spec, status="error"))
 
 
 async def lost(tx: Transaction, volume: Resource) -> None:
@@ -273,6 +297,7 @@ async def lost(tx: Transaction, volume: Resource) -> None:
 async def vanished(tx: Transaction, volume: Resource) -> None:
     """The backend has let go of it."""
     await usages.release(tx, volume.project_id, {"volumes": 1, "gigabytes": volume.spec[GIGABYTES]})
+    await members.gone(tx, volume)
 
 
 async def write(tx: Transaction, volume: Resource, now: datetime, **columns: Any) -> Resource:
@@ -329,8 +354,13 @@ async def _source(tx: Transaction, project_id: str, wanted: Mapping[str, Any]) -
     return None
 
 
-def _zone(zones: Sequence[Binding], name: str | None, source: Resource | None) -> Binding:
-    """The zone of the request, else the source's, else the default."""
+def zone_of(
+    zones: Sequence[Binding],
+    name: str | None,
+    source: Resource | None = None,
+    kind: Mapping[str, Any] | None = None,
+) -> Binding:
+    """The zone of the request, else the source's, else the default; one that has the volume type. Raises Invalid."""
     home = source.backend_id if source is not None and source.kind is not Kind.IMAGE else None
     chosen = next((z for z in zones if z.availability_zone == name), None)
     if name and (chosen is None or chosen.state != "enabled"):
@@ -343,10 +373,12 @@ def _zone(zones: Sequence[Binding], name: str | None, source: Resource | None) -
                 f"{source.availability_zone}, and {name} was asked for."
             )
         chosen = next((z for z in zones if z.backend_id == home), None)
-    enabled = [z for z in zones if z.state == "enabled"]
+    enabled = [z for z in volume_types.having(zones, kind) if z.state == "enabled"]
     chosen = chosen or next((z for z in enabled if z.default), enabled[0] if enabled else None)
     if chosen is None:
         raise Invalid("Availability zone 'None' is invalid.")
+    if kind is not None and chosen not in volume_types.having(zones, kind):
+        raise volume_types.refuse(kind)
     return chosen
 
 
@@ -388,8 +420,9 @@ def _inherited(source: Resource | None) -> dict[str, Any]:
 
 
 def _status(volume: Resource, seen: str) -> str:
-    """A reservation outlives what the backend says: it does not know yet for whom the volume is."""
-    return volume.status if RESERVED in volume.spec and seen == "available" else seen
+    """A reservation and an offered transfer outlive what the backend says: it knows of neither."""
+    kept = RESERVED in volume.spec or volume.status == AWAITING
+    return volume.status if kept and seen == "available" else seen
 
 
 async def _attachments(tx: Transaction, volume: Resource, seen: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -419,7 +452,9 @@ async def _attachments(tx: Transaction, volume: Resource, seen: list[dict[str, A
 
 async def _image_metadata(tx: Transaction, volume: Resource, seen: Mapping[str, Any]) -> dict[str, Any]:
     """The image that it was made of, by our id."""
-    external = str(seen.get("image_id", ""))
+    if "image_id" not in seen:
+        return {k: v for k, v in seen.items() if k != "vregion_id"}
+    external = str(seen["image_id"])
     found = await realizations.by_external_ids(tx, str(volume.backend_id), Kind.IMAGE, [external])
     before = volume.spec.get("volume_image_metadata", {})
     ours = found[external].resource_id if external in found else before.get("image_id", external)

@@ -14,7 +14,7 @@ from vregion.model.backend import Binding
 from vregion.model.caller import Caller
 from vregion.model.refusals import Invalid, NotFound, OverQuota
 from vregion.model.resource import Kind, Resource
-from vregion.region import group_types, members, resources, usages, volume_types, volumes
+from vregion.region import group_types, members, resources, usages, volume_creates, volume_types, volumes
 from vregion.region.regions import Transaction
 
 _MOVABLE = ("available", "in-use")
@@ -53,7 +53,7 @@ async def create(
     """An empty group. Raises NotFound for a type that nobody knows, Invalid for such a zone."""
     types = [volume_types.named(zones, name)["id"] for name in wanted["volume_types"]]
     kind = group_types.find(wanted["group_type"])["id"]
-    zone = volumes.zone_of(zones, wanted.get("availability_zone"))
+    zone = volume_creates.zone_of(zones, wanted.get("availability_zone"))
     spec = {name: wanted.get(name) for name in ("name", "description")} | {"group_type": kind, "volume_types": types}
     return await _insert(tx, caller, spec, (zone.availability_zone, zone.backend_id), now)
 
@@ -78,7 +78,7 @@ async def create_from(
     place = (str(source.availability_zone), str(source.backend_id))
     group = await _insert(tx, caller, spec, place, now, status="creating")
     for member in found:
-        await volumes.create(tx, caller, {word: member.id, "group_id": group.id}, zones, now)
+        await volume_creates.create(tx, caller, {word: member.id, "group_id": group.id}, zones, now)
     return group
 
 

@@ -5,22 +5,18 @@ Cinder's create body with our ids; what is ours alone in it begins with "vregion
 is made and never changes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
 
-from vregion.model.backend import Binding
-from vregion.model.caller import Caller
 from vregion.model.observed import Observed
 from vregion.model.refusals import Invalid, NotFound, OverQuota
 from vregion.model.resource import Kind, Resource
-from vregion.region import images, members, realizations, resources, usages, volume_types
+from vregion.region import members, realizations, resources, usages, volume_copies, volume_types
 from vregion.region.regions import Transaction
 
 BASE = "vregion-volume-endpoint"  # stands in stored links where an answer has the endpoint
-COPIES = "vregion"  # the project of what is only there while something is copied to another zone: no tenant's
 AWAITING = "awaiting-transfer"
 RESERVED = "vregion:reserved_by"  # the server that will get it; nobody else may
 PENDING = "vregion:pending"  # server -> {"device", "attachment_id"}: told by the backend that attaches, not yet seen
@@ -55,7 +51,7 @@ def document(volume: Resource) -> dict[str, Any]:
         "volume_type": volume_types.of(volume)[0],
         "snapshot_id": spec.get("snapshot_id"),
         "source_volid": spec.get("source_volid"),
-        "metadata": {**spec.get("metadata", {}), **readonly},
+        "metadata": {**spec.get("metadata", {}), **readonly, **volume_copies.told(volume)},
         "links": links(volume),
         "user_id": volume.user_id,
         "bootable": spec.get("bootable", "false"),
@@ -102,41 +98,6 @@ async def get(tx: Transaction, volume_id: str, project_id: str) -> Resource:
     volume = await resources.find(tx, Kind.VOLUME, volume_id, project_id)
     if volume is None:
         raise NotFound(f"Volume {volume_id} could not be found.")
-    return volume
-
-
-async def create(
-    tx: Transaction, caller: Caller, wanted: Mapping[str, Any], zones: Sequence[Binding], now: datetime
-) -> Resource:
-    """Written down, and wanted on the backend of its zone. Raises what Cinder answers."""
-    kind = volume_types.named(zones, wanted["volume_type"]) if wanted.get("volume_type") else None
-    source = await _source(tx, caller.project_id, wanted)
-    zone = zone_of(zones, wanted.get("availability_zone"), source, kind)
-    size = _size(wanted.get("size"), source)
-    await charge(tx, caller.project_id, volumes=1, gigabytes=size)
-    kept = ("name", "description", "metadata", "snapshot_id", "source_volid", "imageRef", "scheduler_hints", "group_id")
-    spec = {name: wanted[name] for name in kept if wanted.get(name) is not None}
-    spec |= {"size": size, "bootable": "false", GIGABYTES: size, **_inherited(source)}
-    if kind is not None:
-        spec |= {"volume_type": kind["name"], "volume_type_id": kind["id"]}
-    spec |= search_texts(spec)
-    volume = Resource(
-        id=str(uuid4()),
-        kind=Kind.VOLUME,
-        project_id=caller.project_id,
-        user_id=caller.user_id,
-        name=spec.get("name", ""),
-        status="creating",
-        created_at=now,
-        updated_at=now,
-        spec=spec,
-        availability_zone=zone.availability_zone,
-        backend_id=zone.backend_id,
-    )
-    volume = replace(volume, document=resources.dump(document(volume)))
-    await resources.insert_resource(tx, volume)
-    await realizations.need(tx, volume, [(source.kind, source.id)] if source else [])
-    await realizations.want(tx, Kind.VOLUME, volume.id, zone.backend_id, now)
     return volume
 
 
@@ -252,6 +213,9 @@ async def settled(tx: Transaction, volume: Resource, observed: Observed) -> None
     seen = observed.document
     if volume.deleting and seen["status"] != "error_deleting":
         return
+    if volume_copies.is_helper(volume):
+        await _helper_seen(tx, volume, observed)
+        return
     spec = dict(volume.spec)
     spec["size"] = seen["size"]
     spec["bootable"] = str(seen.get("bootable", "false")).lower()
@@ -269,8 +233,9 @@ async def settled(tx: Transaction, volume: Resource, observed: Observed) -> None
     if "volume_type" in spec and seen.get("volume_type"):
         spec |= volume_types.known_as(seen["volume_type"])
     status = _status(volume, seen["status"])
+    spec = _copied(spec, seen)
     if observed.settled and not observed.failed:
-        for name in (PENDING, FAULT):
+        for name in (PENDING, FAULT, volume_copies.COPY):
             spec.pop(name, None)
         await realizations.forget_needs(tx, Kind.VOLUME, volume.id)
     if observed.settled and spec[GIGABYTES] != seen["size"]:
@@ -278,6 +243,8 @@ async def settled(tx: Transaction, volume: Resource, observed: Observed) -> None
         spec[GIGABYTES] = seen["size"]
     if observed.failed:
         spec[FAULT] = observed.failed
+    if observed.settled and volume_copies.COPY in volume.spec:
+        await _copy_ended(tx, volume)
     spec |= search_texts(spec)
     if spec != volume.spec or status != volume.status:
         await members.follow(tx, await write(tx, volume, datetime.now(UTC), spec=spec, status=status))
@@ -285,7 +252,11 @@ async def settled(tx: Transaction, volume: Resource, observed: Observed) -> None
 
 async def stopped(tx: Transaction, volume: Resource, reason: str) -> None:
     """The backend refused it for good."""
-    spec = {**volume.spec, FAULT: reason}
+    if volume_copies.is_helper(volume):
+        await copy_failed(tx, volume, reason)
+        return
+    await volume_copies.clear(tx, volume, datetime.now(UTC))
+    spec = {name: value for name, value in volume.spec.items() if name != volume_copies.COPY} | {FAULT: reason}
     await members.follow(tx, await write(tx, volume, datetime.now(UTC), spec=spec, status="error"))
 
 
@@ -296,8 +267,66 @@ async def lost(tx: Transaction, volume: Resource) -> None:
 
 async def vanished(tx: Transaction, volume: Resource) -> None:
     """The backend has let go of it."""
-    await usages.release(tx, volume.project_id, {"volumes": 1, "gigabytes": volume.spec[GIGABYTES]})
-    await members.gone(tx, volume)
+    if not volume_copies.is_helper(volume):
+        await usages.release(tx, volume.project_id, {"volumes": 1, "gigabytes": volume.spec[GIGABYTES]})
+        await volume_copies.clear(tx, volume, datetime.now(UTC))
+        await members.gone(tx, volume)
+
+
+async def copy_goes_on(tx: Transaction, image: Resource, step: int, now: datetime) -> None:
+    """A helper of a copy has come about: what is next of the new volume, if it is still wanted."""
+    volume = await resources.find(tx, Kind.VOLUME, str(image.parent_id))
+    if volume is None or volume.deleting or volume.spec.get(volume_copies.COPY, {}).get("step", step) >= step:
+        return
+    copy = volume.spec[volume_copies.COPY] | {"step": step, "size": image.spec.get("size")}
+    status = "downloading" if step == len(volume_copies.STEPS) else volume.status
+    volume = await write(tx, volume, now, spec={**volume.spec, volume_copies.COPY: copy}, status=status)
+    if step == len(volume_copies.STEPS):
+        await volume_copies.bring(tx, volume, image, now)
+
+
+async def copy_failed(tx: Transaction, helper: Resource, reason: str) -> None:
+    """A helper came to nothing, and so does the new volume."""
+    volume = await resources.find(tx, Kind.VOLUME, str(helper.parent_id))
+    if volume is not None and not volume.deleting and volume_copies.COPY in volume.spec:
+        zone = volume.spec[volume_copies.COPY]["zone"]
+        await stopped(tx, volume, f"The copy from availability zone {zone} failed: {reason}")
+
+
+async def _helper_seen(tx: Transaction, helper: Resource, observed: Observed) -> None:
+    """The volume that a copy is made of: nobody else sees it."""
+    now = datetime.now(UTC)
+    if observed.failed:
+        await copy_failed(tx, helper, observed.failed)
+    elif observed.settled and helper.status == "creating":
+        await resources.change(tx, helper, status=observed.document["status"], updated_at=now)
+        await realizations.forget_needs(tx, Kind.VOLUME, helper.id)
+        await copy_goes_on(tx, helper, 2, now)
+
+
+async def _copy_ended(tx: Transaction, volume: Resource) -> None:
+    """It is there: the helpers go, and its backend is told whether it boots."""
+    now = datetime.now(UTC)
+    await volume_copies.clear(tx, volume, now)
+    await resources.change(tx, volume, generation=volume.generation + 1)
+    await realizations.changed(tx, Kind.VOLUME, volume.id, now)
+
+
+def _copied(spec: dict[str, Any], seen: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a copy its backend says what it knows of the helper: what the source said of its image counts instead."""
+    if volume_copies.COPIED not in spec:
+        return spec
+    hidden = ("image_id", "image_name", "checksum", "size", "container_format", "disk_format", "min_disk", "min_ram")
+    told = {k: v for k, v in spec.get("volume_image_metadata", {}).items() if k not in hidden}
+    told = {k: v for k, v in told.items() if not k.startswith("vregion")} | spec[volume_copies.COPIED]
+    spec = {k: v for k, v in spec.items() if k != "volume_image_metadata"} | (
+        {"volume_image_metadata": told} if told else {}
+    )
+    if volume_copies.BOOTABLE in spec:
+        wanted = spec["bootable"] = spec[volume_copies.BOOTABLE]
+        if str(seen.get("bootable")).lower() == wanted:
+            del spec[volume_copies.BOOTABLE]
+    return spec
 
 
 async def write(tx: Transaction, volume: Resource, now: datetime, **columns: Any) -> Resource:
@@ -330,93 +359,6 @@ async def charge(tx: Transaction, project_id: str, **amounts: int) -> None:
                     f"{limit}G and {used}G has been consumed."
                 )
             raise OverQuota(words, status=413) from over
-
-
-async def _source(tx: Transaction, project_id: str, wanted: Mapping[str, Any]) -> Resource | None:
-    """What the volume begins with. Raises as Cinder does, before anything is written."""
-    if snapshot_id := wanted.get("snapshot_id"):
-        snapshot = await resources.find(tx, Kind.SNAPSHOT, snapshot_id, project_id)
-        if snapshot is None:
-            raise NotFound(f"Snapshot {snapshot_id} could not be found.")
-        if snapshot.status != "available":
-            raise Invalid("Invalid snapshot: Originating snapshot status must be one of 'available' values")
-        return snapshot
-    if source_id := wanted.get("source_volid"):
-        volume = await get(tx, source_id, project_id)
-        if volume.status not in ("available", "in-use"):
-            raise Invalid("Invalid volume: Originating source volume status must be one of 'available, in-use' values")
-        return volume
-    if image_id := wanted.get("imageRef"):
-        try:
-            return await images.bootable(tx, image_id, project_id)
-        except Invalid as unknown:
-            raise Invalid("Invalid image identifier or unable to access requested image.") from unknown
-    return None
-
-
-def zone_of(
-    zones: Sequence[Binding],
-    name: str | None,
-    source: Resource | None = None,
-    kind: Mapping[str, Any] | None = None,
-) -> Binding:
-    """The zone of the request, else the source's, else the default; one that has the volume type. Raises Invalid."""
-    home = source.backend_id if source is not None and source.kind is not Kind.IMAGE else None
-    chosen = next((z for z in zones if z.availability_zone == name), None)
-    if name and (chosen is None or chosen.state != "enabled"):
-        raise Invalid(f"Availability zone '{name}' is invalid.")
-    if home is not None and source is not None:
-        if chosen is not None and chosen.backend_id != home:
-            noun = "snapshot" if source.kind is Kind.SNAPSHOT else "source volume"
-            raise Invalid(
-                f"Invalid input received: Volume must be in the same availability zone as the {noun}: it is in "
-                f"{source.availability_zone}, and {name} was asked for."
-            )
-        chosen = next((z for z in zones if z.backend_id == home), None)
-    enabled = [z for z in volume_types.having(zones, kind) if z.state == "enabled"]
-    chosen = chosen or next((z for z in enabled if z.default), enabled[0] if enabled else None)
-    if chosen is None:
-        raise Invalid("Availability zone 'None' is invalid.")
-    if kind is not None and chosen not in volume_types.having(zones, kind):
-        raise volume_types.refuse(kind)
-    return chosen
-
-
-def _size(size: int | None, source: Resource | None) -> int:
-    """The size, checked against the source's. Raises Invalid (cinder 29.0.0 volume/flows/api/create_volume.py)."""
-    if source is not None and source.kind is not Kind.IMAGE:
-        least = int(source.spec["size"])
-        size = least if size is None else size
-        if size < least:
-            noun = "the snapshot" if source.kind is Kind.SNAPSHOT else "original volume"
-            raise Invalid(
-                f"Invalid input received: Volume size '{size}'GB cannot be smaller than {noun} size {least}GB. "
-                f"They must be >= original {noun.split()[-1]} size."
-            )
-    if size is None or size < 1:
-        raise Invalid(f"Invalid input received: Volume size '{size}' must be an integer and greater than 0")
-    if source is not None and source.kind is Kind.IMAGE:
-        bytes_, least = source.spec["size"] or 0, source.spec["min_disk"] or 0
-        if size < -(-bytes_ // GIB):
-            raise Invalid(
-                f"Invalid input received: Size of specified image {-(-bytes_ // GIB)}GB is larger than volume size "
-                f"{size}GB."
-            )
-        if size < least:
-            raise Invalid(
-                f"Invalid input received: Volume size {size}GB cannot be smaller than the image minDisk size {least}GB."
-            )
-    return size
-
-
-def _inherited(source: Resource | None) -> dict[str, Any]:
-    """What a volume has from its source before any backend has told."""
-    if source is not None and source.kind is Kind.IMAGE:
-        facts = ("checksum", "container_format", "disk_format", "min_disk", "min_ram", "size")
-        named = {"image_id": source.id, "image_name": source.name}
-        told = named | {name: str(source.spec[name]) for name in facts} | images.properties(source)
-        return {"bootable": "true", "volume_image_metadata": told}
-    return {}
 
 
 def _status(volume: Resource, seen: str) -> str:

@@ -15,7 +15,7 @@ from vregion.api.schemas.block_storage.types import BOOLEAN, true
 from vregion.model.microversion import Microversion
 from vregion.model.refusals import Invalid, NotFound
 from vregion.model.resource import Kind, Resource
-from vregion.region import resources, volumes
+from vregion.region import resources, volume_copies, volumes
 from vregion.region.regions import Transaction
 from vregion.region.resources import Filter, Query
 
@@ -176,7 +176,7 @@ def _number(call: Call, name: str) -> int | None:
 
 
 def _filters(call: Call, listing: Listing) -> list[Filter]:
-    found = [Filter("project_id", volumes.COPIES, "ne")]
+    found = [Filter("project_id", volume_copies.PROJECT, "ne")]
     unknown = []
     for name, value in call.query.multi_items():
         field = listing.filters.get(name)

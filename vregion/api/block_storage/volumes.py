@@ -12,7 +12,7 @@ from vregion.api.schemas.block_storage.volumes import CREATE, UPDATE
 from vregion.model.microversion import Microversion
 from vregion.model.refusals import Invalid, NotFound
 from vregion.model.resource import Kind
-from vregion.region import groups, resources, snapshots, volumes
+from vregion.region import groups, resources, snapshots, volume_creates, volumes
 from vregion.region.resources import Query
 
 routes = Routes()
@@ -37,7 +37,7 @@ async def create(call: Call) -> Reply:
         if wanted["group_id"]:
             group = await groups.admit(tx, call.project_id, wanted["group_id"], wanted["volume_type"], zones)
             wanted["availability_zone"] = wanted["availability_zone"] or group.availability_zone
-        volume = await volumes.create(tx, call.caller, wanted, zones, datetime.now(UTC))
+        volume = await volume_creates.create(tx, call.caller, wanted, zones, datetime.now(UTC))
     return Reply({"volume": views.one(call, volume.document, VOLUME, VOLUME_EXTENDED)}, 202)
 
 

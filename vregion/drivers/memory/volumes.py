@@ -29,7 +29,7 @@ class Volumes(MemoryCollection):
 
     kind = Kind.VOLUME
     mark = InMetadata()
-    mutable: ClassVar[frozenset[str]] = frozenset({"name", "description", "metadata", "size"})
+    mutable: ClassVar[frozenset[str]] = frozenset({"name", "description", "metadata", "size", "bootable"})
 
     def make(self, body: dict[str, Any], mark: str | None) -> Row:
         source, least = self._source(body)

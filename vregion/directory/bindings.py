@@ -13,7 +13,7 @@ from vregion.database import Connection
 from vregion.directory import credentials
 from vregion.directory.store import Store
 from vregion.directory.tables import backends, bindings, tenants
-from vregion.model.backend import Binding, Credential
+from vregion.model.backend import Binding, Credential, VolumeType
 
 IN_USE = ("enabled", "draining")
 
@@ -24,6 +24,7 @@ def _binding(row: Row[Any]) -> Binding:
 
 def _values(binding: Binding) -> dict[str, Any]:
     values = asdict(binding)
+    del values["volume_types"]
     return values | {"is_default": values.pop("default")}
 
 
@@ -38,9 +39,16 @@ async def find(connection: Connection, binding_id: str) -> Binding | None:
 
 
 async def in_use(connection: Connection, region_id: str) -> tuple[Binding, ...]:
-    """What the tenant has: neither half made nor half removed."""
-    mine = select(bindings).where(bindings.c.region_id == region_id, bindings.c.state.in_(IN_USE))
-    return await _all(connection, mine)
+    """What the tenant has, neither half made nor half removed, with what each backend offers."""
+    mine = bindings.c.region_id == region_id, bindings.c.state.in_(IN_USE)
+    chosen = select(bindings, backends.c.report).join(backends, backends.c.id == bindings.c.backend_id).where(*mine)
+    rows = await connection.execute(chosen.order_by(bindings.c.availability_zone))
+    return tuple(replace(_binding(row), volume_types=_volume_types(row.report)) for row in rows)
+
+
+def _volume_types(report: dict[str, Any]) -> tuple[VolumeType, ...]:
+    told = report.get("services", {}).get("volume", {}).get("types", [])
+    return tuple(VolumeType(**one) for one in told)
 
 
 async def of_region(store: Store, region_id: str) -> tuple[Binding, ...]:

@@ -79,7 +79,11 @@ class MemoryDriver:
 
     async def check(self) -> Report:
         limits = {_LIMITS[kind]: ceiling for kind, ceiling in self.cloud.quotas.items() if kind in _LIMITS}
-        return await self._step("check", None, lambda: Report(_SERVICES, _CAPABILITIES, limits, ()))
+        types: list[dict[str, Any]] = [
+            {"name": name, "description": None, "extra_specs": {}} for name in self.cloud.volume_types
+        ]
+        services = _SERVICES | {"volume": _SERVICES["volume"] | {"types": types}}
+        return await self._step("check", None, lambda: Report(services, _CAPABILITIES, limits, ()))
 
     async def flavors(self) -> Sequence[Flavor]:
         return await self._step("flavors", Kind.FLAVOR, lambda: tuple(self.cloud.flavors.values()))

@@ -21,6 +21,7 @@ from vregion.model.microversion import Microversion
 _EXTEND_ATTACHED = Window("volume.extend.attached", Microversion(3, 42))
 # Without these vregion cannot work: the mark lies in a description, groups and addresses are what a boot needs.
 _NEEDED = ("security-group", "standard-attr-description", "port-security", "allowed-address-pairs")
+_SPECS_SHOWN = ("multiattach", "replication_enabled")
 _USED = (
     *_NEEDED, "address-group", "dns-integration", "external-net", "extra_dhcp_opt", "extraroute-atomic", "net-mtu",
     "provider", "qos", "router", "security-groups-remote-address-group", "trunk",
@@ -45,6 +46,8 @@ async def report(services: Mapping[str, Service]) -> Report:
         found["network"]["extensions"] = sorted(aliases)
         capabilities |= {f"network.{alias}" for alias in _USED if alias in aliases}
         missing += [f"network extension {alias}" for alias in _NEEDED if alias not in aliases]
+    if "volume" in present:
+        found["volume"]["types"] = await _volume_types(present["volume"])
     if "compute" in present and NO_NETWORK.capability not in capabilities:
         missing.append(f"compute microversion {NO_NETWORK.first}")
     return Report(found, frozenset(capabilities), await _limits(present), missing)
@@ -69,6 +72,20 @@ async def _capabilities(services: Mapping[str, Service]) -> set[str]:
 async def _extensions(network: Service) -> set[str]:
     reply = await network.send("GET", "/extensions", params=[("fields", "alias")])
     return {extension["alias"] for extension in reply.part("extensions")}
+
+
+async def _volume_types(volume: Service) -> list[dict[str, Any]]:
+    """What every project may choose, with the extra specs that a tenant sees (cinder policies/type_extra_specs.py)."""
+    told = (await volume.send("GET", "/types", params=[("is_public", "true")])).part("volume_types")
+    return [
+        {
+            "name": one["name"],
+            "description": one.get("description"),
+            "extra_specs": {k: v for k, v in one.get("extra_specs", {}).items() if k in _SPECS_SHOWN},
+        }
+        for one in told
+        if one.get("is_public", True) and not one["name"].startswith("__")
+    ]
 
 
 async def _limits(services: Mapping[str, Service]) -> dict[str, int]:

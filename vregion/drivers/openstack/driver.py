@@ -68,7 +68,7 @@ class OpenStackDriver:
         self.network = Service(self._session, NETWORK)
         self.image = Service(self._session, IMAGE)
         self.identity = Service(self._session, IDENTITY)
-        self._images = Images(self.image)
+        self._images = Images(self.image, self.volume)
         self._resources: dict[Kind, Resources] = {
             Kind.SERVER: Servers(self.compute),
             Kind.SERVER_GROUP: ServerGroups(self.compute),

@@ -68,6 +68,34 @@ async def want(tx: Transaction, kind: Kind, resource_id: str, backend_id: str, n
     tx.ring = True
 
 
+async def register(tx: Transaction, kind: Kind, resource_id: str, backend_id: str, external_id: str) -> None:
+    """It is there under that id, and it is not ours: never due, never made, changed or taken away by us."""
+    row = {**_fresh(tx, kind, resource_id, backend_id, None), "state": State.READY, "external_id": external_id}
+    dialect_insert = sqlite_insert if tx.sqlite else postgresql_insert
+    known = dialect_insert(realizations).values(row)
+    columns = [realizations.c[n] for n in ("region_id", "resource_id", "kind", "backend_id")]
+    await tx.execute(
+        known.on_conflict_do_update(
+            index_elements=columns, set_={"state": State.READY, "external_id": external_id, "due_at": None}
+        )
+    )
+
+
+async def unregister(tx: Transaction, kind: Kind, resource_id: str, backend_id: str) -> None:
+    """What is not ours is no longer of interest; in its backend it stays as it is."""
+    where = [*_of(tx, kind, resource_id), realizations.c.backend_id == backend_id]
+    await tx.execute(delete(realizations).where(*where))
+
+
+async def revive(tx: Transaction, keys: Iterable[Key], backend_id: str, now: datetime) -> None:
+    """What was on its way out there is wanted again. A pass that is about to end it loses its lease."""
+    for kind, resource_id in keys:
+        where = [*_of(tx, kind, resource_id), realizations.c.backend_id == backend_id, realizations.c.wanted.is_(False)]
+        state = case((realizations.c.state == State.DELETING, State.PROGRESSING.value), else_=realizations.c.state)
+        values = {"wanted": True, "due_at": now, "attempts": 0, "lease_until": None, "generation": 0, "state": state}
+        await tx.execute(update(realizations).where(*where).values(**values, fence=realizations.c.fence + 1))
+
+
 async def changed(tx: Transaction, kind: Kind, resource_id: str, now: datetime) -> None:
     """The resource's spec has a new generation: every backend that has it is due."""
     await tx.execute(update(realizations).where(*_of(tx, kind, resource_id)).values(due_at=now, attempts=0))
@@ -350,7 +378,7 @@ def _closure(tx: Transaction, kind: Kind, resource_id: str) -> Select[Any]:
     return select(both.c.needed_id, both.c.needed_kind)
 
 
-def _fresh(tx: Transaction, kind: Kind, resource_id: str, backend_id: str, now: datetime) -> Mapping[str, Any]:
+def _fresh(tx: Transaction, kind: Kind, resource_id: str, backend_id: str, now: datetime | None) -> Mapping[str, Any]:
     return {
         "region_id": tx.region_id,
         "resource_id": resource_id,

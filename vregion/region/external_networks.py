@@ -93,7 +93,7 @@ async def _network(tx: Transaction, found: Mapping[str, Any], now: datetime) -> 
     known = await resources.find(tx, Kind.NETWORK, network_id(tx.region_id))
     if known is not None:
         return known
-    spec = {
+    spec: dict[str, Any] = {
         "subnets": [], "admin_state_up": True, "shared": False, "router:external": True, "port_security_enabled": True,
         "mtu": found.get("mtu") or networks.MTU, "mtu_is_chosen": False, "availability_zone_hints": [],
         "description": "", "tags": [], "revision_number": 1,

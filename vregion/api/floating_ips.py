@@ -6,7 +6,6 @@ row ends, and the loop takes away what the zone may have made nevertheless.
 
 import asyncio
 import time
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,26 +18,21 @@ from vregion.region import floating_ips, realizations, resources
 FIRST_LOOK, LONGEST_LOOK = 0.01, 0.25  # seconds
 
 
-async def create(call: Call, wanted: Sequence[tuple[Caller, dict[str, Any]]]) -> list[Resource]:
-    """All of them with their addresses, or none. Raises what Neutron raises, Conflict, and Unavailable (503)."""
+async def create(call: Call, caller: Caller, wanted: dict[str, Any]) -> Resource:
+    """A floating IP with its address. Raises what Neutron raises, Conflict, and Unavailable (503)."""
     bound = [b for b in await call.use.directory.bindings(call.region.id) if b.state == "enabled"]
     zones = {b.availability_zone: b.backend_id for b in bound}
     default = next((b.availability_zone for b in sorted(bound, key=lambda b: not b.default)), "")
-    silent = call.use.backends.unreachable()
-    made: list[Resource] = []
     async with call.region.write() as tx:
-        for caller, one in wanted:
-            ip = await floating_ips.create(tx, caller, one, zones, default, datetime.now(UTC))
-            if ip.backend_id in silent:
-                raise _silent(ip)
-            made.append(ip)
+        ip = await floating_ips.create(tx, caller, wanted, zones, default, datetime.now(UTC))
+        if ip.backend_id in call.use.backends.unreachable():
+            raise _silent(ip)
     try:
-        return [await _addressed(call, ip) for ip in made]
+        return await _addressed(call, ip)
     except Refusal:
         async with call.region.write() as tx:
-            for ip in made:
-                if await resources.find(tx, Kind.FLOATING_IP, ip.id) is not None:
-                    await floating_ips.delete(tx, call.caller, ip.id, None, datetime.now(UTC))
+            if await resources.find(tx, Kind.FLOATING_IP, ip.id) is not None:
+                await floating_ips.delete(tx, caller, ip.id, None, datetime.now(UTC))
         raise
 
 

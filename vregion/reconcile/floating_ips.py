@@ -24,13 +24,14 @@ def body(resource: Resource, references: References) -> dict[str, Any]:
 
 
 async def associate(work: Work, observed: Observed) -> Observed:
-    """Let it lead where it shall, as far as that is there already; look again while something is missing."""
+    """Let it lead where it shall, as far as that is there. A port that is on its way is looked for again; one that no
+    server has yet rings when a server gets it."""
     ip = work.resource
     assert ip is not None
     port_id, address = ip.spec["port_id"], ip.spec["fixed_ip_address"]
     async with work.region.read() as tx:
         port = await floating_ips.leads_to(tx, ip, port_id, address) if port_id else None
-        waits = port_id is not None and port is None
+        waits = port is None and await floating_ips.is_coming(tx, ip, port_id)
         wanted: dict[str, Any] = {"port_id": port}
         if port:
             wanted["fixed_ip_address"] = address
@@ -38,7 +39,7 @@ async def associate(work: Work, observed: Observed) -> Observed:
             wanted["port_forwardings"] = []
             for one in ip.spec["port_forwardings"]:
                 inside = await floating_ips.leads_to(tx, ip, one["internal_port_id"], one["internal_ip_address"])
-                waits = waits or inside is None
+                waits = waits or (inside is None and await floating_ips.is_coming(tx, ip, one["internal_port_id"]))
                 if inside:
                     plain = {name: one.get(name) for name in _FORWARDED}
                     wanted["port_forwardings"].append(plain | {"internal_port_id": inside})

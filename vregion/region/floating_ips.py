@@ -127,6 +127,14 @@ async def leads_to(tx: Transaction, ip: Resource, port_id: str, address: str) ->
     return None
 
 
+async def is_coming(tx: Transaction, ip: Resource, port_id: str | None) -> bool:
+    """Whether the port is, or shall be, in the floating IP's zone."""
+    if port_id is None:
+        return False
+    there = await realizations.on_backend(tx, Kind.PORT, port_id, str(ip.backend_id))
+    return there is not None and there.wanted
+
+
 async def find_router(tx: Transaction, network: Resource, port: Resource, subnet_id: str) -> str:
     """The router that joins a port's subnet with the outside: best the one that is the subnet's gateway."""
     subnet = await resources.get(tx, Kind.SUBNET, subnet_id)

@@ -32,10 +32,11 @@ async def show(call: Call) -> Reply:
 
 @routes.post("/floatingips", policy="create_floatingip")
 async def create(call: Call) -> Reply:
-    """One floating IP, or several at once; the answer comes when the zone has given the address."""
-    wanted, bulk = bodies.creations(call, NOUN)
-    made = await making.create(call, [(_actor(call, one), one) for one in wanted])
-    return listing.created(NOUN, made, bulk=bulk)
+    """One floating IP; the answer comes when the zone has given the address."""
+    wanted = bodies.creation(call, NOUN)
+    actor = bodies.actor(call, wanted)
+    ip = await making.create(call, actor, wanted | {"project_id": actor.project_id})
+    return listing.created(NOUN, [ip], bulk=False)
 
 
 @routes.put("/floatingips/{id}", policy="update_floatingip")
@@ -54,9 +55,3 @@ async def delete(call: Call) -> Reply:
     async with call.region.write() as tx:
         await floating_ips.delete(tx, call.caller, call.path["id"], bodies.revision(call), datetime.now(UTC))
     return Reply(status=204)
-
-
-def _actor(call: Call, wanted: dict[str, Any]) -> Any:
-    actor = bodies.actor(call, wanted)
-    wanted["project_id"] = actor.project_id
-    return actor

@@ -13,7 +13,8 @@ from vregion.region import floating_ips, port_forwardings
 
 routes = Routes()
 NOUN = Noun("port_forwarding", Kind.FLOATING_IP, PORT_FORWARDINGS)
-_BELOW = "/floatingips/{floatingip_id}/port_forwardings"
+_BELOW = "/floatingips/{id}/port_forwardings"
+_ONE = _BELOW + "/{forwarding_id}"
 _NOT_FILTERS = ("fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse")
 
 
@@ -21,49 +22,47 @@ _NOT_FILTERS = ("fields", "sort_key", "sort_dir", "limit", "marker", "page_rever
 async def index(call: Call) -> Reply:
     """All of a floating IP, in the order of their making."""
     async with call.region.read() as tx:
-        ip = await floating_ips.get(tx, call.caller, call.path["floatingip_id"])
+        ip = await floating_ips.get(tx, call.caller, call.path["id"])
     found = [_part(call, one) for one in port_forwardings.of(ip) if _matches(call, one)]
     return Reply({"port_forwardings": found})
 
 
-@routes.get(_BELOW + "/{id}", policy="get_floatingip_port_forwarding")
+@routes.get(_ONE, policy="get_floatingip_port_forwarding")
 async def show(call: Call) -> Reply:
     """One."""
     async with call.region.read() as tx:
-        ip = await floating_ips.get(tx, call.caller, call.path["floatingip_id"])
-    return Reply({"port_forwarding": _part(call, port_forwardings.find(ip, call.path["id"]))})
+        ip = await floating_ips.get(tx, call.caller, call.path["id"])
+    return Reply({"port_forwarding": _part(call, port_forwardings.find(ip, call.path["forwarding_id"]))})
 
 
 @routes.post(_BELOW, policy="create_floatingip_port_forwarding")
 async def create(call: Call) -> Reply:
-    """Let a port of the floating IP lead to one of an instance; several at once in a list."""
-    wanted, bulk = bodies.creations(call, NOUN)
-    made, now = [], datetime.now(UTC)
+    """Let a port of the floating IP lead to one of an instance."""
+    wanted = bodies.creation(call, NOUN)
+    bodies.actor(call, wanted)
     async with call.region.write() as tx:
-        for one in wanted:
-            bodies.actor(call, one)
-            made.append(await port_forwardings.create(tx, call.caller, call.path["floatingip_id"], one, now))
-    return Reply({"port_forwardings": made} if bulk else {"port_forwarding": made[0]}, 201)
+        made = await port_forwardings.create(tx, call.caller, call.path["id"], wanted, datetime.now(UTC))
+    return Reply({"port_forwarding": made}, 201)
 
 
-@routes.put(_BELOW + "/{id}", policy="update_floatingip_port_forwarding")
+@routes.put(_ONE, policy="update_floatingip_port_forwarding")
 async def update(call: Call) -> Reply:
     """Change one."""
     wanted = bodies.changes(call, NOUN)
     async with call.region.write() as tx:
         found = await port_forwardings.update(
-            tx, call.caller, call.path["floatingip_id"], call.path["id"], wanted, datetime.now(UTC)
+            tx, call.caller, call.path["id"], call.path["forwarding_id"], wanted, datetime.now(UTC)
         )
     return Reply({"port_forwarding": found})
 
 
-@routes.delete(_BELOW + "/{id}", policy="delete_floatingip_port_forwarding")
+@routes.delete(_ONE, policy="delete_floatingip_port_forwarding")
 async def delete(call: Call) -> Reply:
     """One less."""
     bodies.no_body(call)
     async with call.region.write() as tx:
         path = call.path
-        await port_forwardings.delete(tx, call.caller, path["floatingip_id"], path["id"], datetime.now(UTC))
+        await port_forwardings.delete(tx, call.caller, path["id"], path["forwarding_id"], datetime.now(UTC))
     return Reply(status=204)
 
 

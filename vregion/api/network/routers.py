@@ -35,14 +35,13 @@ async def show(call: Call) -> Reply:
 
 @routes.post("/routers", policy="create_router")
 async def create(call: Call) -> Reply:
-    """One router, or several at once; it is in no zone until one of its networks is."""
-    wanted, bulk = bodies.creations(call, NOUN)
-    for one in wanted:
-        _permit_gateway(one, "create")
-    now, zones = datetime.now(UTC), await _zones(call)
+    """One router; it is in no zone until one of its networks is."""
+    wanted = bodies.creation(call, NOUN)
+    _permit_gateway(wanted, "create")
+    actor, zones = bodies.actor(call, wanted), await _zones(call)
     async with call.region.write() as tx:
-        made = [await router_changes.create(tx, bodies.actor(call, one), one, zones, now) for one in wanted]
-    return listing.created(NOUN, made, bulk=bulk)
+        router = await router_changes.create(tx, actor, wanted, zones, datetime.now(UTC))
+    return listing.created(NOUN, [router], bulk=False)
 
 
 @routes.put("/routers/{id}", policy="update_router")

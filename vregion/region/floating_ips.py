@@ -75,7 +75,7 @@ async def create(
 async def update(
     tx: Transaction, caller: Caller, ip_id: str, wanted: dict[str, Any], revision: int | None, now: datetime
 ) -> Resource:
-    """Associate, disassociate, describe. Without a port in the body the port stays."""
+    """Associate, disassociate, describe. Without a port in the body the port stays, and is looked at all the same."""
     ip = await hold(tx, caller, ip_id)
     standard.check_revision(ip, revision)
     spec = {"description": wanted["description"]} if "description" in wanted else {}
@@ -83,7 +83,7 @@ async def update(
     if asked["port_id"] and ip.spec["port_forwardings"]:
         message = f"Floating IP {ip_id} in use by Port Forwarding resources."
         raise Conflict(message, reason="FipInUseByPortForwarding")
-    if "port_id" in wanted or "fixed_ip_address" in wanted:
+    if asked["port_id"] or "port_id" in wanted or "fixed_ip_address" in wanted:
         found = await _association(tx, caller, ip, asked)
         spec |= {k: v for k, v in found.items() if not (ip.spec["port_forwardings"] and k == "router_id")}
     if not spec:

@@ -8,10 +8,10 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
-from typing import Self
+from typing import Any, Self
 
 import prometheus_client
 import uvicorn
@@ -38,7 +38,7 @@ from vregion.provider.provider import Provider
 from vregion.reconcile.feed import Feeds
 from vregion.reconcile.loop import Loop
 from vregion.reconcile.recipes import RECIPES
-from vregion.region import census
+from vregion.region import census, external_networks
 from vregion.region.regions import Regions
 from vregion.settings import Settings
 
@@ -70,7 +70,9 @@ class Application:
         self.loop.doubt = timedelta(seconds=1.5 * settings.backend_timeout)
         self.feeds = Feeds(self.loop, self.backends)
         self.regions.bell = self.loop.ring
-        self.provider = Provider(directory, identity, drivers, self._resources_on, self._clear, self._forget)
+        self.provider = Provider(
+            directory, identity, drivers, self._resources_on, self._clear, self._forget, self._outside
+        )
         self._running: asyncio.Task[None] | None = None
         self.asgi = Starlette(routes=self._routes())
 
@@ -130,6 +132,14 @@ class Application:
 
     async def _forget(self, region_id: str) -> None:
         await census.forget(await self.regions.open(region_id))
+
+    async def _outside(
+        self, region_id: str, backend_id: str, zone: str, found: Sequence[Mapping[str, Any]], wanted: str | None
+    ) -> None:
+        region = await self.regions.open(region_id)
+        async with region.write() as tx:
+            chosen = external_networks.chosen(found, wanted)
+            await external_networks.join(tx, backend_id, zone, chosen, datetime.now(UTC))
 
     async def _flavors(self, backend_id: str) -> dict[str, str]:
         return dict(await self.directory.backend_flavors(backend_id))

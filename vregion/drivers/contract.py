@@ -116,12 +116,17 @@ class Flavor:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What `check` found: services with versions and highest microversions, capabilities, limits, what is missing."""
+    """What `check` found: services with versions and highest microversions, capabilities, limits, what is missing.
+
+    `external_networks`: those that lead to the outside, in Neutron's wire form, each with its subnets' documents in
+    place of their ids.
+    """
 
     services: Mapping[str, Mapping[str, Any]]
     capabilities: frozenset[str]
     limits: Mapping[str, int]
     missing: Sequence[str]
+    external_networks: Sequence[Mapping[str, Any]] = ()
 
 
 class Driver(Protocol):

@@ -31,6 +31,8 @@ class Kind(StrEnum):
     PORT = "port"
     SECURITY_GROUP = "security_group"
     SECURITY_GROUP_RULE = "security_group_rule"
+    ROUTER = "router"
+    FLOATING_IP = "floatingip"
 
 
 class State(StrEnum):

@@ -25,7 +25,7 @@ _IPV6_MTU, _IPV4_MTU = 1280, 68
 def document(network: Resource) -> dict[str, Any]:
     """What a show answers."""
     spec = network.spec
-    zones = [network.availability_zone] if network.availability_zone else []
+    zones = spec.get("zones") or ([network.availability_zone] if network.availability_zone else [])
     return {
         "id": network.id,
         "name": network.name,

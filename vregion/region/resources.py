@@ -104,10 +104,9 @@ async def list_documents(tx: Transaction, query: Query) -> list[bytes]:
     return [row[0] for row in await tx.execute(await _paged(tx, query, [resources.c.document]))]
 
 
-async def list_identified(tx: Transaction, query: Query, *fields: str) -> Sequence[Sequence[Any]]:
-    """One page of (id, document, and these fields): what a list needs that links to the page behind it."""
-    columns = [resources.c.id, resources.c.document, *(_field(name) for name in fields)]
-    return (await tx.execute(await _paged(tx, query, columns))).all()
+async def list_fields(tx: Transaction, query: Query, *fields: str) -> Sequence[Sequence[Any]]:
+    """One page of these fields: for lists that need no whole rows."""
+    return (await tx.execute(await _paged(tx, query, [_field(name) for name in fields]))).all()
 
 
 async def count(tx: Transaction, query: Query) -> int:

@@ -6,7 +6,6 @@ are left out of account as Nova does it (34.0.0 `compute/servers.py` _get_server
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import orjson
 
@@ -217,8 +216,3 @@ def _sort(call: Call, asked: Mapping[str, Sequence[str]]) -> list[tuple[str, boo
     if any(direction not in ("asc", "desc") for _, direction in pairs):
         raise Invalid("Invalid input received: Unknown sort direction, must be 'desc' or 'asc'")
     return [(_SORTED_BY[key], direction == "asc") for key, direction in pairs if key in _SORTED_BY]
-
-
-def rows_only(document: dict[str, Any]) -> dict[str, Any]:
-    """The short form of the list."""
-    return {name: document[name] for name in ("id", "name", "links")}

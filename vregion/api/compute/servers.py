@@ -117,9 +117,9 @@ async def index(call: Call) -> Reply:
     values = query(call, schema.LIST)
     async with call.region.read() as tx:
         wanted = await server_lists.query(call, tx, values, f"{_RULE}:index")
-        found = await resources.list_documents(tx, wanted)
-    shown = [server_lists.rows_only(orjson.loads(document)) for document in found]
-    more = next_page(call, "servers", [server["id"] for server in shown])
+        found = await resources.list_fields(tx, wanted, "id", "name")
+    shown = [{"id": i, "name": name, "links": server_documents.links(call.base, "servers", i)} for i, name in found]
+    more = next_page(call, "servers", [i for i, _ in found])
     return Reply({"servers": shown} | ({"servers_links": more} if more else {}))
 
 
@@ -143,9 +143,9 @@ async def _documents(call: Call, tx: Transaction, wanted: resources.Query) -> tu
     """Ids and documents at the caller's microversion; none but the oldest forms need more than the document."""
     version, root = call.microversion, server_documents.root(call.base)
     if version < microversions.NAMES_NO_FLAVOR:
-        rows = await resources.list_identified(tx, wanted, "spec.flavorRef")
+        rows = await resources.list_fields(tx, wanted, "id", "document", "spec.flavorRef")
         return [row[0] for row in rows], [microversions.rendered(row[1], row[2], root, version) for row in rows]
-    rows = await resources.list_identified(tx, wanted)
+    rows = await resources.list_fields(tx, wanted, "id", "document")
     if version >= microversions.NEWEST:
         return [row[0] for row in rows], [row[1] for row in rows]
     return [row[0] for row in rows], [microversions.rendered(row[1], "", root, version) for row in rows]

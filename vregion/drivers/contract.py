@@ -161,6 +161,10 @@ class Driver(Protocol):
         """Stream an image's bytes, from a byte offset; raises `Gone` when there are none."""
         ...
 
+    async def project(self) -> str:
+        """The backend's id of the project that this credential is for: what is made for that project is its own."""
+        ...
+
     async def project_open(self, name: str, mark: str) -> Mapping[str, str]:
         """Make a project with its own application credential for one virtual region; idempotent by mark.
 

@@ -7,6 +7,8 @@ with this credential. The credential itself is sealed in the directory; here is 
 from dataclasses import dataclass, field
 from typing import Any
 
+from vregion.model.interconnect import Join
+
 
 @dataclass(frozen=True, slots=True)
 class Backend:
@@ -26,7 +28,11 @@ class Backend:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """(virtual region, availability zone) -> backend. `state` is 'enabled' or 'draining' (no new resources)."""
+    """(virtual region, availability zone) -> backend. `state` is 'enabled' or 'draining' (no new resources).
+
+    `joins`: the interconnects between this zone and others of the region, the one that joins most zones first. They
+    are told for the zones in use (`Directory.bindings`), not for a binding that is looked up by its id.
+    """
 
     id: str
     region_id: str
@@ -34,6 +40,7 @@ class Binding:
     backend_id: str
     state: str
     default: bool
+    joins: tuple[Join, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ class MemoryCloud:
 
     `quotas` are ceilings per kind and project. `flavors_forbidden` refuses `create_flavor` as a plain project's
     credential is refused. `volume_types` are names; the first is the default.
+    `administrators` are the projects whose credentials may act for others and choose segments.
     """
 
     clouds: ClassVar[dict[str, "MemoryCloud"]] = {}
@@ -74,6 +75,7 @@ class MemoryCloud:
         self.flavors_forbidden = False
         self.volume_types = {"memory": str(uuid.uuid4())}
         self.projects: dict[str, str] = {}
+        self.administrators = {"admin", "provider"}
         self.closed: set[str] = set()
         self.rows: dict[Kind, dict[str, Row]] = {kind: {} for kind in Kind}
         self.marks: dict[tuple[Kind, str], list[Row]] = {}

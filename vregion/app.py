@@ -68,6 +68,7 @@ class Application:
         owner = f"{socket.gethostname()}:{os.getpid()}"
         self.loop = Loop(self.regions, self.backends, RECIPES, self._flavors, owner, settings.backend_budget)
         self.loop.doubt = timedelta(seconds=1.5 * settings.backend_timeout)
+        self.loop.joins, self.backends.own = directory, directory.own
         self.feeds = Feeds(self.loop, self.backends)
         self.regions.bell = self.loop.ring
         self.provider = Provider(directory, identity, drivers, self._resources_on, self._clear, self._forget)

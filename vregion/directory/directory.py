@@ -64,6 +64,13 @@ class Directory(Store):
                 return binding, backend, await self.credential(binding.id)
         raise LookupError(f"no zone of region {region_id} is bound to backend {backend_id}")
 
+    async def own(self, backend_id: str) -> tuple[Backend, Credential]:
+        """How the provider himself reaches a backend; LookupError when there is none."""
+        backend = await self.backend(backend_id)
+        if backend is None:
+            raise LookupError(f"there is no backend {backend_id}")
+        return backend, await self.backend_credential(backend_id)
+
     async def backends(self) -> Mapping[str, Backend]:
         """Every backend by id."""
         return await self.remember("backends", "", lambda connection, _: backends.by_id(connection))

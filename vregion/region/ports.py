@@ -8,10 +8,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from vregion.model.backend import Binding
 from vregion.model.caller import Caller
 from vregion.model.observed import Observed
 from vregion.model.refusals import Conflict, Forbidden, Invalid, NotFound
-from vregion.model.resource import Kind, Resource
+from vregion.model.resource import Kind, Realization, Resource
 from vregion.region import addresses as address_rows
 from vregion.region import fixed_ips, networks, realizations, resources, security_groups, subnets, usages
 from vregion.region import standard_attributes as standard
@@ -116,8 +117,7 @@ async def plug(
     requested: dict[str, Any],
     server_id: str,
     server_project_id: str,
-    availability_zone: str,
-    backend_id: str,
+    binding: Binding,
     security_groups: list[str],
     now: datetime,
 ) -> Resource:
@@ -131,13 +131,13 @@ async def plug(
     else:
         asked = {**requested, "security_groups": security_groups}
         port = await _port_for_server(tx, caller, asked, server_project_id, now)
-    return await _seat_in(tx, port, server_id, availability_zone, backend_id, now)
+    return await _seat_in(tx, port, server_id, binding, now)
 
 
 async def unplug(tx: Transaction, port: Resource, now: datetime) -> None:
     """End a port that was made for its server; the tenant's own stays, plugged into nothing.
 
-    Its realization stays too, as its network can be in no other zone: the next server there finds it.
+    Its realization stays too: the next server there finds it, and one in another zone lets it go.
     """
     if port.spec["made_by_server"]:
         await remove(tx, port, now)
@@ -356,16 +356,17 @@ async def _check_free(tx: Transaction, network_id: str, address: str) -> None:
         raise Invalid(message, reason="FixedIpAlreadyInUse")
 
 
-async def _seat_in(
-    tx: Transaction, port: Resource, server_id: str, availability_zone: str, backend_id: str, now: datetime
-) -> Resource:
-    """Bind the port to a server in a zone; it, its network, subnets and groups are wanted there."""
+async def _seat_in(tx: Transaction, port: Resource, server_id: str, binding: Binding, now: datetime) -> Resource:
+    """Bind the port to a server in a zone: it, its network, subnets and groups are wanted there, it nowhere else."""
     network = await resources.get(tx, Kind.NETWORK, port.spec["network_id"])
-    await networks.settle_in(tx, network, backend_id, availability_zone)
+    await networks.settle_in(tx, network, binding)
+    for realization in await realizations.of_resource(tx, Kind.PORT, port.id):
+        if realization.backend_id != binding.backend_id:
+            await realizations.unwant(tx, Kind.PORT, port.id, now, realization.backend_id)
     earlier = await of_server(tx, server_id)
     spec = {
         "device_id": server_id,
-        "device_owner": f"compute:{availability_zone}",
+        "device_owner": f"compute:{binding.availability_zone}",
         "server_id": server_id,
         "plugged_at": [now.isoformat(), len(earlier)],
     }
@@ -376,11 +377,19 @@ async def _seat_in(
         now,
         spec=spec,
         parent_id=server_id,
-        backend_id=backend_id,
-        availability_zone=availability_zone,
+        backend_id=binding.backend_id,
+        availability_zone=binding.availability_zone,
     )
-    await _want(tx, port, backend_id, now)
+    await _want(tx, port, binding.backend_id, now)
     return port
+
+
+async def leaves(tx: Transaction, port: Resource, realization: Realization, now: datetime) -> None:
+    """A backend has let go of it: with its last port there, a network that spans zones goes, too."""
+    await standard.lock(tx, Kind.NETWORK, port.spec["network_id"])
+    current = await realizations.on_backend(tx, Kind.PORT, port.id, realization.backend_id)
+    if current is not None and not current.wanted:
+        await networks.port_leaves(tx, port.spec["network_id"], realization, now)
 
 
 async def settled(tx: Transaction, port: Resource, observed: Observed) -> None:

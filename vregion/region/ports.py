@@ -19,6 +19,7 @@ from vregion.region import standard_attributes as standard
 from vregion.region.fixed_ips import Seat
 from vregion.region.regions import Transaction
 
+_MEMBERSHIP = {"security_groups", "fixed_ips", "allowed_address_pairs"}
 DEFAULTS: dict[str, Any] = {
     "name": "",
     "admin_state_up": True,
@@ -90,8 +91,11 @@ async def update(
         return port
     if "device_id" in spec and not port.spec["server_id"]:
         columns["parent_id"] = spec["device_id"] or None
+    before = port.spec["security_groups"]
     port = await standard.revise(tx, port, document, now, spec=spec, **columns)
     await _renew_needs(tx, port, now)
+    if spec.keys() & _MEMBERSHIP:
+        await security_groups.members_changed(tx, port, [*before, *port.spec["security_groups"]], now)
     return port
 
 
@@ -109,6 +113,7 @@ async def remove(tx: Transaction, port: Resource, now: datetime) -> None:
     await usages.release(tx, port.project_id, {"port": 1})
     await resources.change(tx, port, parent_id=None)
     await standard.end(tx, port, now, vanished)
+    await security_groups.members_changed(tx, port, port.spec["security_groups"], now)
 
 
 async def plug(
@@ -209,6 +214,7 @@ async def forget_subnet(tx: Transaction, subnet: Resource, now: datetime) -> Non
 async def _readdress(tx: Transaction, port: Resource, spec: dict[str, Any], now: datetime) -> None:
     port = await standard.revise(tx, port, document, now, spec=spec)
     await _renew_needs(tx, port, now)
+    await security_groups.members_changed(tx, port, port.spec["security_groups"], now)
 
 
 async def _make(tx: Transaction, caller: Caller, network: Resource, wanted: dict[str, Any], now: datetime) -> Resource:
@@ -381,6 +387,7 @@ async def _seat_in(tx: Transaction, port: Resource, server_id: str, binding: Bin
         availability_zone=binding.availability_zone,
     )
     await _want(tx, port, binding.backend_id, now)
+    await security_groups.members_changed(tx, port, port.spec["security_groups"], now)
     return port
 
 

@@ -107,6 +107,22 @@ async def of_resource(tx: Transaction, kind: Kind, resource_id: str) -> list[Rea
     return [_realization(r) for r in await tx.execute(select(*_COLUMNS).where(*_of(tx, kind, resource_id)))]
 
 
+async def beyond(tx: Transaction, kind: Kind, ids: Iterable[str], backend_id: str) -> set[str]:
+    """Which of these resources are, or shall be, on another backend than that one, too."""
+    rows = await tx.execute(
+        select(realizations.c.resource_id)
+        .where(
+            realizations.c.region_id == tx.region_id,
+            realizations.c.kind == kind,
+            realizations.c.resource_id.in_(list(ids)),
+            realizations.c.backend_id != backend_id,
+            realizations.c.wanted,
+        )
+        .distinct()
+    )
+    return set(rows.scalars())
+
+
 async def on_backend(tx: Transaction, kind: Kind, resource_id: str, backend_id: str) -> Realization | None:
     """One realization, or None."""
     where = [*_of(tx, kind, resource_id), realizations.c.backend_id == backend_id]

@@ -5,6 +5,7 @@ seen inside the servers, which are network namespaces of the lab.
 """
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -122,3 +123,50 @@ def test_a_local_network_stays_local(acme: Cloud, inside: dict[str, Cloud], imag
     assert "its hint is az1" in refused.text
     acme.drop("network", network)
     acme.gone("network", network)
+
+
+def test_a_remote_group_across_zones(acme: Cloud, inside: dict[str, Cloud], image: str) -> None:
+    """A new member in the other zone is let in, one that leaves the group is shut out; foreign rules stay."""
+    network = acme.network("guarded", "10.62.0.0/24")
+    front = group(acme, "front")
+    back = group(acme, "back", *({**rule, "remote_group_id": front} for rule in (PINGS[0], WEB)))
+    nics = [{"uuid": network}]
+    servers = {
+        "in": boot(acme, image, "guard-in", "az2", nics, security_groups=[{"name": back}]),
+        "out": boot(acme, image, "guard-out", "az1", nics, security_groups=[{"name": back}]),
+    }
+    _, target = seat(acme, inside, servers["in"], "az2")
+    outer, address = seat(acme, inside, servers["out"], "az1")
+    assert probes.has_address(outer, address)
+    assert probes.silent(outer, target)
+    there = inside["az2"]
+    (kept,) = [g for g in there.listed("security_group") if g["name"] == "back"]
+    rule = {"security_group_id": kept["id"], "direction": "ingress", "protocol": "udp", "ethertype": "IPv4"}
+    foreign = there.call("network", "POST", "/security-group-rules", {"security_group_rule": rule})
+    (port,) = acme.listed("port", f"?device_id={servers['out']}")
+
+    began = time.monotonic()
+    acme.call("network", "PUT", f"/ports/{port['id']}", {"port": {"security_groups": [front]}})
+    assert probes.until(lambda: probes.web(outer, target) == "guard-in", 30, 0.1)
+    let_in = time.monotonic() - began
+    assert probes.ping(outer, target)
+    began = time.monotonic()
+    acme.call("network", "PUT", f"/ports/{port['id']}", {"port": {"security_groups": [back]}})
+    assert probes.until(lambda: not probes.inside(outer, "ping", "-n", "-c1", "-W1", target)[0], 30, 0.1)
+    shut_out = time.monotonic() - began
+    assert probes.silent(outer, target)
+    print(f"\na member in another zone: let in after {let_in:.1f} s, shut out after {shut_out:.1f} s")
+    (kept,) = [g for g in there.listed("security_group") if g["name"] == "back"]
+    rules = kept["security_group_rules"]
+    assert foreign["security_group_rule"]["id"] in [r["id"] for r in rules]
+    assert there.call("network", "GET", "/address-groups")["address_groups"]
+    assert max(let_in, shut_out) < CONVERGED
+    for server in servers.values():
+        acme.drop("server", server)
+        acme.gone("server", server)
+    acme.drop("network", network)
+    acme.gone("network", network)
+    for one in (back, front):
+        acme.drop("security_group", one)
+        acme.gone("security_group", one)
+    assert not there.call("network", "GET", "/address-groups")["address_groups"]

@@ -11,7 +11,7 @@ import socket
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
-from typing import Self
+from typing import Any, Self
 
 import prometheus_client
 import uvicorn
@@ -38,7 +38,7 @@ from vregion.provider.provider import Provider
 from vregion.reconcile.feed import Feeds
 from vregion.reconcile.loop import Loop
 from vregion.reconcile.recipes import RECIPES
-from vregion.region import census
+from vregion.region import census, topology
 from vregion.region.regions import Regions
 from vregion.settings import Settings
 
@@ -71,7 +71,7 @@ class Application:
         self.loop.joins, self.backends.own = directory, directory.own
         self.feeds = Feeds(self.loop, self.backends)
         self.regions.bell = self.loop.ring
-        self.provider = Provider(directory, identity, drivers, self._resources_on, self._clear, self._forget)
+        self.provider = Provider(directory, identity, drivers, *self._told())
         self._running: asyncio.Task[None] | None = None
         self.asgi = Starlette(routes=self._routes())
 
@@ -121,6 +121,13 @@ class Application:
             routes.append(Mount(f"/{name}", service))
         authorize = provider_only(self.identity, self.settings.keystone_project)
         return [*routes, *provider_api.routes(self.provider, authorize, self.settings.max_body_bytes)]
+
+    def _told(self) -> tuple[Any, ...]:
+        """What the provider's operations are told of virtual regions."""
+        return self._resources_on, self._clear, self._forget, self._topology
+
+    async def _topology(self, region_id: str) -> dict[str, Any]:
+        return await topology.topology(await self.regions.open(region_id))
 
     async def _resources_on(self, region_id: str, backend_id: str | None) -> list[str]:
         region = await self.regions.open(region_id)

@@ -22,6 +22,7 @@ from rich.table import Table
 
 from vregion import app as application
 from vregion import demo as demonstration
+from vregion.provider import topology
 from vregion.provider.client import Client, Failed
 from vregion.settings import Settings, load
 
@@ -191,6 +192,22 @@ def tenant_list(form: FormOption = Form.TABLE) -> None:
 def tenant_show(name: str, form: FormOption = Form.TABLE) -> None:
     """One tenant with his zones."""
     _show(_ask("GET", f"/tenants/{_path(name)}"), form)
+
+
+@tenant_app.command("topology")
+def tenant_topology(
+    name: str,
+    svg: Annotated[bool, typer.Option("--svg", help="A picture.")] = False,
+    dot: Annotated[bool, typer.Option("--dot", help="For Graphviz.")] = False,
+    form: FormOption = Form.TABLE,
+) -> None:
+    """His networks over zones: what is where, joined by what, and what is not converged and why."""
+    told = _ask("GET", f"/tenants/{_path(name)}/topology")
+    if form is Form.JSON:
+        return _json(told)
+    draw = topology.svg if svg else topology.dot if dot else topology.text
+    sys.stdout.write(draw(told))
+    return None
 
 
 @tenant_app.command("close")

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from tests.unit.provider.conftest import CREDENTIAL, Cloud
+from tests.unit.provider.conftest import CREDENTIAL, Cloud, Regions
 from tests.unit.provider.test_cli import Run, _json
 from tests.unit.provider.test_cli import environ as environ
 from tests.unit.provider.test_cli import run as run
-from tests.unit.provider.test_provider_api import Served
+from tests.unit.provider.test_provider_api import SECRET, Served
 from tests.unit.provider.test_provider_api import admin_token as admin_token
 from tests.unit.provider.test_provider_api import served as served
 from vregion.directory import backends as backend_rows
@@ -90,3 +90,21 @@ async def test_by_the_command_line(run: Run, two: Provider) -> None:
     assert "carries" in (await run("interconnect", "show", "wan")).stdout
     assert (await run("interconnect", "remove", "wan")).exit_code == 0
     assert await _json(run, "interconnect", "list") == []
+
+
+async def test_a_tenants_topology(run: Run, two: Provider, regions: Regions, name: str) -> None:
+    await run(
+        "tenant", "open", name, "--zone", "az1=north", "--zone", "az2=south", "--password-file", "-", stdin=SECRET
+    )
+    north = (await two.backend("north")).id
+    place = {"backend_id": north, "state": "creating", "wanted": True, "reason": "no room"}
+    regions.drawn = {"unsettled": [{"kind": "network", "id": "n1", "name": "front", **place}]}
+    assert "not settled: network front in az1: creating: no room" in (await run("tenant", "topology", name)).stdout
+    regions.drawn["unsettled"][0] |= place
+    assert (await run("tenant", "topology", name, "--svg")).stdout.startswith("<svg ")
+    regions.drawn["unsettled"][0] |= place
+    assert (await run("tenant", "topology", name, "--dot")).stdout.startswith("graph ")
+    regions.drawn = {}
+    told = await _json(run, "tenant", "topology", name)
+    assert isinstance(told, dict)
+    assert [zone["backend"] for zone in told["zones"]] == ["north", "south"]

@@ -1,7 +1,7 @@
 """What a virtual region's networks look like over its zones: what is where, joined by what, not converged and why.
 
 Read by the provider's operation of that name (`vregion.provider.topology`), from rows alone, in three queries
-whatever the region's size. It never changes anything. Kinds are told by their words: one that has no rows is no trouble.
+whatever the region's size. It never changes anything. Kinds are told by their words: one without rows is no trouble.
 """
 
 from collections import defaultdict

@@ -97,6 +97,7 @@ RECIPE = Recipe(
     here=here,
     make=make,
     fill=fill,
+    leaves=networks.leaves,
     release=release,
     settled=networks.settled,
     stopped=networks.stopped,

@@ -288,9 +288,9 @@ async def gone(tx: Transaction, recipe: Recipe, realization: Realization, now: d
     if resource is not None and recipe.leaves is not None:
         await recipe.leaves(tx, resource, realization, now)
         resource = await resources.find(tx, realization.kind, realization.resource_id)
-    last = await realizations.drop(tx, realization)
-    if last is None:
+    if resource is not None and await realizations.wanted_again(tx, realization):
         return
+    last = await realizations.drop(tx, realization)
     await realizations.wake(tx, realization, now)
     if resource is not None and last and resource.deleting:
         await recipe.vanished(tx, resource)

@@ -273,6 +273,11 @@ async def _check_mtu(tx: Transaction, network: Resource, mtu: int) -> None:
         )
 
 
+async def leaves(tx: Transaction, network: Resource, realization: Realization, now: datetime) -> None:
+    """A backend has let go of it: whoever needs it there comes before or after that, in one order of locks."""
+    await standard.lock(tx, Kind.NETWORK, network.id)
+
+
 async def settled(tx: Transaction, network: Resource, observed: Observed) -> None:
     """A backend has it: its status and MTU are what the tenant sees."""
     seen = observed.document

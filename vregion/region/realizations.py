@@ -296,20 +296,28 @@ async def park(tx: Transaction, realization: Realization, on: Key, now: datetime
     tx.ring = not moving
 
 
-async def drop(tx: Transaction, realization: Realization) -> bool | None:
-    """The backend confirmed that it is gone: remove the row. True when it was the resource's last.
+async def wanted_again(tx: Transaction, realization: Realization) -> bool:
+    """The backend confirmed that it is gone: whether it is wanted there after all, as if it had never been made.
 
-    None when it is wanted again meanwhile: then the row stays, as if it had never been made there.
+    The row is locked by the answer, so that who wants it now waits for the end of this transaction.
     """
     mine = [*_exactly(tx, realization), realizations.c.fence == realization.fence]
-    done = await tx.execute(delete(realizations).where(*mine, realizations.c.wanted.is_(False)))
+    row = (await tx.execute(select(realizations.c.wanted).where(*mine).with_for_update())).first()
+    if row is None or not row.wanted:
+        return False
+    again: dict[str, Any] = {"external_id": None, "asked_at": None, "lease_until": None, "generation": 0}
+    await tx.execute(update(realizations).where(*mine).values(state=State.PENDING, **again))
+    tx.ring = True
+    return True
+
+
+async def drop(tx: Transaction, realization: Realization) -> bool:
+    """The backend confirmed that it is gone: remove the row. True when it was the resource's last."""
+    done = await tx.execute(
+        delete(realizations).where(*_exactly(tx, realization), realizations.c.fence == realization.fence)
+    )
     if done.rowcount != 1:
-        again: dict[str, Any] = {"external_id": None, "asked_at": None, "lease_until": None, "generation": 0}
-        done = await tx.execute(update(realizations).where(*mine).values(state=State.PENDING, **again))
-        if done.rowcount != 1:
-            raise LeaseLost(realization.resource_id)
-        tx.ring = True
-        return None
+        raise LeaseLost(realization.resource_id)
     # Two backends may let go at the same time: whoever is second must see what the first one did.
     row = (resources.c.region_id == tx.region_id, resources.c.id == realization.resource_id)
     await tx.execute(select(resources.c.id).where(*row, resources.c.kind == realization.kind).with_for_update())

@@ -42,7 +42,7 @@ async def told(tmp_path: Path) -> AsyncIterator[dict[str, Any]]:
 
 
 async def test_what_is_where_joined_by_what_and_not_converged_why(told: dict[str, Any]) -> None:
-    front, idle = told["networks"]
+    idle, front = sorted(told["networks"], key=lambda one: str(one["name"]), reverse=True)
     assert (front["interconnect"], front["segment"], front["mtu"]) == ("wan", 100, 1500)
     assert [(place["zone"], place["state"]) for place in front["places"]] == [("az1", "ready"), ("az2", "ready")]
     assert [one["cidr"] for one in front["subnets"]] == ["10.0.0.0/24"]

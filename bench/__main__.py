@@ -137,8 +137,9 @@ def main() -> None:
     parser.add_argument("--servers", type=int, default=1000)
     count = parser.parse_args().servers
     with tempfile.TemporaryDirectory() as folder:
-        rig = Rig(Path(folder)).start()
+        rig = Rig(Path(folder))
         try:
+            rig.start()
             bench = Bench(rig)
             print(f"memory at start: {rig.resident >> 20} MiB at most")
             print("| call | vregion | bare region | times |\n|---|---|---|---|", flush=True)

@@ -22,6 +22,7 @@ LISTS = (
     ("network", "/subnets", "subnets"),
     ("network", "/ports", "ports"),
     ("network", "/routers", "routers"),
+    ("network", "/floatingips", "floatingips"),
     ("network", "/security-groups", "security_groups"),
     ("volume", "/volumes/detail?all_tenants=1", "volumes"),
     ("volume", "/snapshots/detail?all_tenants=1", "snapshots"),
@@ -43,7 +44,7 @@ def inventory(cloud: Cloud) -> set[str]:
     for service, path, noun in LISTS:
         for item in cloud.call(service, "GET", path)[noun]:
             if noun != "security_groups" or item["name"] != "default":
-                found.add(f"{noun} {item['id']} {item['name']}")
+                found.add(f"{noun} {item['id']} {item.get('name', '')}")
     for user in cloud.call("identity", "GET", "/users")["users"]:
         for item in cloud.call("compute", "GET", f"/os-keypairs?user_id={user['id']}")["keypairs"]:
             found.add(f"keypairs {user['name']} {item['keypair']['name']}")

@@ -19,6 +19,7 @@ import aiohttp
 from vregion.app import Application, serving
 from vregion.directory.flavors import Flavor
 from vregion.drivers.memory import MemoryCloud
+from vregion.drivers.memory.networks import Networks
 from vregion.identity.catalog import ensure_catalog
 from vregion.identity.embedded import EmbeddedKeystone
 from vregion.identity.keystone_config import KeystoneLaunch
@@ -105,6 +106,7 @@ class Running:
         for zone in ZONES:
             name = f"{zone}-{uuid.uuid4()}"
             self.clouds[zone] = MemoryCloud.clouds[name] = MemoryCloud(name)
+            Networks.to_the_outside(self.clouds[zone], f"203.0.{112 + len(self.clouds)}.0/24")
             backend = Backend(zone, f"cloud-{zone}", "memory", name, "")
             await backends.add(app.provider, backend, Credential({"project": "admin"}))
         for flavor in FLAVORS:

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any, Self
@@ -38,7 +38,7 @@ from vregion.provider.provider import Provider
 from vregion.reconcile.feed import Feeds
 from vregion.reconcile.loop import Loop
 from vregion.reconcile.recipes import RECIPES
-from vregion.region import census, topology
+from vregion.region import census, external_networks, topology
 from vregion.region.regions import Regions
 from vregion.settings import Settings
 
@@ -124,7 +124,7 @@ class Application:
 
     def _told(self) -> tuple[Any, ...]:
         """What the provider's operations are told of virtual regions."""
-        return self._resources_on, self._clear, self._forget, self._topology
+        return self._resources_on, self._clear, self._forget, self._outside, self._topology
 
     async def _topology(self, region_id: str) -> dict[str, Any]:
         return await topology.topology(await self.regions.open(region_id))
@@ -138,6 +138,14 @@ class Application:
 
     async def _forget(self, region_id: str) -> None:
         await census.forget(await self.regions.open(region_id))
+
+    async def _outside(
+        self, region_id: str, backend_id: str, zone: str, found: Sequence[Mapping[str, Any]], wanted: str | None
+    ) -> None:
+        region = await self.regions.open(region_id)
+        async with region.write() as tx:
+            chosen = external_networks.chosen(found, wanted)
+            await external_networks.join(tx, backend_id, zone, chosen, datetime.now(UTC))
 
     async def _flavors(self, backend_id: str) -> dict[str, str]:
         return dict(await self.directory.backend_flavors(backend_id))

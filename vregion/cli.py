@@ -94,9 +94,13 @@ def backend_add(
     region_name: Annotated[str, typer.Option(help="Which region of that cloud.")] = "",
     credential: Pairs = None,
     password_file: SecretFile = "",
+    external_network: Annotated[
+        str, typer.Option(help="Its network to the outside, by name or id; else the default or only one.")
+    ] = "",
 ) -> None:
     """Check a cloud and keep it, with the provider's credential there."""
-    body = {"name": name, "driver": driver, "address": address, "region_name": region_name}
+    options = {"external_network": external_network} if external_network else {}
+    body = {"name": name, "driver": driver, "address": address, "region_name": region_name, "options": options}
     _show(_ask("POST", "/backends", body | {"credential": _credential(credential, password_file)}), Form.TABLE)
 
 

@@ -20,6 +20,8 @@ from rich.syntax import Syntax
 
 from vregion.app import Application, serving
 from vregion.directory.flavors import Flavor
+from vregion.drivers.memory import MemoryCloud
+from vregion.drivers.memory.networks import Networks
 from vregion.identity.catalog import ensure_catalog
 from vregion.identity.embedded import EmbeddedKeystone
 from vregion.identity.keystone_config import KeystoneLaunch
@@ -133,7 +135,8 @@ def _free_port() -> int:
 async def _open_tenant(story: Story, application: Application) -> Opened:
     settings, provider = application.settings, application.provider
     await ensure_catalog(application.identity, settings.public_url, settings.keystone_url, settings.region_name)
-    for zone in ZONES:
+    for number, zone in enumerate(ZONES):
+        Networks.to_the_outside(MemoryCloud.at(f"cloud-{zone}"), f"203.0.{113 + number}.0/24")
         await backends.add(provider, Backend(f"cloud-{zone}", f"cloud-{zone}", "memory", f"cloud-{zone}", ""), ADMIN)
     for name, vcpus, ram, disk in FLAVORS:
         await flavors.add(provider, Flavor(name, name, vcpus, ram, disk))

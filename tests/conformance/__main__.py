@@ -81,8 +81,9 @@ def main() -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as state:
-        rig = Rig(Path(state)).start()
+        rig = Rig(Path(state))
         try:
+            rig.start()
             for zone in given.runs.split(","):
                 workspace = Workspace(rig, folder / f"tempest-{zone}", "" if zone == "none" else zone)
                 product = tempest(workspace.write(), tests, given.workers)

@@ -92,6 +92,7 @@ class Workspace:
         )  # fmt: skip
         flavors = [f["id"] for f in cloud.call("compute", "GET", "/flavors?sort_key=memory_mb")["flavors"]]
         extensions = ",".join(e["alias"] for e in cloud.call("network", "GET", "/extensions")["extensions"])
+        outside = cloud.call("network", "GET", "/networks?router:external=true")["networks"][0]
         place: Section = {"region": "vregion", "build_interval": 1}
         compute: Section = {
             **place,
@@ -127,7 +128,7 @@ class Workspace:
                 "snapshot": "true",
             },
             "validation": {"run_validation": "false"},
-            "network": dict(place),
+            "network": {**place, "public_network_id": outside["id"], "floating_network_name": outside["name"]},
             "network-feature-enabled": {"api_extensions": extensions, "ipv6": "true"},
             "volume": {**place, "catalog_type": "block-storage", "storage_protocol": "nfs", "max_microversion": "3.70"},
             "volume-feature-enabled": {"backup": "false", "snapshot": "true"},

@@ -88,7 +88,7 @@ def left(cloud: Cloud) -> list[Any]:
     found = []
     for noun in PLACES:
         for item in cloud.listed(noun):
-            owner = item.get("project_id") or item.get("owner") or cloud.project_id
+            owner = item.get("project_id", item.get("owner", cloud.project_id))  # '' of a port that is a service's
             if owner == cloud.project_id and not (noun == "security_group" and item["name"] in DEFAULT):
                 found.append((noun, item.get("id"), item["name"]))
     return found

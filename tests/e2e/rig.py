@@ -52,15 +52,15 @@ class Rig:
     lab: dict[str, Any] = field(default_factory=lab_clouds)
     _port: int = 0
     _before: dict[int, set[str]] = field(default_factory=dict)
-    _loop: asyncio.AbstractEventLoop = field(init=False)
-    _keystone: EmbeddedKeystone = field(init=False)
+    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
+    _keystone: EmbeddedKeystone | None = None
     _process: "subprocess.Popen[bytes] | None" = None
 
     def start(self) -> "Rig":
         """Keystone, vregion, two backends, two flavors that both regions have, and the tenant acme over both."""
         self._before = {region: inventory(self.direct(region)) for region in ZONES.values()}
         launch = KeystoneLaunch(str(self.folder / "keystone"), PASSWORD, password_hash_rounds=4)
-        self._loop, self._keystone = asyncio.new_event_loop(), EmbeddedKeystone(launch)
+        self._keystone = EmbeddedKeystone(launch)
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
         asyncio.run_coroutine_threadsafe(self._keystone.start(), self._loop).result(120)
         self.keystone_url = self._keystone.url
@@ -80,11 +80,12 @@ class Rig:
         return self
 
     def stop(self) -> None:
-        """End both processes."""
+        """End both processes, or what there is of them after a start that failed."""
         self.end(signal.SIGTERM)
-        asyncio.run_coroutine_threadsafe(self._keystone.stop(), self._loop).result(30)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        until(lambda: not self._loop.is_running(), 10, "the loop ends")
+        if self._keystone is not None:
+            asyncio.run_coroutine_threadsafe(self._keystone.stop(), self._loop).result(30)
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            until(lambda: not self._loop.is_running(), 10, "the loop ends")
         self._loop.close()
 
     def close(self) -> list[str]:
@@ -227,7 +228,8 @@ class Rig:
         """The region's administrator in the project that a tenant's zone has there; to see, and to be a stranger."""
         region = region or ZONES[zone]
         admin = self.direct(region)
-        (project,) = admin.call("identity", "GET", f"/projects?name={tenant}-{zone}")["projects"]
+        (binding,) = [one["binding_id"] for one in self.zones(tenant) if one["availability_zone"] == zone]
+        (project,) = admin.call("identity", "GET", f"/projects?tags=vregion:{binding}")["projects"]
         (role,) = admin.call("identity", "GET", "/roles?name=admin")["roles"]
         admin.call("identity", "PUT", f"/projects/{project['id']}/users/{admin.user_id}/roles/{role['id']}")
         entry = self.lab[f"region{region}-admin"]

@@ -161,7 +161,7 @@ class World:
     def binding(self, backend_id: str = "b1") -> Binding:
         """Backend b1 is zone az1, b2 is az2; az1 is the default."""
         zone, joins = f"az{backend_id[1:]}", self.joined.of(backend_id)
-        return Binding(backend_id, self.region_id, zone, backend_id, "enabled", backend_id == "b1", joins)
+        return Binding(backend_id, self.region_id, zone, backend_id, "enabled", backend_id == "b1", joins=joins)
 
     async def _own(self, backend_id: str) -> tuple[Backend, Credential]:
         return Backend(backend_id, backend_id, "memory", backend_id, "r"), Credential({"project": "provider"})

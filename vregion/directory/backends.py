@@ -51,6 +51,13 @@ async def microversions(connection: Connection, service: str) -> Mapping[str, Mi
     return {backend_id: version for backend_id, version in found.items() if version}
 
 
+async def external_networks(store: Store, backend_id: str) -> list[dict[str, Any]]:
+    """The networks to the outside that a backend's last check found, each with its subnets."""
+    async with store.read() as connection:
+        report = await connection.scalar(select(backends.c.report).where(backends.c.id == backend_id))
+    return list((report or {}).get("external_networks", ()))
+
+
 async def checked(store: Store) -> list[Checked]:
     """Every backend with its last check, by name."""
     async with store.read() as connection:

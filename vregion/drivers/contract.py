@@ -68,7 +68,8 @@ class Gone(DriverError):
 class Collection(Protocol):
     """One kind of resource on one backend. `mark` is vregion's own id of the resource, and makes orphans findable.
 
-    create  MUST leave the mark on what it makes, in the same call, and MUST do nothing that can fail after the
+    create  An image's body may name a `volume` (external id): then the cloud makes the image of that volume.
+            MUST leave the mark on what it makes, in the same call, and MUST do nothing that can fail after the
             resource exists. MUST NOT be retried inside the driver once the request may have reached the backend.
     get     MUST raise `Gone` for an unknown id, and MUST NOT raise it when the backend is ill.
     find    MUST look by the mark only, never by likeness; None when nothing carries it. More than one: the oldest.
@@ -116,12 +117,17 @@ class Flavor:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What `check` found: services with versions and highest microversions, capabilities, limits, what is missing."""
+    """What `check` found: services with versions and highest microversions, capabilities, limits, what is missing.
+
+    `external_networks`: those that lead to the outside, in Neutron's wire form, each with its subnets' documents in
+    place of their ids.
+    """
 
     services: Mapping[str, Mapping[str, Any]]
     capabilities: frozenset[str]
     limits: Mapping[str, int]
     missing: Sequence[str]
+    external_networks: Sequence[Mapping[str, Any]] = ()
 
 
 class Driver(Protocol):

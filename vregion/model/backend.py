@@ -27,9 +27,19 @@ class Backend:
 
 
 @dataclass(frozen=True, slots=True)
+class VolumeType:
+    """A volume type that a backend offers to all its projects; `extra_specs`: those that Cinder shows to a tenant."""
+
+    name: str
+    description: str | None = None
+    extra_specs: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Binding:
     """(virtual region, availability zone) -> backend. `state` is 'enabled' or 'draining' (no new resources).
 
+    `volume_types`: what the backend offered at its last check; only the bindings in use carry it.
     `joins`: the interconnects between this zone and others of the region, the one that joins most zones first. They
     are told for the zones in use (`Directory.bindings`), not for a binding that is looked up by its id.
     """
@@ -40,6 +50,7 @@ class Binding:
     backend_id: str
     state: str
     default: bool
+    volume_types: tuple[VolumeType, ...] = field(default=(), compare=False)
     joins: tuple[Join, ...] = ()
 
 

@@ -22,11 +22,17 @@ class Kind(StrEnum):
     VOLUME_TYPE = "volume_type"
     SNAPSHOT = "snapshot"
     ATTACHMENT = "attachment"
+    TRANSFER = "transfer"
+    BACKUP = "backup"
+    GROUP = "group"
+    GROUP_SNAPSHOT = "group_snapshot"
     NETWORK = "network"
     SUBNET = "subnet"
     PORT = "port"
     SECURITY_GROUP = "security_group"
     SECURITY_GROUP_RULE = "security_group_rule"
+    ROUTER = "router"
+    FLOATING_IP = "floatingip"
 
 
 class State(StrEnum):

@@ -11,7 +11,7 @@ from vregion.directory.backends import Checked
 from vregion.drivers.contract import Report
 from vregion.model.backend import Backend, Credential
 from vregion.model.refusals import Conflict, Refusal
-from vregion.provider import flavors
+from vregion.provider import external_networks, flavors
 from vregion.provider.provider import SHOWN, Provider, listed
 
 
@@ -46,6 +46,7 @@ async def check(provider: Provider, name: str) -> Found:
     else:
         await backends.record(provider.directory, backend.id, "ready", as_json(report))
         await flavors.match(provider, backend)
+        await external_networks.tell_all(provider, backend)
     return await show(provider, name)
 
 

@@ -29,9 +29,10 @@ class Provider:
     """`resources_on(region_id, backend_id)` names what a virtual region has on a backend (None: at all), in words.
 
     `clear_backend(region_id, backend_id)` lets go of what is there for others' sake, such as copies of images, and
-    names what is not gone yet. `forget_region(region_id)` drops a closed region's own rows. `topology_of(region_id)`
-    is `vregion.region.topology`'s account of its networks. `notice_seconds` is how long another node may not
-    have noticed that a zone drains or a tenant closes.
+    names what is not gone yet. `forget_region(region_id)` drops a closed region's own rows. `outside(region_id,
+    backend_id, zone, found, wanted)` says which external networks a zone's backend has, and which of them is named to
+    be used. `topology_of(region_id)` is `vregion.region.topology`'s account of its networks. `notice_seconds` is how
+    long another node may not have noticed that a zone drains or a tenant closes.
     """
 
     directory: Directory
@@ -40,6 +41,7 @@ class Provider:
     resources_on: Callable[[str, str | None], Awaitable[Sequence[str]]]
     clear_backend: Callable[[str, str], Awaitable[Sequence[str]]]
     forget_region: Callable[[str], Awaitable[None]]
+    outside: Callable[[str, str, str, Sequence[Mapping[str, Any]], str | None], Awaitable[None]]
     topology_of: Callable[[str], Awaitable[dict[str, Any]]]
     notice_seconds: float = 1.5 * CHECK_SECONDS
     _turns: "WeakValueDictionary[str, asyncio.Lock]" = field(default_factory=WeakValueDictionary)

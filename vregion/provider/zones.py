@@ -14,6 +14,7 @@ from vregion.directory.tenants import Tenant
 from vregion.drivers.contract import Permanent
 from vregion.model.backend import Backend, Binding, Credential
 from vregion.model.refusals import Conflict, Invalid, NotFound
+from vregion.provider import external_networks
 from vregion.provider.provider import Provider, listed
 
 CLEARING_SECONDS = 60.0
@@ -42,6 +43,7 @@ async def bind_for(provider: Provider, tenant: Tenant, zone: Zone) -> Binding:
         async with provider.open(backend, zone.credential) as driver:
             await driver.check()
     binding = await _written(provider, tenant, backend, zone)
+    await external_networks.tell(provider, backend, binding)
     if zone.credential:
         if binding.state != "opening" and not await bindings.is_given(provider.directory, binding.id):
             raise Conflict(f"Zone {zone.availability_zone} has a credential that was made for it; unbind it first.")
@@ -99,6 +101,7 @@ async def remove_for(provider: Provider, binding: Binding) -> None:
         credential = await provider.directory.backend_credential(backend.id)
         async with provider.open(backend, credential) as driver:
             await driver.project_close(binding.id)
+    await external_networks.forget(provider, binding)
     await bindings.remove(provider.directory, binding)
 
 

@@ -13,14 +13,18 @@ from vregion.drivers.contract import Observed, Permanent, Transient
 from vregion.model.resource import Kind, Resource, State
 from vregion.reconcile.recipe import Recipe, References
 from vregion.reconcile.work import Work
-from vregion.region import image_data, images
+from vregion.region import image_data, images, volume_creates
 
 UNFINISHED = ("queued", "saving", "importing", "uploading", "killed")
 
 
 def body(resource: Resource, references: References) -> dict[str, Any]:
     """Glance's create body. An image that the backend itself was to make is never made by us."""
-    if resource.spec.get(images.MADE_THERE) and resource.status in ("queued", "saving"):
+    made_there = resource.spec.get(images.MADE_THERE) and resource.status in ("queued", "saving")
+    if made_there and images.OF_VOLUME in resource.spec:
+        volume = references[Kind.VOLUME, resource.spec[images.OF_VOLUME]]
+        return {"volume": volume, **{name: resource.spec[name] for name in ("disk_format", "container_format")}}
+    if made_there:
         raise Permanent("the availability zone did not make this image")
     return images.record(resource)
 
@@ -99,8 +103,8 @@ RECIPE = Recipe(
     body=body,
     update=update,
     fill=fill,
-    settled=images.settled,
-    stopped=images.stopped,
+    settled=volume_creates.image_seen,
+    stopped=volume_creates.image_stopped,
     lost=images.lost,
     vanished=images.vanished,
     recreate=True,

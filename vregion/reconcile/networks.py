@@ -17,8 +17,13 @@ from vregion.region.realizations import LeaseLost
 
 
 def body(resource: Resource, references: References) -> dict[str, Any]:
-    """Neutron's create body; an MTU only where the tenant or an interconnect decides it."""
+    """Neutron's create body; an MTU only where the tenant or an interconnect decides it.
+
+    What is the provider's is never made.
+    """
     spec = resource.spec
+    if spec["router:external"]:
+        raise Permanent("the availability zone has no network to the outside", 409)
     decided = {"mtu": spec["mtu"]} if spec["mtu_is_chosen"] or spec.get("interconnect") else {}
     return {
         "name": resource.name,

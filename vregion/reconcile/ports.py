@@ -2,9 +2,12 @@
 
 from typing import Any
 
+from vregion.drivers.contract import Observed, Transient
 from vregion.model.resource import Kind, Resource
 from vregion.reconcile.recipe import Recipe, References
-from vregion.region import ports
+from vregion.reconcile.routers import accept
+from vregion.reconcile.work import Work
+from vregion.region import ports, realizations
 
 _PLAIN = ("admin_state_up", "port_security_enabled", "allowed_address_pairs", "extra_dhcp_opts", "binding:vnic_type")
 
@@ -35,10 +38,29 @@ def update(resource: Resource, references: References) -> dict[str, Any]:
     }
 
 
+async def attach(work: Work, observed: Observed) -> Observed:
+    """A router's interface is put on its router."""
+    port = work.resource
+    assert port is not None
+    router_id = port.spec.get("router_id")
+    if router_id is None or observed.document.get("device_id"):
+        return observed
+    async with work.region.read() as tx:
+        router = await realizations.on_backend(tx, Kind.ROUTER, router_id, work.realization.backend_id)
+    if router is None or router.external_id is None:
+        raise Transient("the router is not there yet")
+    body = {"port_id": observed.external_id}
+    accept(await work.driver.call(Kind.ROUTER, router.external_id, "PUT", "/add_router_interface", body))
+    async with work.region.write() as tx:
+        await realizations.look_again(tx, router, work.now())
+    return await work.collection.get(observed.external_id)
+
+
 RECIPE = Recipe(
     kind=Kind.PORT,
     body=body,
     update=update,
+    fill=attach,
     settled=ports.settled,
     stopped=ports.stopped,
     lost=ports.lost,

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 
 from vregion.model.resource import Kind
 from vregion.reconcile import (
+    floating_ips,
     images,
     keypairs,
     networks,
     ports,
+    routers,
     security_groups,
     server_groups,
     servers,
@@ -20,10 +22,12 @@ from vregion.reconcile.recipe import Recipe
 RECIPES: Mapping[Kind, Recipe] = {
     recipe.kind: recipe
     for recipe in (
+        floating_ips.RECIPE,
         images.RECIPE,
         keypairs.RECIPE,
         networks.RECIPE,
         ports.RECIPE,
+        routers.RECIPE,
         security_groups.RECIPE,
         server_groups.RECIPE,
         servers.RECIPE,

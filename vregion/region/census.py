@@ -6,7 +6,7 @@ that another zone has. They hold no zone back, and are taken away when it goes.
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, and_, delete, exists, not_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, false, func, not_, or_, select
 
 from vregion.model.resource import Kind, State
 from vregion.region import realizations
@@ -46,8 +46,10 @@ async def forget(region: Region) -> None:
 
 
 def _all(region: Region) -> Select[tuple[str, str, str]]:
+    """The provider's own, the external network, is left out: it holds nothing back."""
     columns = (resources.c.kind, resources.c.name, resources.c.id)
-    return select(*columns).where(resources.c.region_id == region.id).order_by(resources.c.kind, resources.c.name)
+    ours = not_(func.coalesce(resources.c.spec["router:external"].as_boolean(), false()))
+    return select(*columns).where(resources.c.region_id == region.id, ours).order_by(resources.c.kind, resources.c.name)
 
 
 def _there(region: Region, backend_id: str) -> Select[tuple[str, str, str]]:

@@ -26,6 +26,7 @@ MEMBERS = "vregion:members"  # project -> {"status", "created_at", "updated_at"}
 SHARED = "vregion:shared_"  # + status: |project|project|, for the filter
 REGISTERED = "vregion:registered"  # backend -> the external id that is not ours to delete
 MADE_THERE = "vregion:made_there"  # a backend made it of a server or a volume: nobody uploads it
+OF_VOLUME = "vregion:of_volume"  # made of that volume, by the reconciler, on its way to another zone
 REMOVED = "vregion:removed"  # properties that a backend may still have
 FACTS = ("size", "virtual_size", "checksum", "os_hash_algo", "os_hash_value")
 BASE = frozenset(

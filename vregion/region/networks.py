@@ -1,6 +1,6 @@
 """Networks: a tenant's broadcast domains. Each belongs to the zone that first needs it, or spans those joined with it.
 
-Which of the two it is, is decided when a zone first needs it, and stays (ADR 6): `spec["interconnect"]` names what it
+Which of the two it is, is decided when a zone first needs it, and stays (ADR 12): `spec["interconnect"]` names what it
 spans zones over, `spec["backends"]` who has it now. Called by the API, by ports (which settle and realize their
 network) and by the network recipe. Nothing here speaks to a cloud.
 """
@@ -154,6 +154,12 @@ async def settle_in(tx: Transaction, network: Resource, binding: Binding) -> Res
     return await standard.note(tx, network, document, spec=spec)
 
 
+async def settle_beside(tx: Transaction, network: Resource, other: Resource) -> Resource:
+    """The network shall be where something else is that it must go with (a floating IP): there alone, if it is new."""
+    where = Binding("", tx.region_id, str(other.availability_zone), str(other.backend_id), "enabled", default=False)
+    return await settle_in(tx, network, where)
+
+
 def _spread(backends: Mapping[str, str]) -> dict[str, Any]:
     """Where a network that spans zones is now: backend -> zone, and the zones as they are shown."""
     return {"backends": dict(backends), "zones": sorted(backends.values())}
@@ -166,8 +172,17 @@ def admits(network: Resource, binding: Binding) -> bool:
         return True
     if hints and binding.availability_zone not in hints:
         return False
+    if network.backend_id is None:
+        return True
     interconnect = network.spec.get("interconnect")
-    return network.backend_id is None or any(join.interconnect == interconnect for join in binding.joins)
+    if interconnect and binding.backend_id in network.spec["backends"]:
+        return True
+    return not _routed(network) and any(join.interconnect == interconnect for join in binding.joins)
+
+
+def _routed(network: Resource) -> bool:
+    """A router's interface has one address and one MAC: on one broadcast domain there cannot be two of it."""
+    return bool(network.spec.get("router_ports"))
 
 
 def stretched(network: Resource, binding: Binding) -> dict[str, Any]:
@@ -200,6 +215,8 @@ def why_not(network: Resource, binding: Binding) -> str:
     over = next((j.interconnect for j in binding.joins if network.availability_zone in j.zones), None)
     if over is None:
         return "no interconnect joins the two"
+    if spec.get("interconnect") and _routed(network):
+        return "a router is on it, and is in one zone only"
     if spec.get("interconnect"):
         return f"it spans zones over interconnect {spec['interconnect']}, which does not reach there"
     return f"it was first used before interconnect {over} joined the two, or its MTU is too large for that"

@@ -14,7 +14,17 @@ from vregion.model.observed import Observed
 from vregion.model.refusals import Conflict, Forbidden, Invalid, NotFound
 from vregion.model.resource import Kind, Realization, Resource
 from vregion.region import addresses as address_rows
-from vregion.region import fixed_ips, networks, realizations, resources, security_groups, subnets, usages
+from vregion.region import (
+    associations,
+    fixed_ips,
+    networks,
+    realizations,
+    resources,
+    routers,
+    security_groups,
+    subnets,
+    usages,
+)
 from vregion.region import standard_attributes as standard
 from vregion.region.fixed_ips import Seat
 from vregion.region.regions import Transaction
@@ -67,7 +77,8 @@ async def get(tx: Transaction, caller: Caller, port_id: str) -> Resource:
 async def create(tx: Transaction, caller: Caller, wanted: dict[str, Any], now: datetime) -> Resource:
     """A new port that is plugged into nothing. Absent in `wanted`: fixed_ips, mac_address, groups are chosen here."""
     network = await networks.get(tx, caller, wanted["network_id"])
-    if network.project_id != caller.project_id and not network.spec["shared"] and not caller.is_admin:
+    closed = network.project_id != caller.project_id and not network.spec["shared"] and not caller.is_admin
+    if closed or network.spec["router:external"]:
         raise NotFound("The resource could not be found.", reason="HTTPNotFound")
     port = await _make(tx, caller, network, wanted, now)
     return await _write_new(tx, port)
@@ -103,11 +114,15 @@ async def delete(tx: Transaction, caller: Caller, port_id: str, revision: int | 
     """End a port of the tenant's."""
     port = await get(tx, caller, port_id)
     standard.check_revision(port, revision)
+    if port.spec.get("router_id"):
+        message = f"Port {port_id} cannot be deleted directly via the port API: has device owner "
+        raise Conflict(f"{message}{port.spec['device_owner']}.", reason="ServicePortInUse")
     await remove(tx, port, now)
 
 
 async def remove(tx: Transaction, port: Resource, now: datetime) -> None:
     """End a port: its addresses and quota are free at once, its realization goes when its backend has let go."""
+    await associations.end_of_port(tx, port, now)
     await address_rows.release(tx, port.id)
     await address_rows.release_mac(tx, port.id)
     await usages.release(tx, port.project_id, {"port": 1})
@@ -161,18 +176,26 @@ async def addresses(tx: Transaction, server_id: str) -> dict[str, list[dict[str,
     """Nova's `addresses` of a server, by network name."""
     ports = await of_server(tx, server_id)
     on = await resources.find_many(tx, Kind.NETWORK, [port.spec["network_id"] for port in ports])
+    floating = await associations.of_ports(tx, [port.id for port in ports])
     found: dict[str, list[dict[str, Any]]] = {}
     for port in ports:
         network = on.get(port.spec["network_id"])
+        shown = found.setdefault(network.name if network else "", []) if port.spec["fixed_ips"] else []
         for ip in port.spec["fixed_ips"]:
-            entry = {
-                "version": 6 if ":" in ip["ip_address"] else 4,
-                "addr": ip["ip_address"],
-                "OS-EXT-IPS:type": "fixed",
-                "OS-EXT-IPS-MAC:mac_addr": port.spec["mac_address"],
-            }
-            found.setdefault(network.name if network else "", []).append(entry)
+            shown.append(_entry(port, ip["ip_address"], "fixed"))
+            leading = [f.spec for f in floating.get(port.id, ()) if f.spec["fixed_ip_address"] == ip["ip_address"]]
+            shown += [_entry(port, str(one["floating_ip_address"]), "floating") for one in leading]
     return found
+
+
+def _entry(port: Resource, address: str, kind: str) -> dict[str, Any]:
+    """One address as Nova shows it."""
+    return {
+        "version": 6 if ":" in address else 4,
+        "addr": address,
+        "OS-EXT-IPS:type": kind,
+        "OS-EXT-IPS-MAC:mac_addr": port.spec["mac_address"],
+    }
 
 
 async def choose_networks(tx: Transaction, caller: Caller) -> list[Resource]:
@@ -292,6 +315,7 @@ def _needed(port: Resource) -> list[realizations.Key]:
     on = sorted({ip["subnet_id"] for ip in spec["fixed_ips"]})
     keys = [(Kind.NETWORK, spec["network_id"])]
     keys += [(Kind.SUBNET, i) for i in on]
+    keys += [(Kind.ROUTER, spec["router_id"])] if spec.get("router_id") else []
     return keys + [(Kind.SECURITY_GROUP, i) for i in spec["security_groups"]]
 
 
@@ -300,10 +324,24 @@ async def _renew_needs(tx: Transaction, port: Resource, now: datetime) -> None:
     await realizations.need(tx, port, _needed(port))
     for realization in await realizations.of_resource(tx, Kind.PORT, port.id):
         if realization.wanted:
-            await _want(tx, port, realization.backend_id, now)
+            await want(tx, port, realization.backend_id, now)
 
 
-async def _want(tx: Transaction, port: Resource, backend_id: str, now: datetime) -> None:
+async def make_for_router(
+    tx: Transaction, caller: Caller, network: Resource, wanted: dict[str, Any], now: datetime
+) -> Resource:
+    """A port that a router has on a network; `wanted` names router and addresses."""
+    return await _write_new(tx, await _make(tx, caller, network, wanted, now))
+
+
+async def hand_over(tx: Transaction, port: Resource, spec: dict[str, Any], now: datetime) -> Resource:
+    """A tenant's port becomes a router's interface."""
+    port = await standard.revise(tx, port, document, now, spec=spec, parent_id=spec["router_id"])
+    await _renew_needs(tx, port, now)
+    return port
+
+
+async def want(tx: Transaction, port: Resource, backend_id: str, now: datetime) -> None:
     """The port shall be there, and before it the subnets with their DHCP addresses."""
     used = {ip["subnet_id"] for ip in port.spec["fixed_ips"]}
     for subnet in (await resources.find_many(tx, Kind.SUBNET, used)).values():
@@ -334,7 +372,7 @@ async def _port_for_server(
     network = await resources.find(tx, Kind.NETWORK, asked["uuid"])
     if network is None or not networks.sees(caller, network):
         raise Invalid(f"Network {asked['uuid']} could not be found.", reason="NetworkNotFound")
-    if network.spec["router:external"] and not network.spec["shared"] and not caller.is_admin:
+    if network.spec["router:external"]:
         message = f"It is not allowed to create an interface on external network {network.id}"
         raise Forbidden(message, reason="ExternalNetworkAttachForbidden")
     if not network.spec["subnets"]:
@@ -386,8 +424,14 @@ async def _seat_in(tx: Transaction, port: Resource, server_id: str, binding: Bin
         backend_id=binding.backend_id,
         availability_zone=binding.availability_zone,
     )
-    await _want(tx, port, binding.backend_id, now)
+    await want(tx, port, binding.backend_id, now)
     await security_groups.members_changed(tx, port, port.spec["security_groups"], now)
+    await associations.follow(tx, port, binding.backend_id, now)
+    for interface in (await resources.find_many(tx, Kind.PORT, network.spec.get("router_ports", ()))).values():
+        if await realizations.on_backend(tx, Kind.PORT, interface.id, binding.backend_id) is not None:
+            continue
+        await want(tx, interface, binding.backend_id, now)
+        await routers.enter(tx, interface.spec["router_id"], binding.backend_id, binding.availability_zone, now)
     return port
 
 

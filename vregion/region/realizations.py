@@ -84,10 +84,58 @@ async def want(tx: Transaction, kind: Kind, resource_id: str, backend_id: str, n
     tx.ring = True
 
 
+async def register(tx: Transaction, kind: Kind, resource_id: str, backend_id: str, external_id: str) -> None:
+    """It is there under that id, and it is not ours: never due, never made, changed or taken away by us."""
+    row = {**_fresh(tx, kind, resource_id, backend_id, None), "state": State.READY, "external_id": external_id}
+    dialect_insert = sqlite_insert if tx.sqlite else postgresql_insert
+    known = dialect_insert(realizations).values(row)
+    columns = [realizations.c[n] for n in ("region_id", "resource_id", "kind", "backend_id")]
+    await tx.execute(
+        known.on_conflict_do_update(
+            index_elements=columns, set_={"state": State.READY, "external_id": external_id, "due_at": None}
+        )
+    )
+
+
+async def unregister(tx: Transaction, kind: Kind, resource_id: str, backend_id: str) -> None:
+    """What is not ours is no longer of interest; in its backend it stays as it is."""
+    where = [*_of(tx, kind, resource_id), realizations.c.backend_id == backend_id]
+    await tx.execute(delete(realizations).where(*where))
+
+
+async def revive(tx: Transaction, keys: Iterable[Key], backend_id: str, now: datetime) -> None:
+    """What was on its way out there is wanted again; a pass that is just ending it makes way for it (`drop`)."""
+    for kind, resource_id in keys:
+        where = [*_of(tx, kind, resource_id), realizations.c.backend_id == backend_id, realizations.c.wanted.is_(False)]
+        state = case((realizations.c.state == State.DELETING, State.PROGRESSING.value), else_=realizations.c.state)
+        values = {"wanted": True, "due_at": now, "attempts": 0, "generation": 0, "state": state}
+        await tx.execute(update(realizations).where(*where).values(**values))
+    tx.ring = True
+
+
 async def changed(tx: Transaction, kind: Kind, resource_id: str, now: datetime) -> None:
     """The resource's spec has a new generation: every backend that has it is due."""
     await tx.execute(update(realizations).where(*_of(tx, kind, resource_id)).values(due_at=now, attempts=0))
     tx.ring = True
+
+
+async def look(tx: Transaction, key: Key, now: datetime) -> None:
+    """Something around it changed: wherever it is, it is due."""
+    await tx.execute(update(realizations).where(*_of(tx, *key)).values(due_at=now))
+    tx.ring = True
+
+
+async def backends_of(tx: Transaction, kind: Kind, ids: Iterable[str]) -> set[str]:
+    """Where any of these resources is wanted."""
+    rows = await tx.execute(
+        select(realizations.c.backend_id).where(
+            realizations.c.region_id == tx.region_id,
+            realizations.c.kind == kind,
+            realizations.c.resource_id.in_(list(ids)),
+            realizations.c.wanted.is_(True),
+        )
+    )
+    return set(rows.scalars())
 
 
 async def unwant(tx: Transaction, kind: Kind, resource_id: str, now: datetime, backend_id: str | None = None) -> bool:
@@ -128,6 +176,22 @@ async def on_backend(tx: Transaction, kind: Kind, resource_id: str, backend_id: 
     where = [*_of(tx, kind, resource_id), realizations.c.backend_id == backend_id]
     row = (await tx.execute(select(*_COLUMNS).where(*where))).first()
     return _realization(row) if row else None
+
+
+async def ready_on(tx: Transaction, kind: Kind, candidates: Sequence[Resource], backend_id: str) -> list[Resource]:
+    """Those of the candidates that are ready on a backend and shall stay."""
+    rows = await tx.execute(
+        select(realizations.c.resource_id).where(
+            realizations.c.region_id == tx.region_id,
+            realizations.c.kind == kind,
+            realizations.c.backend_id == backend_id,
+            realizations.c.resource_id.in_([one.id for one in candidates]),
+            realizations.c.state == State.READY,
+            realizations.c.wanted.is_(True),
+        )
+    )
+    ready = set(rows.scalars())
+    return [one for one in candidates if one.id in ready]
 
 
 async def needed(tx: Transaction, resource: Resource, backend_id: str) -> dict[Key, Realization | None]:
@@ -312,12 +376,18 @@ async def wanted_again(tx: Transaction, realization: Realization) -> bool:
 
 
 async def drop(tx: Transaction, realization: Realization) -> bool:
-    """The backend confirmed that it is gone: remove the row. True when it was the resource's last."""
-    done = await tx.execute(
-        delete(realizations).where(*_exactly(tx, realization), realizations.c.fence == realization.fence)
-    )
+    """The backend confirmed that it is gone: remove the row. True when it was the resource's last.
+
+    Wanted again meanwhile (`revive`), it stays as one that was never made.
+    """
+    mine = [*_exactly(tx, realization), realizations.c.fence == realization.fence]
+    still = [] if realization.wanted else [realizations.c.wanted.is_(False)]
+    done = await tx.execute(delete(realizations).where(*mine, *still))
     if done.rowcount != 1:
-        raise LeaseLost(realization.resource_id)
+        again = {"state": State.PENDING, "external_id": None, "lease_until": None, "asked_at": None}
+        if (await tx.execute(update(realizations).where(*mine).values(again))).rowcount != 1:
+            raise LeaseLost(realization.resource_id)
+        return False
     # Two backends may let go at the same time: whoever is second must see what the first one did.
     row = (resources.c.region_id == tx.region_id, resources.c.id == realization.resource_id)
     await tx.execute(select(resources.c.id).where(*row, resources.c.kind == realization.kind).with_for_update())
@@ -440,7 +510,7 @@ def _closure(tx: Transaction, kind: Kind, resource_id: str) -> Select[Any]:
     return select(both.c.needed_id, both.c.needed_kind)
 
 
-def _fresh(tx: Transaction, kind: Kind, resource_id: str, backend_id: str, now: datetime) -> Mapping[str, Any]:
+def _fresh(tx: Transaction, kind: Kind, resource_id: str, backend_id: str, now: datetime | None) -> Mapping[str, Any]:
     return {
         "region_id": tx.region_id,
         "resource_id": resource_id,

@@ -33,6 +33,7 @@ from vregion.region import (
     server_groups,
     servers,
     usages,
+    volume_creates,
     volumes,
 )
 from vregion.region.realizations import Key
@@ -430,7 +431,7 @@ async def _volume_of(tx: Transaction, request: Boot, disk: Disk, decision: Decis
     wanted = {"name": "", "size": disk.get("volume_size"), "availability_zone": decision.binding.availability_zone}
     wanted |= {"volume_type": disk.get("volume_type")} | ({origin: disk["uuid"]} if origin else {})
     try:
-        return await volumes.create(tx, request.caller, wanted, [decision.binding], request.now)
+        return await volume_creates.create(tx, request.caller, wanted, [decision.binding], request.now)
     except OverQuota as over:
         raise OverQuota("VolumeSizeExceedsAvailableQuota: " + over.message, status=403) from over
     except NotFound as unknown:

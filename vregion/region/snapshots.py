@@ -14,7 +14,7 @@ from vregion.model.caller import Caller
 from vregion.model.observed import Observed
 from vregion.model.refusals import Invalid, NotFound
 from vregion.model.resource import Kind, Resource
-from vregion.region import realizations, resources, usages, volumes
+from vregion.region import members, realizations, resources, usages, volumes
 from vregion.region.regions import Transaction
 from vregion.region.volumes import FAULT, stamp
 
@@ -32,7 +32,7 @@ def document(snapshot: Resource) -> dict[str, Any]:
         "status": snapshot.status,
         "size": spec["size"],
         "metadata": spec.get("metadata", {}),
-        "group_snapshot_id": None,
+        "group_snapshot_id": spec.get("group_snapshot_id"),
         "user_id": snapshot.user_id,
         "consumes_quota": True,
         "os-extended-snapshot-attributes:project_id": snapshot.project_id,
@@ -57,7 +57,7 @@ async def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any], now
         )
     size = volume.spec["size"]
     await volumes.charge(tx, caller.project_id, snapshots=1, gigabytes=size)
-    spec = {k: wanted[k] for k in ("name", "description", "metadata") if wanted.get(k) is not None}
+    spec = {k: wanted[k] for k in ("name", "description", "metadata", "group_snapshot_id") if wanted.get(k) is not None}
     spec |= {"volume_id": volume.id, "size": size}
     spec |= volumes.search_texts(spec)
     snapshot = Resource(
@@ -83,7 +83,7 @@ async def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any], now
 
 async def update(tx: Transaction, snapshot: Resource, fields: Mapping[str, Any], now: datetime) -> Resource:
     """Name, description or metadata as they shall be."""
-    changed = await _write(tx, snapshot, now, spec={**snapshot.spec, **fields}, generation=snapshot.generation + 1)
+    changed = await write(tx, snapshot, now, spec={**snapshot.spec, **fields}, generation=snapshot.generation + 1)
     await realizations.changed(tx, Kind.SNAPSHOT, snapshot.id, now)
     return changed
 
@@ -92,9 +92,14 @@ async def delete(tx: Transaction, snapshot: Resource, now: datetime) -> None:
     """On its way out. Raises Invalid in a state that does not allow it."""
     if snapshot.deleting:
         return
-    if snapshot.status not in ("available", "error"):
+    if snapshot.status not in ("available", "error") or snapshot.spec.get("group_snapshot_id"):
         raise Invalid("Invalid snapshot: Snapshot status must be available or error, and must not be in a group.")
-    await _write(tx, snapshot, now, status="deleting", deleting=True)
+    await remove(tx, snapshot, now)
+
+
+async def remove(tx: Transaction, snapshot: Resource, now: datetime) -> None:
+    """On its way out whatever its state, as when its group snapshot goes."""
+    await write(tx, snapshot, now, status="deleting", deleting=True)
     if not await realizations.unwant(tx, Kind.SNAPSHOT, snapshot.id, now):
         await vanished(tx, snapshot)
         await realizations.forget_needs(tx, Kind.SNAPSHOT, snapshot.id)
@@ -116,12 +121,13 @@ async def settled(tx: Transaction, snapshot: Resource, observed: Observed) -> No
     if observed.failed:
         spec[FAULT] = observed.failed
     if spec != snapshot.spec or seen["status"] != snapshot.status:
-        await _write(tx, snapshot, datetime.now(UTC), spec=spec, status=seen["status"])
+        await members.follow(tx, await write(tx, snapshot, datetime.now(UTC), spec=spec, status=seen["status"]))
 
 
 async def stopped(tx: Transaction, snapshot: Resource, reason: str) -> None:
     """The backend refused it for good."""
-    await _write(tx, snapshot, datetime.now(UTC), spec={**snapshot.spec, FAULT: reason}, status="error")
+    spec = {**snapshot.spec, FAULT: reason}
+    await members.follow(tx, await write(tx, snapshot, datetime.now(UTC), spec=spec, status="error"))
 
 
 async def lost(tx: Transaction, snapshot: Resource) -> None:
@@ -132,9 +138,11 @@ async def lost(tx: Transaction, snapshot: Resource) -> None:
 async def vanished(tx: Transaction, snapshot: Resource) -> None:
     """The backend has let go of it."""
     await usages.release(tx, snapshot.project_id, {"snapshots": 1, "gigabytes": snapshot.spec["size"]})
+    await members.gone(tx, snapshot)
 
 
-async def _write(tx: Transaction, snapshot: Resource, now: datetime, **columns: Any) -> Resource:
+async def write(tx: Transaction, snapshot: Resource, now: datetime, **columns: Any) -> Resource:
+    """Change columns and render the document anew."""
     if "spec" in columns:
         columns["spec"] = {**columns["spec"], **volumes.search_texts(columns["spec"])}
         columns["name"] = columns["spec"].get("name") or ""

@@ -121,8 +121,9 @@ def check_revision(resource: Resource, expected: int | None) -> None:
 
 
 def check_owner(resource: Resource, caller: Caller, rule: str) -> None:
-    """What a caller may see but does not own he cannot change."""
-    if resource.project_id != caller.project_id and not caller.is_admin:
+    """What a caller may see but does not own he cannot change; what is the provider's, no tenant can."""
+    of_provider = resource.spec.get("router:external", False)
+    if of_provider or (resource.project_id != caller.project_id and not caller.is_admin):
         raise Forbidden(f"rule:{rule} is disallowed by policy", reason="PolicyNotAuthorized")
 
 

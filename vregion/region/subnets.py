@@ -72,7 +72,7 @@ async def create(tx: Transaction, caller: Caller, wanted: dict[str, Any], now: d
     _check(spec, prefix, dhcp_was_on=False)
     await standard.lock(tx, Kind.NETWORK, wanted["network_id"])
     network = await networks.get(tx, caller, wanted["network_id"])
-    if network.project_id != caller.project_id and not caller.is_admin:
+    if network.spec["router:external"] or (network.project_id != caller.project_id and not caller.is_admin):
         raise NotFound("The resource could not be found.", reason="HTTPNotFound")
     spec.setdefault("gateway_ip", prefixes.default_gateway(prefix))
     spec["allocation_pools"] = _pools(prefix, spec["gateway_ip"], spec.get("allocation_pools"))

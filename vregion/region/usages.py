@@ -38,6 +38,7 @@ DEFAULT_LIMITS: dict[str, int] = {
     "security_group": 100,
     "security_group_rule": 2000,
     "router": 50,
+    "router_route": 30,
     "floatingip": 100,
     "subnetpool": 20,
     "rbac_policy": 50,

@@ -5,23 +5,22 @@ Cinder's create body with our ids; what is ours alone in it begins with "vregion
 is made and never changes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
 
-from vregion.model.backend import Binding
-from vregion.model.caller import Caller
 from vregion.model.observed import Observed
 from vregion.model.refusals import Invalid, NotFound, OverQuota
 from vregion.model.resource import Kind, Resource
-from vregion.region import images, realizations, resources, usages, volume_types
+from vregion.region import members, realizations, resources, usages, volume_copies, volume_types
 from vregion.region.regions import Transaction
 
 BASE = "vregion-volume-endpoint"  # stands in stored links where an answer has the endpoint
+AWAITING = "awaiting-transfer"
 RESERVED = "vregion:reserved_by"  # the server that will get it; nobody else may
 PENDING = "vregion:pending"  # server -> {"device", "attachment_id"}: told by the backend that attaches, not yet seen
+ATTACHED = "vregion:attached"  # our attachment id -> the backend's, where they differ
 GIGABYTES = "vregion:gigabytes"  # what the quota was charged
 READONLY = "vregion:readonly"
 FAULT = "vregion:fault"
@@ -49,10 +48,10 @@ def document(volume: Resource) -> dict[str, Any]:
         "updated_at": stamp(volume.updated_at),
         "name": spec.get("name"),
         "description": spec.get("description"),
-        "volume_type": volume_types.NAME,
+        "volume_type": volume_types.of(volume)[0],
         "snapshot_id": spec.get("snapshot_id"),
         "source_volid": spec.get("source_volid"),
-        "metadata": {**spec.get("metadata", {}), **readonly},
+        "metadata": {**spec.get("metadata", {}), **readonly, **volume_copies.told(volume)},
         "links": links(volume),
         "user_id": volume.user_id,
         "bootable": spec.get("bootable", "false"),
@@ -61,10 +60,10 @@ def document(volume: Resource) -> dict[str, Any]:
         "consistencygroup_id": None,
         "multiattach": spec.get("multiattach", False),
         "attachments": spec.get("attachments", []),
-        "group_id": None,
+        "group_id": spec.get("group_id"),
         "shared_targets": False,
         "service_uuid": None,
-        "volume_type_id": volume_types.ID,
+        "volume_type_id": volume_types.of(volume)[1],
         "consumes_quota": True,
         "os-vol-tenant-attr:tenant_id": volume.project_id,
     }
@@ -102,40 +101,6 @@ async def get(tx: Transaction, volume_id: str, project_id: str) -> Resource:
     return volume
 
 
-async def create(
-    tx: Transaction, caller: Caller, wanted: Mapping[str, Any], zones: Sequence[Binding], now: datetime
-) -> Resource:
-    """Written down, and wanted on the backend of its zone. Raises what Cinder answers."""
-    source = await _source(tx, caller.project_id, wanted)
-    zone = _zone(zones, wanted.get("availability_zone"), source)
-    size = _size(wanted.get("size"), source)
-    if wanted.get("volume_type"):
-        volume_types.named(wanted["volume_type"])
-    await charge(tx, caller.project_id, volumes=1, gigabytes=size)
-    kept = ("name", "description", "metadata", "snapshot_id", "source_volid", "imageRef", "scheduler_hints")
-    spec = {name: wanted[name] for name in kept if wanted.get(name) is not None}
-    spec |= {"size": size, "bootable": "false", GIGABYTES: size, **_inherited(source)}
-    spec |= search_texts(spec)
-    volume = Resource(
-        id=str(uuid4()),
-        kind=Kind.VOLUME,
-        project_id=caller.project_id,
-        user_id=caller.user_id,
-        name=spec.get("name", ""),
-        status="creating",
-        created_at=now,
-        updated_at=now,
-        spec=spec,
-        availability_zone=zone.availability_zone,
-        backend_id=zone.backend_id,
-    )
-    volume = replace(volume, document=resources.dump(document(volume)))
-    await resources.insert_resource(tx, volume)
-    await realizations.need(tx, volume, [(source.kind, source.id)] if source else [])
-    await realizations.want(tx, Kind.VOLUME, volume.id, zone.backend_id, now)
-    return volume
-
-
 async def update(tx: Transaction, volume: Resource, fields: Mapping[str, Any], now: datetime) -> Resource:
     """Name, description or metadata as they shall be."""
     changed = await write(tx, volume, now, spec={**volume.spec, **fields}, generation=volume.generation + 1)
@@ -148,7 +113,7 @@ async def delete(tx: Transaction, volume: Resource, now: datetime, *, cascade: b
     if volume.deleting:
         return
     kept = [] if cascade else await resources.children(tx, Kind.SNAPSHOT, volume.id)
-    if volume.status not in DELETABLE or volume.spec.get("attachments") or kept:
+    if volume.status not in DELETABLE or volume.spec.get("attachments") or volume.spec.get("group_id") or kept:
         raise Invalid(_NOT_DELETABLE)
     await remove(tx, volume, now)
 
@@ -176,6 +141,13 @@ async def extending(tx: Transaction, volume: Resource, size: int, now: datetime)
         )
     await charge(tx, volume.project_id, gigabytes=size - volume.spec[GIGABYTES])
     return await write(tx, volume, now, spec={**volume.spec, GIGABYTES: size}, status="extending")
+
+
+async def retyped(tx: Transaction, volume: Resource, kind: Mapping[str, Any], now: datetime) -> None:
+    """The backend has begun to give it another type; what it says of the type from now on counts."""
+    current = await get(tx, volume.id, volume.project_id)
+    spec = {**current.spec, "volume_type": kind["name"], "volume_type_id": kind["id"]}
+    await write(tx, current, now, spec=spec)
 
 
 async def not_extending(tx: Transaction, volume: Resource, now: datetime) -> None:
@@ -231,23 +203,39 @@ async def detached(tx: Transaction, volume: Resource, server_id: str, now: datet
     await _look_again(tx, volume, now)
 
 
+def external_attachment(volume: Resource, attachment_id: str) -> str:
+    """The backend's id of an attachment that we show under ours."""
+    return str(volume.spec.get(ATTACHED, {}).get(attachment_id, attachment_id))
+
+
 async def settled(tx: Transaction, volume: Resource, observed: Observed) -> None:
     """The backend's word on status, size and attachments, in our ids; nothing else of it is ours to take over."""
     seen = observed.document
     if volume.deleting and seen["status"] != "error_deleting":
+        return
+    if volume_copies.is_helper(volume):
+        await _helper_seen(tx, volume, observed)
         return
     spec = dict(volume.spec)
     spec["size"] = seen["size"]
     spec["bootable"] = str(seen.get("bootable", "false")).lower()
     spec["multiattach"] = bool(seen.get("multiattach"))
     spec["attachments"] = await _attachments(tx, volume, seen.get("attachments") or [])
+    pairs = zip(spec["attachments"], seen.get("attachments") or [], strict=True)
+    differ = {a["attachment_id"]: b["attachment_id"] for a, b in pairs if a["attachment_id"] != b["attachment_id"]}
+    spec = {name: value for name, value in spec.items() if name != ATTACHED} | ({ATTACHED: differ} if differ else {})
     if "readonly" in seen.get("metadata", {}):
         spec[READONLY] = seen["metadata"]["readonly"]
     if metadata := seen.get("volume_image_metadata"):
         spec["volume_image_metadata"] = await _image_metadata(tx, volume, metadata)
+    elif observed.settled and not observed.failed:
+        spec.pop("volume_image_metadata", None)
+    if "volume_type" in spec and seen.get("volume_type"):
+        spec |= volume_types.known_as(seen["volume_type"])
     status = _status(volume, seen["status"])
+    spec = _copied(spec, seen)
     if observed.settled and not observed.failed:
-        for name in (PENDING, FAULT):
+        for name in (PENDING, FAULT, volume_copies.COPY):
             spec.pop(name, None)
         await realizations.forget_needs(tx, Kind.VOLUME, volume.id)
     if observed.settled and spec[GIGABYTES] != seen["size"]:
@@ -255,14 +243,21 @@ async def settled(tx: Transaction, volume: Resource, observed: Observed) -> None
         spec[GIGABYTES] = seen["size"]
     if observed.failed:
         spec[FAULT] = observed.failed
+    if observed.settled and volume_copies.COPY in volume.spec:
+        await _copy_ended(tx, volume)
     spec |= search_texts(spec)
     if spec != volume.spec or status != volume.status:
-        await write(tx, volume, datetime.now(UTC), spec=spec, status=status)
+        await members.follow(tx, await write(tx, volume, datetime.now(UTC), spec=spec, status=status))
 
 
 async def stopped(tx: Transaction, volume: Resource, reason: str) -> None:
     """The backend refused it for good."""
-    await write(tx, volume, datetime.now(UTC), spec={**volume.spec, FAULT: reason}, status="error")
+    if volume_copies.is_helper(volume):
+        await copy_failed(tx, volume, reason)
+        return
+    await volume_copies.clear(tx, volume, datetime.now(UTC))
+    spec = {name: value for name, value in volume.spec.items() if name != volume_copies.COPY} | {FAULT: reason}
+    await members.follow(tx, await write(tx, volume, datetime.now(UTC), spec=spec, status="error"))
 
 
 async def lost(tx: Transaction, volume: Resource) -> None:
@@ -272,7 +267,66 @@ async def lost(tx: Transaction, volume: Resource) -> None:
 
 async def vanished(tx: Transaction, volume: Resource) -> None:
     """The backend has let go of it."""
-    await usages.release(tx, volume.project_id, {"volumes": 1, "gigabytes": volume.spec[GIGABYTES]})
+    if not volume_copies.is_helper(volume):
+        await usages.release(tx, volume.project_id, {"volumes": 1, "gigabytes": volume.spec[GIGABYTES]})
+        await volume_copies.clear(tx, volume, datetime.now(UTC))
+        await members.gone(tx, volume)
+
+
+async def copy_goes_on(tx: Transaction, image: Resource, step: int, now: datetime) -> None:
+    """A helper of a copy has come about: what is next of the new volume, if it is still wanted."""
+    volume = await resources.find(tx, Kind.VOLUME, str(image.parent_id))
+    if volume is None or volume.deleting or volume.spec.get(volume_copies.COPY, {}).get("step", step) >= step:
+        return
+    copy = volume.spec[volume_copies.COPY] | {"step": step, "size": image.spec.get("size")}
+    status = "downloading" if step == len(volume_copies.STEPS) else volume.status
+    volume = await write(tx, volume, now, spec={**volume.spec, volume_copies.COPY: copy}, status=status)
+    if step == len(volume_copies.STEPS):
+        await volume_copies.bring(tx, volume, image, now)
+
+
+async def copy_failed(tx: Transaction, helper: Resource, reason: str) -> None:
+    """A helper came to nothing, and so does the new volume."""
+    volume = await resources.find(tx, Kind.VOLUME, str(helper.parent_id))
+    if volume is not None and not volume.deleting and volume_copies.COPY in volume.spec:
+        zone = volume.spec[volume_copies.COPY]["zone"]
+        await stopped(tx, volume, f"The copy from availability zone {zone} failed: {reason}")
+
+
+async def _helper_seen(tx: Transaction, helper: Resource, observed: Observed) -> None:
+    """The volume that a copy is made of: nobody else sees it."""
+    now = datetime.now(UTC)
+    if observed.failed:
+        await copy_failed(tx, helper, observed.failed)
+    elif observed.settled and helper.status == "creating":
+        await resources.change(tx, helper, status=observed.document["status"], updated_at=now)
+        await realizations.forget_needs(tx, Kind.VOLUME, helper.id)
+        await copy_goes_on(tx, helper, 2, now)
+
+
+async def _copy_ended(tx: Transaction, volume: Resource) -> None:
+    """It is there: the helpers go, and its backend is told whether it boots."""
+    now = datetime.now(UTC)
+    await volume_copies.clear(tx, volume, now)
+    await resources.change(tx, volume, generation=volume.generation + 1)
+    await realizations.changed(tx, Kind.VOLUME, volume.id, now)
+
+
+def _copied(spec: dict[str, Any], seen: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a copy its backend says what it knows of the helper: what the source said of its image counts instead."""
+    if volume_copies.COPIED not in spec:
+        return spec
+    hidden = ("image_id", "image_name", "checksum", "size", "container_format", "disk_format", "min_disk", "min_ram")
+    told = {k: v for k, v in spec.get("volume_image_metadata", {}).items() if k not in hidden}
+    told = {k: v for k, v in told.items() if not k.startswith("vregion")} | spec[volume_copies.COPIED]
+    spec = {k: v for k, v in spec.items() if k != "volume_image_metadata"} | (
+        {"volume_image_metadata": told} if told else {}
+    )
+    if volume_copies.BOOTABLE in spec:
+        wanted = spec["bootable"] = spec[volume_copies.BOOTABLE]
+        if str(seen.get("bootable")).lower() == wanted:
+            del spec[volume_copies.BOOTABLE]
+    return spec
 
 
 async def write(tx: Transaction, volume: Resource, now: datetime, **columns: Any) -> Resource:
@@ -307,89 +361,10 @@ async def charge(tx: Transaction, project_id: str, **amounts: int) -> None:
             raise OverQuota(words, status=413) from over
 
 
-async def _source(tx: Transaction, project_id: str, wanted: Mapping[str, Any]) -> Resource | None:
-    """What the volume begins with. Raises as Cinder does, before anything is written."""
-    if snapshot_id := wanted.get("snapshot_id"):
-        snapshot = await resources.find(tx, Kind.SNAPSHOT, snapshot_id, project_id)
-        if snapshot is None:
-            raise NotFound(f"Snapshot {snapshot_id} could not be found.")
-        if snapshot.status != "available":
-            raise Invalid("Invalid snapshot: Originating snapshot status must be one of 'available' values")
-        return snapshot
-    if source_id := wanted.get("source_volid"):
-        volume = await get(tx, source_id, project_id)
-        if volume.status not in ("available", "in-use"):
-            raise Invalid("Invalid volume: Originating source volume status must be one of 'available, in-use' values")
-        return volume
-    if image_id := wanted.get("imageRef"):
-        try:
-            return await images.bootable(tx, image_id, project_id)
-        except Invalid as unknown:
-            raise Invalid("Invalid image identifier or unable to access requested image.") from unknown
-    return None
-
-
-def _zone(zones: Sequence[Binding], name: str | None, source: Resource | None) -> Binding:
-    """The zone of the request, else the source's, else the default."""
-    home = source.backend_id if source is not None and source.kind is not Kind.IMAGE else None
-    chosen = next((z for z in zones if z.availability_zone == name), None)
-    if name and (chosen is None or chosen.state != "enabled"):
-        raise Invalid(f"Availability zone '{name}' is invalid.")
-    if home is not None and source is not None:
-        if chosen is not None and chosen.backend_id != home:
-            noun = "snapshot" if source.kind is Kind.SNAPSHOT else "source volume"
-            raise Invalid(
-                f"Invalid input received: Volume must be in the same availability zone as the {noun}: it is in "
-                f"{source.availability_zone}, and {name} was asked for."
-            )
-        chosen = next((z for z in zones if z.backend_id == home), None)
-    enabled = [z for z in zones if z.state == "enabled"]
-    chosen = chosen or next((z for z in enabled if z.default), enabled[0] if enabled else None)
-    if chosen is None:
-        raise Invalid("Availability zone 'None' is invalid.")
-    return chosen
-
-
-def _size(size: int | None, source: Resource | None) -> int:
-    """The size, checked against the source's. Raises Invalid (cinder 29.0.0 volume/flows/api/create_volume.py)."""
-    if source is not None and source.kind is not Kind.IMAGE:
-        least = int(source.spec["size"])
-        size = least if size is None else size
-        if size < least:
-            noun = "the snapshot" if source.kind is Kind.SNAPSHOT else "original volume"
-            raise Invalid(
-                f"Invalid input received: Volume size '{size}'GB cannot be smaller than {noun} size {least}GB. "
-                f"They must be >= original {noun.split()[-1]} size."
-            )
-    if size is None or size < 1:
-        raise Invalid(f"Invalid input received: Volume size '{size}' must be an integer and greater than 0")
-    if source is not None and source.kind is Kind.IMAGE:
-        bytes_, least = source.spec["size"] or 0, source.spec["min_disk"] or 0
-        if size < -(-bytes_ // GIB):
-            raise Invalid(
-                f"Invalid input received: Size of specified image {-(-bytes_ // GIB)}GB is larger than volume size "
-                f"{size}GB."
-            )
-        if size < least:
-            raise Invalid(
-                f"Invalid input received: Volume size {size}GB cannot be smaller than the image minDisk size {least}GB."
-            )
-    return size
-
-
-def _inherited(source: Resource | None) -> dict[str, Any]:
-    """What a volume has from its source before any backend has told."""
-    if source is not None and source.kind is Kind.IMAGE:
-        facts = ("checksum", "container_format", "disk_format", "min_disk", "min_ram", "size")
-        named = {"image_id": source.id, "image_name": source.name}
-        told = named | {name: str(source.spec[name]) for name in facts} | images.properties(source)
-        return {"bootable": "true", "volume_image_metadata": told}
-    return {}
-
-
 def _status(volume: Resource, seen: str) -> str:
-    """A reservation outlives what the backend says: it does not know yet for whom the volume is."""
-    return volume.status if RESERVED in volume.spec and seen == "available" else seen
+    """A reservation and an offered transfer outlive what the backend says: it knows of neither."""
+    kept = RESERVED in volume.spec or volume.status == AWAITING
+    return volume.status if kept and seen == "available" else seen
 
 
 async def _attachments(tx: Transaction, volume: Resource, seen: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -419,7 +394,9 @@ async def _attachments(tx: Transaction, volume: Resource, seen: list[dict[str, A
 
 async def _image_metadata(tx: Transaction, volume: Resource, seen: Mapping[str, Any]) -> dict[str, Any]:
     """The image that it was made of, by our id."""
-    external = str(seen.get("image_id", ""))
+    if "image_id" not in seen:
+        return {k: v for k, v in seen.items() if k != "vregion_id"}
+    external = str(seen["image_id"])
     found = await realizations.by_external_ids(tx, str(volume.backend_id), Kind.IMAGE, [external])
     before = volume.spec.get("volume_image_metadata", {})
     ours = found[external].resource_id if external in found else before.get("image_id", external)

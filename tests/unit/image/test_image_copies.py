@@ -9,7 +9,7 @@ from tests.unit.image.clouds import CALLER, ZONES, now, opened
 from vregion.drivers.contract import Transient
 from vregion.drivers.memory import MemoryDriver
 from vregion.model.resource import Kind, State
-from vregion.region import image_data, images, realizations, usages, volumes
+from vregion.region import image_data, images, realizations, usages, volume_creates
 from vregion.region.regions import Region, Regions
 
 DATA = bytes(range(256)) * 4096
@@ -21,7 +21,7 @@ async def test_fifty_volumes_of_an_image_make_one_copy(regions: Regions, region:
         wanted = {"size": 1, "imageRef": image.id, "availability_zone": "az2"}
         for _ in range(50):
             async with region.write() as tx:
-                await volumes.create(tx, CALLER, wanted, ZONES, now())
+                await volume_creates.create(tx, CALLER, wanted, ZONES, now())
         await clouds.settle()
         assert clouds.clouds["b2"].count(Kind.IMAGE) == 1
         assert clouds.clouds["b2"].count(Kind.VOLUME) == 50

@@ -119,7 +119,7 @@ async def test_which_groups_follow_a_port_and_that_no_step_is_lost(tmp_path: Pat
     region = await regions.open("r1")
 
     def bound(backend_id: str) -> Binding:
-        return Binding(backend_id, "r1", f"az{backend_id[1:]}", backend_id, "enabled", backend_id == "b1", JOINS)
+        return Binding(backend_id, "r1", f"az{backend_id[1:]}", backend_id, "enabled", backend_id == "b1", joins=JOINS)
 
     async def plugged(tx: Transaction, backend_id: str, server: str, *groups: str) -> Resource:
         wanted: dict[str, Any] = {"uuid": on.id}

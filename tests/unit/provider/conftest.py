@@ -1,7 +1,7 @@
 """A provider with clouds in memory, a directory on SQLite and a real Keystone."""
 
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ class Regions:
     forgotten: list[str] = field(default_factory=list)
     cleared: list[tuple[str, str]] = field(default_factory=list)
     drawn: dict[str, Any] = field(default_factory=dict)
+    told: dict[str, list[str]] = field(default_factory=dict)
 
     async def resources_on(self, region_id: str, backend_id: str | None) -> list[str]:
         return self.held.get((region_id, backend_id), [])
@@ -42,6 +43,11 @@ class Regions:
     async def forget(self, region_id: str) -> None:
         self.forgotten.append(region_id)
 
+    async def outside(
+        self, region_id: str, backend_id: str, zone: str, found: Sequence[Mapping[str, Any]], wanted: str | None
+    ) -> None:
+        self.told[zone] = [one["name"] for one in found]
+
 
 @pytest.fixture
 def regions() -> Regions:
@@ -53,7 +59,7 @@ async def provider(keystone: RunningKeystone, tmp_path: Path, regions: Regions) 
     directory = await Directory.open(Settings(state_dir=tmp_path))
     async with keystone.admin() as identity:
         drivers = {"memory": MemoryDriver.open}
-        told = (regions.resources_on, regions.clear, regions.forget, regions.topology)
+        told = (regions.resources_on, regions.clear, regions.forget, regions.outside, regions.topology)
         yield Provider(directory, identity, drivers, *told, notice_seconds=0)
     await directory.close()
 

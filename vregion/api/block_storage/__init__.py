@@ -4,19 +4,25 @@ Joins this folder's files for `vregion.app`. Volumes and snapshots are written d
 the volume actions are live.
 """
 
-from vregion.api import faults
+from vregion.api import faults, operations
 from vregion.api.block_storage import (
     attachments,
     availability_zones,
+    consistency_groups,
+    encryption,
     extensions,
-    hosts,
+    group_snapshots,
+    group_types,
+    groups,
     limits,
     messages,
     quota_sets,
+    resource_filters,
     snapshot_metadata,
     snapshots,
     volume_actions,
     volume_metadata,
+    volume_transfers,
     volume_types,
     volumes,
 )
@@ -24,23 +30,44 @@ from vregion.api.http import Reply, Route
 from vregion.api.service import Versions
 from vregion.model.microversion import Microversion
 
-ROUTES: list[Route] = [
+OPERATIONS = operations.table("block_storage")
+HANDLED: list[Route] = [
     *volumes.routes.all,
     *volume_actions.routes.all,
     *volume_metadata.routes.all,
     *snapshots.routes.all,
     *snapshot_metadata.routes.all,
     *volume_types.routes.all,
+    *volume_transfers.routes.all,
+    *encryption.routes.all,
+    *groups.routes.all,
+    *group_types.routes.all,
+    *group_snapshots.routes.all,
+    *consistency_groups.routes.all,
+    *resource_filters.routes.all,
     *attachments.routes.all,
     *availability_zones.routes.all,
     *extensions.routes.all,
-    *hosts.routes.all,
     *limits.routes.all,
     *messages.routes.all,
     *quota_sets.routes.all,
 ]
+ROUTES = [*HANDLED, *operations.refusals(OPERATIONS, HANDLED)]
 RULES = {
-    "volume_extension:hosts": "nobody",
+    **operations.rules(OPERATIONS),
+    **volume_actions.RULES,
+    **encryption.RULES,
+    **groups.RULES,
+    **group_types.RULES,
+    **group_snapshots.RULES,
+    **quota_sets.RULES,
+    "volume:create_transfer": "member",
+    "volume:get_transfer": "reader",
+    "volume:get_all_transfers": "reader",
+    "volume:delete_transfer": "member",
+    "volume:accept_transfer": "member",
+    "volume_extension:types_extra_specs:show": "reader",
+    "message:delete": "member",
     "volume:create": "member",
     "volume:create_from_image": "member",
     "volume:get": "reader",
@@ -51,7 +78,6 @@ RULES = {
     "volume:delete_volume_metadata": "member",
     "volume:update": "member",
     "volume:delete": "member",
-    "volume:action": "member",
     "volume:create_snapshot": "member",
     "volume:get_snapshot": "reader",
     "volume:get_all_snapshots": "reader",
@@ -64,7 +90,6 @@ RULES = {
     "volume:availability_zone_list": "reader",
     "volume_extension:type_get": "reader",
     "volume_extension:type_get_all": "reader",
-    "volume_extension:quotas:show": "reader",
     "volume_extension:list_extensions": "reader",
     "limits_extension:used_limits": "reader",
     "message:get_all": "reader",

@@ -15,7 +15,7 @@ from vregion.api.schemas.block_storage.types import BOOLEAN, true
 from vregion.model.microversion import Microversion
 from vregion.model.refusals import Invalid, NotFound
 from vregion.model.resource import Kind, Resource
-from vregion.region import resources, volumes
+from vregion.region import resources, volume_copies, volumes
 from vregion.region.regions import Transaction
 from vregion.region.resources import Filter, Query
 
@@ -28,12 +28,20 @@ _OPERATORS = {"gt": "gt", "gte": "ge", "eq": "eq", "neq": "ne", "lt": "lt", "lte
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a list may be filtered and sorted by: wire name -> field of the rows. `number` fields hold integers."""
+    """What a list may be filtered and sorted by: wire name -> field of the rows. `number` fields hold integers.
+
+    `noun` is Cinder's word for a marker that is unknown. `lenient`: an unknown filter finds nothing, rather than being
+    passed over before 3.31 and refused from there on.
+    """
 
     kind: Kind
     filters: dict[str, str]
     sort: dict[str, str]
     numbers: tuple[str, ...] = ("size",)
+    noun: str = ""
+    order: tuple[str, str] = ("created_at", "desc")
+    lenient: bool = False
+    ignored: tuple[str, ...] = ()
 
 
 VOLUMES = Listing(
@@ -49,6 +57,7 @@ VOLUMES = Listing(
         "created_at": "created_at",
         "updated_at": "updated_at",
         "metadata": f"spec.{volumes.METADATA_TEXT}",
+        "group_id": "spec.group_id",
     },
     {
         "id": "id",
@@ -84,21 +93,54 @@ SNAPSHOTS = Listing(
         "updated_at": "updated_at",
     },
 )
+TRANSFERS = Listing(
+    Kind.TRANSFER,
+    {"name": "name", "display_name": "name", "volume_id": "parent_id", "id": "id"},
+    {"id": "id", "name": "name", "display_name": "name", "volume_id": "parent_id", "created_at": "created_at"},
+    order=("created_at", "asc"),
+    lenient=True,
+)
+GROUPS = Listing(
+    Kind.GROUP,
+    {
+        "name": "name",
+        "status": "status",
+        "id": "id",
+        "availability_zone": "availability_zone",
+        "group_type_id": "spec.group_type",
+    },
+    {"id": "id", "name": "name", "status": "status", "group_type": "spec.group_type", "created_at": "created_at"},
+    ignored=("list_volume",),
+)
+GROUP_SNAPSHOTS = Listing(
+    Kind.GROUP_SNAPSHOT,
+    {"name": "name", "status": "status", "id": "id", "group_id": "parent_id"},
+    {"id": "id", "name": "name", "status": "status", "group_id": "parent_id", "created_at": "created_at"},
+    noun="GroupSnapshot",
+)
+ALL = (VOLUMES, SNAPSHOTS, TRANSFERS, GROUPS, GROUP_SNAPSHOTS)
 
 
 async def page(tx: Transaction, call: Call, listing: Listing) -> tuple[list[Resource], dict[str, Any], int]:
     """One page of the caller's rows, how many there are on request (3.45), and the limit of the page."""
     limit, offset = _number(call, "limit"), _number(call, "offset") or 0
     size = LONGEST_PAGE if limit is None else min(limit, LONGEST_PAGE)
-    marker = call.query.get("marker")
-    if marker is not None and await resources.find(tx, listing.kind, marker, call.project_id) is None:
-        raise NotFound(f"{listing.kind.value.capitalize()} {marker} could not be found.")
-    query = Query(listing.kind, call.project_id, _filters(call, listing), _sort(call, listing), size + offset, marker)
+    marker, project_id = call.query.get("marker"), scope(call)
+    if marker is not None and await resources.find(tx, listing.kind, marker, project_id) is None:
+        raise NotFound(f"{listing.noun or listing.kind.value.capitalize()} {marker} could not be found.")
+    query = Query(listing.kind, project_id, _filters(call, listing), _sort(call, listing), size + offset, marker)
     found = (await resources.list_resources(tx, query))[offset:] if size else []
     tail: dict[str, Any] = {}
     if _counted(call):
         tail["count"] = await resources.count(tx, replace(query, marker=None, limit=None))
     return found, tail, size
+
+
+def scope(call: Call) -> str | None:
+    """Whose rows a list shows: all of the tenant's when his admin asks for `all_tenants`, or one named project's."""
+    if not (call.caller.is_admin and true(call.query.get("all_tenants", ""))):
+        return call.project_id
+    return call.query.get("project_id")
 
 
 def next_page(call: Call, path: str, found: Sequence[Resource], size: int) -> list[dict[str, str]]:
@@ -134,13 +176,15 @@ def _number(call: Call, name: str) -> int | None:
 
 
 def _filters(call: Call, listing: Listing) -> list[Filter]:
-    found: list[Filter] = []
+    found = [Filter("project_id", volume_copies.PROJECT, "ne")]
     unknown = []
     for name, value in call.query.multi_items():
         field = listing.filters.get(name)
-        if name in _PAGING:
+        if name in _PAGING or name in listing.ignored:
             continue
-        if field is None:
+        if field is None and listing.lenient:
+            found.append(Filter("id", [], "in"))
+        elif field is None:
             unknown.append(name)
         elif field == f"spec.{volumes.METADATA_TEXT}":
             items = _dictionary(value)
@@ -193,7 +237,8 @@ def _sort(call: Call, listing: Listing) -> list[tuple[str, bool]]:
         pairs = [part.strip().partition(":") for part in query["sort"].split(",")]
         asked = [(key.strip(), way.strip() or "desc") for key, _, way in pairs]
     else:
-        asked = [(query.get("sort_key", "created_at").strip(), query.get("sort_dir", "desc").strip())]
+        key, way = listing.order
+        asked = [(query.get("sort_key", key).strip(), query.get("sort_dir", way).strip())]
     for key, way in asked:
         if way not in ("asc", "desc"):
             raise Invalid("Invalid input received: Unknown sort direction, must be 'desc' or 'asc'.")

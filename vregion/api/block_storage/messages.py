@@ -3,12 +3,13 @@
 A message is the resource's own last fault: it is there as long as the resource is, and has the resource's id.
 """
 
+from datetime import UTC, datetime
 from typing import Any
 
 from vregion.api.http import Call, Reply, Routes
 from vregion.model.refusals import NotFound
 from vregion.model.resource import Kind, Resource
-from vregion.region import resources
+from vregion.region import resources, snapshots, volumes
 from vregion.region.resources import Filter, Query
 from vregion.region.volumes import FAULT, stamp
 
@@ -21,6 +22,19 @@ async def index(call: Call) -> Reply:
     found = await _all(call)
     wanted = call.query.get("resource_uuid")
     return Reply({"messages": [message for message in found if wanted in (None, message["resource_uuid"])]})
+
+
+@routes.delete("/messages/{message_id}", policy="message:delete", since="3.3")
+async def delete(call: Call) -> Reply:
+    """Read and done with; what it was about stays as it is."""
+    async with call.region.write() as tx:
+        for kind, forget in ((Kind.VOLUME, volumes.write), (Kind.SNAPSHOT, snapshots.write)):
+            found = await resources.find(tx, kind, call.path["message_id"], call.project_id)
+            if found is not None and FAULT in found.spec:
+                spec = {name: value for name, value in found.spec.items() if name != FAULT}
+                await forget(tx, found, datetime.now(UTC), spec=spec)
+                return Reply(status=204)
+    raise NotFound(f"Message {call.path['message_id']} could not be found.")
 
 
 @routes.get("/messages/{message_id}", policy="message:get", since="3.3")

@@ -3,42 +3,120 @@
 What changes a quota or makes an image is written down before the zone is asked, and taken back when it refuses.
 """
 
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from vregion.api import operations
 from vregion.api.http import Call, Reply, Routes
-from vregion.api.live import live
+from vregion.api.live import live, realized
 from vregion.api.schemas.block_storage.types import true
 from vregion.api.schemas.block_storage.volumes import ACTIONS
 from vregion.drivers.contract import Answer
 from vregion.model.microversion import Microversion
 from vregion.model.refusals import Invalid
 from vregion.model.resource import Kind, Resource
-from vregion.region import image_data, images, volume_types, volumes
+from vregion.region import image_data, images, realizations, resources, volume_types, volumes
 
 routes = Routes()
+_OPERATIONS = operations.table("block_storage")
+_SINCE = {"revert": Microversion(3, 40), "os-reimage": Microversion(3, 68)}
+_NAMING = {"os-attach": {"instance_uuid": Kind.SERVER}, "revert": {"snapshot_id": Kind.SNAPSHOT}}
+_EXTENSION, _IMAGES = "volume_extension:volume_actions", "volume_extension:volume_image_metadata"
+_RULES = {
+    "os-attach": f"{_EXTENSION}:attach",
+    "os-begin_detaching": f"{_EXTENSION}:begin_detaching",
+    "os-detach": f"{_EXTENSION}:detach",
+    "os-extend": "volume:extend",
+    "os-initialize_connection": f"{_EXTENSION}:initialize_connection",
+    "os-reimage": "volume:reimage",
+    "os-reserve": f"{_EXTENSION}:reserve",
+    "os-retype": "volume:retype",
+    "os-roll_detaching": f"{_EXTENSION}:roll_detaching",
+    "os-set_bootable": "volume:update",
+    "os-set_image_metadata": f"{_IMAGES}:set",
+    "os-show_image_metadata": "volume:get_volume_metadata",
+    "os-terminate_connection": f"{_EXTENSION}:terminate_connection",
+    "os-unreserve": f"{_EXTENSION}:unreserve",
+    "os-unset_image_metadata": f"{_IMAGES}:remove",
+    "os-update_readonly_flag": "volume:update_readonly_flag",
+    "os-volume_upload_image": f"{_EXTENSION}:upload_image",
+    "revert": "volume:revert_to_snapshot",
+}
+RULES = {rule: "reader" if rule == "volume:get_volume_metadata" else "member" for rule in _RULES.values()}
 
 
-@routes.post("/volumes/{id}/action", policy="volume:action")
+@routes.post("/volumes/{id}/action", policy="volume:get")
 async def act(call: Call) -> Reply:
     """One action by its name."""
-    body = call.json()
-    name = next(iter(body), "") if isinstance(body, dict) else ""
-    if not name:
-        raise Invalid("Malformed request body")
-    if name not in ACTIONS:
-        words = f"There is no such action: {name}."
-        raise Invalid(f"{words} Verify the request body and Content-Type header and try again.")
+    name, body = operations.action_of(call), call.json()
+    if name not in ACTIONS or call.microversion < _SINCE.get(name, call.microversion):
+        operations.refuse(_OPERATIONS, "/volumes/{id}/action", name)
     ACTIONS[name].check(body, call.microversion)
+    call.enforce(_RULES[name])
     async with call.region.read() as tx:
         volume = await volumes.get(tx, call.path["id"], call.project_id)
-    if volume.deleting or volume.status in ("creating", "error"):
+    if name == "os-show_image_metadata":
+        return Reply({"metadata": volume.spec.get("volume_image_metadata", {})})
+    if volume.deleting or volume.status in ("creating", "error", volumes.AWAITING):
         raise Invalid(f"Invalid volume: Volume {volume.id} status must be available or in-use, not {volume.status}.")
-    if name == "os-extend":
-        return await _extend(call, volume, int(body[name]["new_size"]))
-    if name == "os-volume_upload_image":
-        return await _upload(call, volume, body[name])
+    if name in _OWN:
+        return await _OWN[name](call, volume, body[name])
+    if name in _NAMING:
+        body = {name: await _external(call, volume, _NAMING[name], body[name])}
     return _reply(await live(call, Kind.VOLUME, volume, "POST", "/action", body))
+
+
+async def _external(call: Call, volume: Resource, names: Mapping[str, Kind], given: Any) -> Any:
+    """What an action names, by the zone's ids. A server that is not ours may be named by whatever it is called."""
+    found = dict(given or {})
+    for name, kind in names.items():
+        if not found.get(name):
+            continue
+        async with call.region.read() as tx:
+            there = await realizations.on_backend(tx, kind, found[name], str(volume.backend_id))
+            mine = await resources.find(tx, kind, found[name], call.project_id)
+        if there is not None and there.external_id is not None and mine is not None:
+            found[name] = there.external_id
+        elif kind is Kind.SNAPSHOT:
+            words = f"Specified snapshot {found[name]} is None or not the latest one of volume {volume.id}."
+            raise Invalid(words)
+    return found if given is not None else None
+
+
+async def _detach(call: Call, volume: Resource, given: dict[str, Any] | None) -> Reply:
+    """An attachment is named by our id."""
+    asked = dict(given or {})
+    if ours := asked.get("attachment_id"):
+        asked["attachment_id"] = volumes.external_attachment(volume, ours)
+    return _reply(await live(call, Kind.VOLUME, volume, "POST", "/action", {"os-detach": asked}))
+
+
+async def _retype(call: Call, volume: Resource, given: dict[str, Any]) -> Reply:
+    """A type that the volume's own zone has; to another zone nothing is migrated."""
+    zones = await call.use.directory.bindings(call.region.id)
+    kind = volume_types.named(zones, given["new_type"])
+    if volume.backend_id not in [zone.backend_id for zone in volume_types.having(zones, kind)]:
+        raise volume_types.refuse(kind)
+    if kind["id"] == volume_types.ID:
+        raise Invalid("Invalid input received: The type `default` is each zone's own choice: name one of its types.")
+    asked = {"os-retype": {**given, "new_type": kind["name"]}}
+    answer = await live(call, Kind.VOLUME, volume, "POST", "/action", asked)
+    if answer.status < 400:
+        async with call.region.write() as tx:
+            await volumes.retyped(tx, volume, kind, _now())
+    return _reply(answer)
+
+
+async def _reimage(call: Call, volume: Resource, given: dict[str, Any]) -> Reply:
+    """The image is brought to the zone first."""
+    async with call.region.write() as tx:
+        image = await images.bootable(tx, given["image_id"], call.project_id)
+        await realizations.want(tx, Kind.IMAGE, image.id, str(volume.backend_id), _now())
+    there = replace(image, backend_id=volume.backend_id, availability_zone=volume.availability_zone)
+    asked = {"os-reimage": {**given, "image_id": await realized(call, there)}}
+    return _reply(await live(call, Kind.VOLUME, volume, "POST", "/action", asked))
 
 
 async def _extend(call: Call, volume: Resource, size: int) -> Reply:
@@ -95,7 +173,7 @@ def _uploaded(call: Call, volume: Resource, image: Resource) -> dict[str, Any]:
         "status": "uploading",
         "display_description": volume.spec.get("description"),
         "size": volume.spec["size"],
-        "volume_type": volume_types.document(),
+        "volume_type": {"name": volume_types.of(volume)[0], "id": volume_types.of(volume)[1]},
         "image_id": image.id,
         "image_name": shown["name"],
         "container_format": shown["container_format"],
@@ -104,6 +182,15 @@ def _uploaded(call: Call, volume: Resource, image: Resource) -> dict[str, Any]:
     if call.microversion >= Microversion(3, 1):
         told |= {"visibility": shown["visibility"], "protected": shown["protected"]}
     return told
+
+
+_OWN: Mapping[str, Callable[[Call, Resource, Any], Awaitable[Reply]]] = {
+    "os-extend": lambda call, volume, given: _extend(call, volume, int(given["new_size"])),
+    "os-volume_upload_image": _upload,
+    "os-detach": _detach,
+    "os-retype": _retype,
+    "os-reimage": _reimage,
+}
 
 
 def _reply(answer: Answer) -> Reply:

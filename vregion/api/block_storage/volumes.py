@@ -12,11 +12,12 @@ from vregion.api.schemas.block_storage.volumes import CREATE, UPDATE
 from vregion.model.microversion import Microversion
 from vregion.model.refusals import Invalid, NotFound
 from vregion.model.resource import Kind
-from vregion.region import resources, snapshots, volumes
+from vregion.region import groups, resources, snapshots, volume_creates, volumes
 from vregion.region.resources import Query
 
 routes = Routes()
 
+_KEPT = ("volume_type", "snapshot_id", "source_volid", "availability_zone", "group_id", "backup_id")
 HINTS = "OS-SCH-HNT:scheduler_hints"
 _MALFORMED = "The server could not comply with the request since it is either malformed or otherwise incorrect."
 _MULTIATTACH = (
@@ -33,7 +34,10 @@ async def create(call: Call) -> Reply:
     wanted = _wanted(body)
     zones = await call.use.directory.bindings(call.region.id)
     async with call.region.write() as tx:
-        volume = await volumes.create(tx, call.caller, wanted, zones, datetime.now(UTC))
+        if wanted["group_id"]:
+            group = await groups.admit(tx, call.project_id, wanted["group_id"], wanted["volume_type"], zones)
+            wanted["availability_zone"] = wanted["availability_zone"] or group.availability_zone
+        volume = await volume_creates.create(tx, call.caller, wanted, zones, datetime.now(UTC))
     return Reply({"volume": views.one(call, volume.document, VOLUME, VOLUME_EXTENDED)}, 202)
 
 
@@ -126,13 +130,12 @@ def _wanted(body: Mapping[str, Any]) -> dict[str, Any]:
         raise Invalid(_MALFORMED)
     if given.get("multiattach") is not None and true(given["multiattach"]):
         raise Invalid(_MULTIATTACH)
-    for name, noun in (("group_id", "Group"), ("backup_id", "Backup"), ("consistencygroup_id", "Group")):
-        if given.get(name):
-            raise NotFound(f"{noun} {given[name]} could not be found.")
+    if given.get("consistencygroup_id"):
+        raise NotFound(f"Group {given['consistencygroup_id']} could not be found.")
     hints = body.get(HINTS) or {}
     if refused := sorted(hints.keys() & {"same_host", "different_host", "local_to_instance"}):
         raise Invalid(f"Scheduler hint {refused[0]} is not supported: hosts belong to an availability zone.")
     size = given.get("size")
-    kept = {name: given.get(name) for name in ("volume_type", "snapshot_id", "source_volid", "availability_zone")}
+    kept = {name: given.get(name) for name in _KEPT}
     wanted = kept | named(given) | {"size": int(size) if size is not None else None, "scheduler_hints": hints or None}
     return wanted | {"imageRef": given.get("imageRef") or given.get("image_id")}

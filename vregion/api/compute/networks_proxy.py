@@ -1,12 +1,8 @@
-"""Nova's old view of networks and floating IPs, until 2.35. The rows are Neutron's; most fields were nova-network's.
-
-There are no floating IPs in a virtual region yet: the answers are those of a Nova whose Neutron has none.
-"""
+"""Nova's old view of networks, until 2.35. The rows are Neutron's; most fields were nova-network's."""
 
 from typing import Any
 
 from vregion.api.http import Call, Reply, Routes
-from vregion.api.schemas.compute import proxies as schema
 from vregion.model.refusals import NotFound
 from vregion.model.resource import Kind, Resource
 from vregion.region import networks, resources
@@ -15,13 +11,7 @@ from vregion.region.resources import Filter, Query
 routes = Routes()
 _NETWORKS = "os_compute_api:os-networks"
 _TENANT = "os_compute_api:os-tenant-networks"
-_FLOATING = "os_compute_api:os-floating-ips"
-_POOLS = "os_compute_api:os-floating-ip-pools"
-RULES = {
-    **{f"{root}:{name}": "reader" for root in (_NETWORKS, _TENANT, _FLOATING) for name in ("list", "show")},
-    **{f"{_FLOATING}:{name}": "member" for name in ("create", "delete")},
-    _POOLS: "any",
-}
+RULES = {f"{root}:{name}": "reader" for root in (_NETWORKS, _TENANT) for name in ("list", "show")}
 _EMPTY = ("cidr", "netmask", "gateway", "broadcast", "dns1", "dns2", "cidr_v6", "gateway_v6", "netmask_v6")
 _EMPTY_FOR_ADMINS = (
     "created_at", "updated_at", "deleted_at", "deleted", "injected", "bridge", "vlan", "vpn_public_address",
@@ -52,38 +42,6 @@ async def index_tenant(call: Call) -> Reply:
 async def show_tenant(call: Call) -> Reply:
     """One."""
     return Reply({"network": _tenant_network(await _one(call))})
-
-
-@routes.get("/os-floating-ips", policy=f"{_FLOATING}:list", until="2.35")
-async def floating_ips(call: Call) -> Reply:
-    """None."""
-    return Reply({"floating_ips": []})
-
-
-@routes.get("/os-floating-ip-pools", policy=_POOLS, until="2.35")
-async def pools(call: Call) -> Reply:
-    """The external networks that the caller sees."""
-    external = [network for network in await _visible(call) if network.spec["router:external"]]
-    return Reply({"floating_ip_pools": [{"name": network.name or network.id} for network in external]})
-
-
-@routes.post("/os-floating-ips", policy=f"{_FLOATING}:create", until="2.35")
-async def create_floating_ip(call: Call) -> Reply:
-    """There is no pool to take one from."""
-    schema.FLOATING_IP.check(call.json() if call.body_bytes else None, call.microversion)
-    raise NotFound("Floating IP pool not found.")
-
-
-@routes.get("/os-floating-ips/{id}", policy=f"{_FLOATING}:show", until="2.35")
-async def show_floating_ip(call: Call) -> Reply:
-    """There is none."""
-    raise NotFound(f"Floating IP not found for ID {call.path['id']}")
-
-
-@routes.delete("/os-floating-ips/{id}", policy=f"{_FLOATING}:delete", until="2.35")
-async def delete_floating_ip(call: Call) -> Reply:
-    """There is none."""
-    raise NotFound(f"Floating IP not found for ID {call.path['id']}")
 
 
 async def _visible(call: Call) -> list[Resource]:

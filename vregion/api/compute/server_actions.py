@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from vregion.api.compute import server_consoles, server_images, server_rebuilds
+from vregion.api.compute import floating_ips_proxy, server_consoles, server_images, server_rebuilds
 from vregion.api.compute.server_calls import ask, found, record
 from vregion.api.http import Call, Reply, Routes
 from vregion.api.schemas.compute.server_actions import BODIES
@@ -66,10 +66,6 @@ async def _unshelve(call: Call, server: Resource, given: Any) -> Reply:
 
 async def _not_alone(call: Call, server: Resource, given: Any) -> Reply:
     raise Invalid("Addresses are given and taken with the server's interfaces: use os-interface.")
-
-
-async def _no_floating_ip(call: Call, server: Resource, given: Any) -> Reply:
-    raise NotFound("floating IP not found")
 
 
 async def _provider_only(call: Call, server: Resource, given: Any) -> Reply:
@@ -136,8 +132,8 @@ ACTIONS = {
     "removeSecurityGroup": Action("os-security-groups:remove", run=_security_group(add=False)),
     "addFixedIp": Action("os-multinic:add", run=_not_alone, until=_OLD_NETWORKS),
     "removeFixedIp": Action("os-multinic:remove", run=_not_alone, until=_OLD_NETWORKS),
-    "addFloatingIp": Action("os-floating-ips:add", run=_no_floating_ip, until=_OLD_NETWORKS),
-    "removeFloatingIp": Action("os-floating-ips:remove", run=_no_floating_ip, until=_OLD_NETWORKS),
+    "addFloatingIp": Action("os-floating-ips:add", run=floating_ips_proxy.add, until=_OLD_NETWORKS),
+    "removeFloatingIp": Action("os-floating-ips:remove", run=floating_ips_proxy.remove, until=_OLD_NETWORKS),
     "forceDelete": Action("os-deferred-delete:force", run=_force_delete),
     "restore": Action("os-deferred-delete:restore", run=_restore),
     "migrate": Action("os-migrate-server:migrate", "nobody", run=_provider_only),

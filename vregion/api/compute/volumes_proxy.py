@@ -11,7 +11,7 @@ from vregion.api.http import Call, Reply, Routes
 from vregion.api.schemas.compute import proxies as schema
 from vregion.model.refusals import OverQuota
 from vregion.model.resource import Kind, Resource
-from vregion.region import resources, snapshots, volumes
+from vregion.region import resources, snapshots, volume_creates, volumes
 from vregion.region.resources import Query
 
 routes = Routes()
@@ -54,7 +54,7 @@ async def create(call: Call) -> Reply:
     zones = await call.use.directory.bindings(call.caller.region_id)
     try:
         async with call.region.write() as tx:
-            volume = await volumes.create(tx, call.caller, wanted, zones, datetime.now(UTC))
+            volume = await volume_creates.create(tx, call.caller, wanted, zones, datetime.now(UTC))
     except OverQuota as over:
         raise OverQuota(over.message) from over
     return Reply({"volume": _volume(volume)}, 200, {"Location": f"{call.base}/os-volumes/{volume.id}"})

@@ -6,9 +6,12 @@ Joins this folder's files for `vregion.app`. Nothing here speaks to a backend: e
 from vregion.api.http import Route
 from vregion.api.network import (
     extensions,
+    floating_ips,
     networks,
+    port_forwardings,
     ports,
     quotas,
+    routers,
     security_groups,
     subnets,
     tags,
@@ -24,10 +27,15 @@ ROUTES: list[Route] = [
     *subnets.routes.all,
     *ports.routes.all,
     *security_groups.routes.all,
+    *routers.routes.all,
+    *floating_ips.routes.all,
+    *port_forwardings.routes.all,
     *tags.routes.all,
     *quotas.routes.all,
 ]
-_WORDS = ("network", "subnet", "port", "security_group")
+_WORDS = ("network", "subnet", "port", "security_group", "router", "floatingip")
+_FORWARDING = "floatingip_port_forwarding"
+_OF_ROUTERS = ("add_router_interface", "remove_router_interface", "add_extraroutes", "remove_extraroutes")
 RULES = {
     "get_extension": "any",
     "get_availability_zone": "reader",
@@ -36,6 +44,9 @@ RULES = {
     **{f"{verb}_{word}": "member" for verb in ("create", "update", "delete") for word in _WORDS},
     "create_security_group_rule": "member",
     "delete_security_group_rule": "member",
+    **dict.fromkeys(_OF_ROUTERS, "member"),
+    f"get_{_FORWARDING}": "reader",
+    **{f"{verb}_{_FORWARDING}": "member" for verb in ("create", "update", "delete")},
     **{f"get_{word}:tags": "reader" for word in _WORDS},
     **{f"{verb}_{word}:tags": "member" for verb in ("create", "update", "delete") for word in _WORDS},
 }

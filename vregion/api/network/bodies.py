@@ -42,6 +42,14 @@ def creations(call: Call, noun: Noun) -> tuple[list[dict[str, Any]], bool]:
     return [_creation(call, noun, _inner(noun, body))], False
 
 
+def creation(call: Call, noun: Noun) -> dict[str, Any]:
+    """What shall be created, of a kind that Neutron makes one at a time."""
+    wanted, bulk = creations(call, noun)
+    if bulk:
+        raise bad("Bulk operation not supported")
+    return wanted[0]
+
+
 def changes(call: Call, noun: Noun) -> dict[str, Any]:
     """What shall be changed."""
     given = _inner(noun, _body(call, noun))

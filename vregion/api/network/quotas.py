@@ -5,7 +5,9 @@ from vregion.model.refusals import Forbidden
 from vregion.region import usages
 
 routes = Routes()
-_SHOWN = ("network", "subnet", "port", "security_group", "security_group_rule")
+_SHOWN = (
+    "network", "subnet", "port", "security_group", "security_group_rule", "router", "router_route", "floatingip",
+)  # fmt: skip
 
 
 @routes.get("/quotas/{project_id}", policy="get_quota")

@@ -10,7 +10,7 @@ from vregion.api.schemas.network.values import Wrong, invalid, list_of, string
 from vregion.model.caller import Caller
 from vregion.model.refusals import Invalid, NotFound
 from vregion.model.resource import Resource
-from vregion.region import networks, ports, security_groups, subnets
+from vregion.region import floating_ips, networks, ports, routers, security_groups, subnets
 from vregion.region import standard_attributes as standard
 from vregion.region.regions import Transaction
 
@@ -131,3 +131,5 @@ _register("/networks", Tags("network", networks.get, networks.document))
 _register("/subnets", Tags("subnet", subnets.get, subnets.document))
 _register("/ports", Tags("port", ports.get, ports.document))
 _register("/security-groups", Tags("security_group", security_groups.get, security_groups.document))
+_register("/routers", Tags("router", routers.get, routers.document))
+_register("/floatingips", Tags("floatingip", floating_ips.get, floating_ips.document))

@@ -23,7 +23,9 @@ from vregion.drivers.memory.faults import Faults, Sleep
 from vregion.model.resource import Kind
 
 T = TypeVar("T")
-NEUTRON = frozenset({Kind.NETWORK, Kind.SUBNET, Kind.PORT, Kind.SECURITY_GROUP})
+NEUTRON = frozenset({
+    Kind.NETWORK, Kind.SUBNET, Kind.PORT, Kind.SECURITY_GROUP, Kind.ROUTER, Kind.FLOATING_IP,
+})  # fmt: skip
 CINDER = frozenset({Kind.VOLUME, Kind.SNAPSHOT})
 FLAVORS = (("m1.tiny", 1, 512, 1), ("m1.small", 1, 2048, 20), ("m1.medium", 2, 4096, 40))
 
@@ -116,7 +118,11 @@ class MemoryCloud:
     def visible(self, kind: Kind, external_id: object, project: str) -> Row | None:
         """The row as that project may refer to it: its own, or a public image, or a shared network."""
         row = self.rows[kind].get(str(external_id))
-        open_to_all = row and (row.document.get("visibility") == "public" or row.document.get("shared"))
+        open_to_all = row and (
+            row.document.get("visibility") == "public"
+            or row.document.get("shared")
+            or row.document.get("router:external")
+        )
         return row if row and (row.project == project or open_to_all) else None
 
     def add(self, kind: Kind, project: str, document: dict[str, Any], mark: str | None = None) -> Row:

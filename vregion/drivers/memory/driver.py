@@ -21,10 +21,12 @@ from vregion.drivers.contract import (
 )
 from vregion.drivers.memory.cloud import MemoryCloud
 from vregion.drivers.memory.collection import MemoryCollection, copied
+from vregion.drivers.memory.floating_ips import FloatingIps
 from vregion.drivers.memory.images import Images, Writer
 from vregion.drivers.memory.keypairs import Keypairs
 from vregion.drivers.memory.networks import Networks
 from vregion.drivers.memory.ports import Ports
+from vregion.drivers.memory.routers import Routers
 from vregion.drivers.memory.security_groups import SecurityGroups
 from vregion.drivers.memory.server_groups import ServerGroups
 from vregion.drivers.memory.servers import Servers
@@ -37,7 +39,8 @@ from vregion.model.resource import Kind
 T = TypeVar("T")
 _FAULTS = {400: "badRequest", 403: "forbidden", 404: "itemNotFound", 409: "conflictingRequest", 501: "notImplemented"}
 _ROOMS: tuple[Callable[[MemoryCloud, str], MemoryCollection], ...] = (
-    Networks, Subnets, SecurityGroups, Ports, Images, Keypairs, ServerGroups, Volumes, Snapshots, Servers,
+    Networks, Subnets, SecurityGroups, Ports, Routers, FloatingIps, Images, Keypairs, ServerGroups, Volumes, Snapshots,
+    Servers,
 )  # fmt: skip
 _FED = frozenset({Kind.SERVER, Kind.VOLUME, Kind.SNAPSHOT, Kind.PORT})
 _SERVICES: dict[str, dict[str, Any]] = {
@@ -49,13 +52,15 @@ _SERVICES: dict[str, dict[str, Any]] = {
 }
 _CAPABILITIES = frozenset({
     "server.changes", "server.description", "server.tags", "server.hostname", "server.networks.none",
-    "volume.extend.attached", "flavor.create", "project.open", "network.segments", "network.provider",
+    "volume.extend.attached", "flavor.create", "project.open", "network.router", "network.floating-ip-port-forwarding",
+    "network.segments", "network.provider",
 })  # fmt: skip
 _LIMITS = {
     Kind.SERVER: "compute.maxTotalInstances", Kind.KEYPAIR: "compute.maxTotalKeypairs",
     Kind.SERVER_GROUP: "compute.maxServerGroups", Kind.VOLUME: "volume.maxTotalVolumes",
     Kind.SNAPSHOT: "volume.maxTotalSnapshots", Kind.NETWORK: "network.network", Kind.SUBNET: "network.subnet",
-    Kind.PORT: "network.port", Kind.SECURITY_GROUP: "network.security_group",
+    Kind.PORT: "network.port", Kind.SECURITY_GROUP: "network.security_group", Kind.ROUTER: "network.router",
+    Kind.FLOATING_IP: "network.floatingip",
 }  # fmt: skip
 
 
@@ -79,7 +84,25 @@ class MemoryDriver:
 
     async def check(self) -> Report:
         limits = {_LIMITS[kind]: ceiling for kind, ceiling in self.cloud.quotas.items() if kind in _LIMITS}
-        return await self._step("check", None, lambda: Report(_SERVICES, _CAPABILITIES, limits, ()))
+        types: list[dict[str, Any]] = [
+            {"name": name, "description": None, "extra_specs": {}} for name in self.cloud.volume_types
+        ]
+        services = _SERVICES | {"volume": _SERVICES["volume"] | {"types": types}}
+        return await self._step(
+            "check", None, lambda: Report(services, _CAPABILITIES | self._outside(), limits, (), self._external())
+        )
+
+    def _external(self) -> list[dict[str, Any]]:
+        """Networks to the outside with their subnets."""
+        subnets = self.cloud.rows[Kind.SUBNET]
+        return [
+            copied(row.document | {"subnets": [subnets[i].document for i in row.document["subnets"]]})
+            for row in self.cloud.of(Kind.NETWORK)
+            if row.document["router:external"]
+        ]
+
+    def _outside(self) -> frozenset[str]:
+        return frozenset({"network.external"} if self._external() else ())
 
     async def flavors(self) -> Sequence[Flavor]:
         return await self._step("flavors", Kind.FLAVOR, lambda: tuple(self.cloud.flavors.values()))

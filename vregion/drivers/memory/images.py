@@ -13,7 +13,7 @@ from typing import Any, Self
 from vregion.drivers.contract import Gone, Permanent
 from vregion.drivers.memory.cloud import MemoryCloud, Row
 from vregion.drivers.memory.collection import MemoryCollection
-from vregion.drivers.memory.marks import InProperty
+from vregion.drivers.memory.marks import PREFIX, InPropertyOrName
 from vregion.model.resource import Kind
 
 CHUNK = 1 << 16
@@ -84,9 +84,17 @@ class Images(MemoryCollection):
     """Glance's images. Any further field of a body is a property, as in Glance."""
 
     kind = Kind.IMAGE
-    mark = InProperty()
+    mark = InPropertyOrName()
+
+    def add(self, document: dict[str, Any], mark: str | None) -> Row:
+        """With the mark as a property, unless the name is the mark."""
+        if mark is None or document.get("name") != PREFIX + mark:
+            return super().add(document, mark)
+        return self.cloud.add(self.kind, self.project, document, mark)
 
     def make(self, body: dict[str, Any], mark: str | None) -> Row:
+        if "volume" in body:
+            return self._of_volume(body, str(mark))
         if derived := body.keys() & (_DERIVED - {"id"}):
             raise Permanent(f"Attribute '{min(derived)}' is read-only.", 403)
         if body.get("id") in self.cloud.rows[self.kind]:
@@ -146,6 +154,18 @@ class Images(MemoryCollection):
         if not isinstance(content, Content):
             raise Gone(f"Image {external_id} has no data.")
         return content
+
+    def _of_volume(self, body: dict[str, Any], mark: str) -> Row:
+        """What Cinder makes of a volume."""
+        volume = self.cloud.visible(Kind.VOLUME, body["volume"], self.project)
+        if volume is None:
+            raise Permanent(f"Volume {body['volume']} could not be found.", 404)
+        if (status := volume.document["status"]) not in ("available", "in-use"):
+            raise Permanent(f"Invalid volume: Volume status must be available or in-use, not {status}.")
+        wanted = {name: value for name, value in body.items() if name != "volume"}
+        row = self.make(wanted | {"name": PREFIX + mark, "visibility": "private"}, mark)
+        self.cloud.later(row, lambda: self.fill(row, volume.extra["content"] or _blank(self.cloud)))
+        return row
 
     def of_content(self, body: dict[str, Any], content: Content | None) -> Row:
         """An image that another service makes from a server or a volume; a blank disk has no bytes."""

@@ -59,6 +59,14 @@ class InProperty:
         document.pop(ITEM, None)
 
 
+class InPropertyOrName(InProperty):
+    """An image that Cinder makes of a volume gets no property of ours: its name counts."""
+
+    def read(self, document: Document) -> str | None:
+        name = document.get("name") or ""
+        return name.removeprefix(PREFIX) if name.startswith(PREFIX) else super().read(document)
+
+
 class InTag:
     """Nova's servers."""
 

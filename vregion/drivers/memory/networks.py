@@ -3,8 +3,9 @@
 from typing import Any, ClassVar
 
 from vregion.drivers.contract import Permanent, Transient
-from vregion.drivers.memory.cloud import Row
+from vregion.drivers.memory.cloud import MemoryCloud, Row
 from vregion.drivers.memory.collection import Described
+from vregion.drivers.memory.subnets import Subnets
 from vregion.model.resource import Kind
 
 _DEFAULTS: dict[str, Any] = {
@@ -33,6 +34,14 @@ class Networks(Described):
         row.extra = {"ports": {}, "macs": set(), "addresses": set()}
         row.release = lambda: self._release(row)
         return row
+
+    @classmethod
+    def to_the_outside(cls, cloud: MemoryCloud, cidr: str) -> str:
+        """The provider's external network with one subnet; its id."""
+        row = cls(cloud, "provider").make({"name": "public", "router:external": True}, None)
+        subnet = {"name": "public-v4", "network_id": row.id, "ip_version": 4, "cidr": cidr, "enable_dhcp": False}
+        Subnets(cloud, "provider").make(subnet | {"router:external": True}, None)
+        return row.id
 
     def discard(self, row: Row) -> None:
         if row.extra["ports"]:

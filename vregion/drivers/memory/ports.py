@@ -1,6 +1,5 @@
 """Ports: a MAC and addresses that nobody else on the network has, inside its subnets; bound to at most one server."""
 
-from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 from secrets import token_bytes
 from typing import Any, ClassVar
@@ -8,7 +7,9 @@ from typing import Any, ClassVar
 from vregion.drivers.contract import Permanent
 from vregion.drivers.memory.cloud import Row
 from vregion.drivers.memory.collection import Described
+from vregion.drivers.memory.routers import require_unused
 from vregion.drivers.memory.security_groups import SecurityGroups
+from vregion.drivers.memory.subnets import free
 from vregion.model.resource import Kind
 
 _DEFAULTS: dict[str, Any] = {
@@ -55,6 +56,12 @@ class Ports(Described):
             network.extra["addresses"] |= {fixed["ip_address"] for fixed in fields["fixed_ips"]}
         row.document |= fields
 
+    def discard(self, row: Row) -> None:
+        """A router's interface is taken off its router, which may refuse that."""
+        if row.document["device_owner"] == "network:router_interface":
+            require_unused(self.cloud, row)
+        self.cloud.remove(row)
+
     def _release(self, network: Row, row: Row) -> None:
         network.extra["ports"].pop(row.id, None)
         network.extra["macs"].discard(row.document["mac_address"])
@@ -82,7 +89,7 @@ class Ports(Described):
         fixed: list[dict[str, str]] = []
         for wish in wanted:
             subnet = _subnet(subnets, wish, network)
-            address = wish.get("ip_address") or next(_free(subnet, taken), None)
+            address = wish.get("ip_address") or next(free(subnet, taken), None)
             if address is None:
                 raise Permanent(f"No more IP addresses available on network {network.id}.", 409)
             address = str(ip_address(address))
@@ -117,12 +124,3 @@ def _subnet(subnets: list[Row], wish: dict[str, str], network: Row) -> Row:
             f"IP address {wish['ip_address']} is not a valid IP for any of the subnets on the specified network."
         )
     raise Permanent(f"Invalid input for operation: no subnet {wish.get('subnet_id')} on network {network.id}.")
-
-
-def _free(subnet: Row, taken: set[str]) -> Iterator[str]:
-    for pool in subnet.document["allocation_pools"]:
-        address, end = ip_address(pool["start"]), ip_address(pool["end"])
-        while int(address) <= int(end):
-            if str(address) not in taken:
-                yield str(address)
-            address += 1

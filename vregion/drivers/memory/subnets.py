@@ -1,5 +1,6 @@
 """Subnets: inside a network, not overlapping another one there, with a gateway and pools as Neutron chooses them."""
 
+from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any, ClassVar
 
@@ -67,3 +68,13 @@ def _pools(cidr: IPv4Network | IPv6Network, gateway: str | None) -> list[dict[st
         return [{"start": str(first), "end": str(last)}]
     ranges = ((first, hole - 1), (hole + 1, last))
     return [{"start": str(low), "end": str(high)} for low, high in ranges if low <= high]  # type: ignore[operator]
+
+
+def free(subnet: Row, taken: set[str]) -> Iterator[str]:
+    """Addresses of the subnet's pools that nobody has."""
+    for pool in subnet.document["allocation_pools"]:
+        address, end = ip_address(pool["start"]), ip_address(pool["end"])
+        while int(address) <= int(end):
+            if str(address) not in taken:
+                yield str(address)
+            address += 1

@@ -4,6 +4,7 @@ import uuid
 from typing import Any, ClassVar
 
 from vregion.drivers.contract import Answer, Permanent, Transient
+from vregion.drivers.memory import volume_actions
 from vregion.drivers.memory.cloud import Row
 from vregion.drivers.memory.collection import MemoryCollection
 from vregion.drivers.memory.images import Images
@@ -28,7 +29,7 @@ class Volumes(MemoryCollection):
 
     kind = Kind.VOLUME
     mark = InMetadata()
-    mutable: ClassVar[frozenset[str]] = frozenset({"name", "description", "metadata", "size"})
+    mutable: ClassVar[frozenset[str]] = frozenset({"name", "description", "metadata", "size", "bootable"})
 
     def make(self, body: dict[str, Any], mark: str | None) -> Row:
         source, least = self._source(body)
@@ -37,7 +38,7 @@ class Volumes(MemoryCollection):
             raise Permanent(
                 f"Invalid input received: Volume size '{size}'GB cannot be smaller than the source's size {least}GB."
             )
-        volume_type = self._type(body.get("volume_type"))
+        volume_type = self.type_of(body.get("volume_type"))
         if (zone := body.get("availability_zone")) not in (None, self.cloud.availability_zone):
             raise Permanent(f"Availability zone '{zone}' is invalid.")
         content = source.extra.get("content") if source else None
@@ -68,14 +69,14 @@ class Volumes(MemoryCollection):
             row.extra["fault"] = words
             self.cloud.later(row, lambda: row.document.update(status="error"))
         else:
-            self.cloud.later(row, lambda: _settled(row))
+            self.cloud.later(row, lambda: settled(row))
         return row
 
     def change(self, row: Row, fields: dict[str, Any]) -> None:
         size = fields.pop("size", None)
         row.document |= fields
         if size is not None:
-            self._extend(row, size)
+            self.extend(row, size)
 
     def discard(self, row: Row) -> None:
         has_snapshots = any(snapshot.document["volume_id"] == row.id for snapshot in self.cloud.of(Kind.SNAPSHOT))
@@ -88,26 +89,9 @@ class Volumes(MemoryCollection):
     def call(self, row: Row, method: str, path: str, body: dict[str, Any]) -> Answer:
         if (method, path) != ("POST", "/action"):
             return super().call(row, method, path, body)
-        name, given = next(iter(body.items()), ("", None))
-        given = given or {}
-        if name == "os-extend":
-            self._extend(row, given["new_size"])
-        elif name == "os-set_bootable":
-            row.document["bootable"] = str(bool(given["bootable"])).lower()
-            self.cloud.touch(row)
-            return Answer(200, None)
-        elif name == "os-update_readonly_flag":
-            row.document["metadata"]["readonly"] = str(bool(given["readonly"]))
-        elif name == "os-volume_upload_image":
-            return Answer(202, {name: self._upload(row, given)})
-        else:
-            raise Permanent(
-                f"There is no such action: {name}. Verify the request body and Content-Type header and try again."
-            )
-        self.cloud.touch(row)
-        return Answer(202, None)
+        return volume_actions.act(self, row, body)
 
-    def _extend(self, row: Row, size: int) -> None:
+    def extend(self, row: Row, size: int) -> None:
         """Cinder >= 3.42 extends a volume in use as well."""
         if (status := row.document["status"]) not in ("available", "in-use"):
             raise Permanent(f"Invalid volume: Volume {row.id} status must be available to extend, not {status}.")
@@ -117,9 +101,9 @@ class Volumes(MemoryCollection):
                 f"(current: {row.document['size']}, extended: {size})."
             )
         row.document["status"] = "extending"
-        self.cloud.later(row, lambda: _settled(row, size=size))
+        self.cloud.later(row, lambda: settled(row, size=size))
 
-    def _upload(self, row: Row, given: dict[str, Any]) -> dict[str, Any]:
+    def upload(self, row: Row, given: dict[str, Any]) -> dict[str, Any]:
         status = row.document["status"]
         if status != "available" and not (given.get("force") and status == "in-use"):
             raise Permanent("Invalid volume: Volume status must be available or in-use (with force).")
@@ -129,13 +113,13 @@ class Volumes(MemoryCollection):
         )
         row.document["status"] = "uploading"
         self.cloud.touch(row)
-        self.cloud.later(row, lambda: _settled(row))
+        self.cloud.later(row, lambda: settled(row))
         shown = {name: row.document[name] for name in ("id", "status", "size", "updated_at")}
         formats = ("disk_format", "container_format", "visibility", "protected")
         shown |= {name: image.document[name] for name in formats}
         return shown | {"image_id": image.id, "image_name": given["image_name"]}
 
-    def _type(self, wanted: str | None) -> str:
+    def type_of(self, wanted: str | None) -> str:
         for name, external_id in self.cloud.volume_types.items():
             if wanted in (None, name, external_id):
                 return name
@@ -159,7 +143,7 @@ class Volumes(MemoryCollection):
         return None, 0
 
 
-def _settled(row: Row, **fields: Any) -> None:
+def settled(row: Row, **fields: Any) -> None:
     """In use or not, whatever happened meanwhile: a server's own new disk is attached before it is built."""
     row.document |= fields | {"status": "in-use" if row.document["attachments"] else "available"}
 

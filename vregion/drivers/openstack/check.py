@@ -5,6 +5,7 @@ Called by the driver. Reads only. The capabilities that it names:
   server.changes              Nova tells what changed since a time, deletions included
   volume.extend.attached      a volume can grow while it is attached (Cinder 3.42)
   network.<extension alias>   one for each Neutron extension that vregion makes use of
+  network.external            there is a network to the outside with an IPv4 subnet (its subnets must be visible)
   network.segments            this credential may choose the segments of provider networks (role admin)
   flavor.create               ... may make flavors (role admin)
   project.open                ... may make projects in its domain (role admin, or manager of a domain)
@@ -21,9 +22,11 @@ from vregion.model.microversion import Microversion
 _EXTEND_ATTACHED = Window("volume.extend.attached", Microversion(3, 42))
 # Without these vregion cannot work: the mark lies in a description, groups and addresses are what a boot needs.
 _NEEDED = ("security-group", "standard-attr-description", "port-security", "allowed-address-pairs")
+_SPECS_SHOWN = ("multiattach", "replication_enabled")
 _USED = (
-    *_NEEDED, "address-group", "dns-integration", "external-net", "extra_dhcp_opt", "extraroute-atomic", "net-mtu",
-    "provider", "qos", "router", "security-groups-remote-address-group", "trunk",
+    *_NEEDED, "address-group", "dns-integration", "external-net", "extra_dhcp_opt", "extraroute-atomic",
+    "floating-ip-port-forwarding", "net-mtu", "provider", "qos", "router",
+    "security-groups-remote-address-group", "trunk",
 )  # fmt: skip
 
 
@@ -31,6 +34,7 @@ async def report(services: Mapping[str, Service]) -> Report:
     """Asks each service; one that is not there is named in `missing`, one that is ill raises `Transient`."""
     found: dict[str, dict[str, Any]] = {}
     missing: list[str] = []
+    external: list[dict[str, Any]] = []
     for name, service in services.items():
         try:
             version, newest = await service.versions()
@@ -44,10 +48,14 @@ async def report(services: Mapping[str, Service]) -> Report:
         aliases = await _extensions(present["network"])
         found["network"]["extensions"] = sorted(aliases)
         capabilities |= {f"network.{alias}" for alias in _USED if alias in aliases}
+        external = await _external(present["network"])
+        capabilities |= {"network.external"} if external else set()
         missing += [f"network extension {alias}" for alias in _NEEDED if alias not in aliases]
+    if "volume" in present:
+        found["volume"]["types"] = await _volume_types(present["volume"])
     if "compute" in present and NO_NETWORK.capability not in capabilities:
         missing.append(f"compute microversion {NO_NETWORK.first}")
-    return Report(found, frozenset(capabilities), await _limits(present), missing)
+    return Report(found, frozenset(capabilities), await _limits(present), missing, external)
 
 
 async def _capabilities(services: Mapping[str, Service]) -> set[str]:
@@ -69,6 +77,30 @@ async def _capabilities(services: Mapping[str, Service]) -> set[str]:
 async def _extensions(network: Service) -> set[str]:
     reply = await network.send("GET", "/extensions", params=[("fields", "alias")])
     return {extension["alias"] for extension in reply.part("extensions")}
+
+
+async def _volume_types(volume: Service) -> list[dict[str, Any]]:
+    """What every project may choose, with the extra specs that a tenant sees (cinder policies/type_extra_specs.py)."""
+    told = (await volume.send("GET", "/types", params=[("is_public", "true")])).part("volume_types")
+    return [
+        {
+            "name": one["name"],
+            "description": one.get("description"),
+            "extra_specs": {k: v for k, v in one.get("extra_specs", {}).items() if k in _SPECS_SHOWN},
+        }
+        for one in told
+        if one.get("is_public", True) and not one["name"].startswith("__")
+    ]
+
+
+async def _external(network: Service) -> list[dict[str, Any]]:
+    """Networks to the outside, with their subnets; those that show no IPv4 subnet are of no use to anybody."""
+    found = (await network.send("GET", "/networks", params=[("router:external", "true")])).part("networks")
+    on = [("network_id", one["id"]) for one in found]
+    subnets = (await network.send("GET", "/subnets", params=on)).part("subnets") if on else []
+    for one in found:
+        one["subnets"] = [subnet for subnet in subnets if subnet["network_id"] == one["id"]]
+    return [one for one in found if any(subnet["ip_version"] == 4 for subnet in one["subnets"])]
 
 
 async def _limits(services: Mapping[str, Service]) -> dict[str, int]:

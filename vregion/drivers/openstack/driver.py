@@ -13,10 +13,12 @@ from vregion.drivers.contract import Answer, Changes, Collection, Flavor, Gone, 
 from vregion.drivers.openstack import check, flavors, projects
 from vregion.drivers.openstack.collection import Resources
 from vregion.drivers.openstack.faults import error_of
+from vregion.drivers.openstack.floating_ips import FloatingIps
 from vregion.drivers.openstack.images import Images
 from vregion.drivers.openstack.keypairs import Keypairs
 from vregion.drivers.openstack.networks import Networks
 from vregion.drivers.openstack.ports import Ports
+from vregion.drivers.openstack.routers import Routers
 from vregion.drivers.openstack.security_groups import SecurityGroups
 from vregion.drivers.openstack.server_groups import ServerGroups
 from vregion.drivers.openstack.servers import Servers
@@ -68,7 +70,7 @@ class OpenStackDriver:
         self.network = Service(self._session, NETWORK)
         self.image = Service(self._session, IMAGE)
         self.identity = Service(self._session, IDENTITY)
-        self._images = Images(self.image)
+        self._images = Images(self.image, self.volume)
         self._resources: dict[Kind, Resources] = {
             Kind.SERVER: Servers(self.compute),
             Kind.SERVER_GROUP: ServerGroups(self.compute),
@@ -80,6 +82,8 @@ class OpenStackDriver:
             Kind.SUBNET: Subnets(self.network),
             Kind.PORT: Ports(self.network),
             Kind.SECURITY_GROUP: SecurityGroups(self.network),
+            Kind.ROUTER: Routers(self.network),
+            Kind.FLOATING_IP: FloatingIps(self.network),
         }
 
     @property

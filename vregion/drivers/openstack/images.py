@@ -8,11 +8,13 @@ it back itself (glance/api/v2/image_data.py `upload`, every `_restore`).
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from vregion.drivers.contract import DriverError, Gone, Observed, Permanent, Transient
 from vregion.drivers.openstack.collection import Resources
 from vregion.drivers.openstack.faults import Reply, error_of
-from vregion.drivers.openstack.marks import InProperty
+from vregion.drivers.openstack.marks import PREFIX, InPropertyOrName
+from vregion.drivers.openstack.service import Service
 from vregion.drivers.openstack.session import read
 
 _CHUNK = 1 << 18
@@ -25,12 +27,26 @@ class Images(Resources):
 
     word = "image"
     path = "/images"
-    mark = InProperty()
+    mark = InPropertyOrName()
+
+    def __init__(self, service: Service, volume: Service) -> None:
+        super().__init__(service)
+        self._volume = volume
+
+    async def create(self, mark: str, body: Mapping[str, Any]) -> Observed:
+        """A record, or of a body with `volume` what Cinder makes of that; then its name is the mark."""
+        if "volume" not in body:
+            return await super().create(mark, body)
+        wanted = {name: value for name, value in body.items() if name != "volume"}
+        action = {"os-volume_upload_image": {**wanted, "image_name": PREFIX + mark, "force": True}}
+        path = f"/volumes/{quote(body['volume'], safe='')}/action"
+        made = (await self._volume.send("POST", path, action)).part("os-volume_upload_image")
+        return Observed(str(made["image_id"]), {"id": made["image_id"], "status": "queued"}, settled=False)
 
     async def find(self, mark: str) -> Observed | None:
-        """Among the shown, then among the hidden: Glance lists only one of the two (os_hidden, since 2.7)."""
+        """Among the shown, then the hidden (Glance lists only one of the two: os_hidden, since 2.7), then by name."""
         query = self.mark.query(mark)
-        for asked in (query, [*query, ("os_hidden", "true")]):
+        for asked in (query, [*query, ("os_hidden", "true")], [("name", PREFIX + mark)]):
             found = [item async for _, page in self.pages(asked) for item in page]
             if seen := self.oldest(item for item in found if self.mark.read(item) == mark):
                 return seen

@@ -98,6 +98,14 @@ class InProperty:
         return [(ITEM, mark)]
 
 
+class InPropertyOrName(InProperty):
+    """An image that Cinder makes of a volume gets no property of ours, and may inherit another's: its name counts."""
+
+    def read(self, document: Document) -> str | None:
+        name = document.get("name") or ""
+        return name.removeprefix(PREFIX) if name.startswith(PREFIX) else super().read(document)
+
+
 class InName:
     """Keypairs and server groups have no other place: the name ends in the mark, within Nova's 255 characters."""
 

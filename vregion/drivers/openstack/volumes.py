@@ -35,10 +35,16 @@ class Volumes(Resources):
         return Observed(external_id, seen.document, failed=words[0] if words else seen.failed)
 
     async def update(self, external_id: str, body: Mapping[str, Any]) -> Observed:
-        """Name, description and metadata by PUT; a larger size by Cinder's action, which goes on after the answer."""
+        """Name, description and metadata by PUT; `bootable` by its action, and a larger size by one that goes on after
+        the answer.
+        """
         wanted = dict(body)
-        size = wanted.pop("size", None)
+        size, bootable = wanted.pop("size", None), wanted.pop("bootable", None)
         seen = await super().update(external_id, wanted)
+        if bootable is not None and bootable != seen.document["bootable"]:
+            action: dict[str, Any] = {"os-set_bootable": {"bootable": bootable == "true"}}
+            await self.service.send("POST", f"{self.url(external_id)}/action", action, own=external_id)
+            seen = await self.get(external_id)
         if size is None or size == seen.document["size"]:
             return seen
         action = {"os-extend": {"new_size": size}}

@@ -7,6 +7,7 @@ from vregion.api.schemas.block_storage.types import (
     SIZE,
     SIZE_OR_NULL,
     TEXT,
+    UUID,
     UUID_OR_NULL,
     closed,
     wrapped,
@@ -48,12 +49,61 @@ REPLACE_METADATA = Schema(wrapped("metadata", METADATA))
 SET_METADATA_ITEM = Schema(wrapped("meta", {**METADATA, "minProperties": 1, "maxProperties": 1}))
 _FORMATS = ["raw", "vmdk", "vdi", "qcow2", "vhd", "vhdx", "ploop"]
 _VISIBILITIES = {"type": "string", "enum": ["community", "public", "private", "shared"]}
+_BARE = ("os-reserve", "os-unreserve", "os-begin_detaching", "os-roll_detaching", "os-show_image_metadata")
+_IMAGE_METADATA = {
+    "type": "object",
+    "patternProperties": {"^[a-zA-Z0-9-_:. ]{1,255}$": {"type": "string", "maxLength": 255}},
+    "additionalProperties": False,
+}
 ACTIONS = {
     "os-extend": Schema(wrapped("os-extend", closed({"new_size": SIZE}, "new_size"))),
     "os-set_bootable": Schema(wrapped("os-set_bootable", closed({"bootable": BOOLEAN}, "bootable"))),
     "os-update_readonly_flag": Schema(wrapped("os-update_readonly_flag", closed({"readonly": BOOLEAN}, "readonly"))),
-    "os-reserve": Schema(wrapped("os-reserve", {})),
-    "os-unreserve": Schema(wrapped("os-unreserve", {})),
+    **{name: Schema(wrapped(name, {})) for name in _BARE},
+    "os-attach": Schema(
+        wrapped(
+            "os-attach",
+            {
+                **closed(
+                    {
+                        "instance_uuid": UUID,
+                        "mountpoint": {"type": "string", "minLength": 1, "maxLength": 255},
+                        "host_name": {"type": "string", "maxLength": 255},
+                        "mode": {"type": "string", "enum": ["rw", "ro"]},
+                    },
+                    "mountpoint",
+                ),
+                "anyOf": [{"required": ["instance_uuid"]}, {"required": ["host_name"]}],
+            },
+        )
+    ),
+    "os-detach": Schema(wrapped("os-detach", {**closed({"attachment_id": UUID_OR_NULL}), "type": ["object", "null"]})),
+    "os-initialize_connection": Schema(
+        wrapped("os-initialize_connection", closed({"connector": {"type": ["object", "string"]}}, "connector"))
+    ),
+    "os-terminate_connection": Schema(
+        wrapped("os-terminate_connection", closed({"connector": {"type": ["object", "string", "null"]}}, "connector"))
+    ),
+    "os-retype": Schema(
+        wrapped(
+            "os-retype",
+            closed(
+                {
+                    "new_type": {"type": "string"},
+                    "migration_policy": {"type": ["string", "null"], "enum": ["on-demand", "never"]},
+                },
+                "new_type",
+            ),
+        )
+    ),
+    "os-reimage": Schema(wrapped("os-reimage", closed({"image_id": UUID, "reimage_reserved": BOOLEAN}, "image_id"))),
+    "revert": Schema(wrapped("revert", closed({"snapshot_id": UUID}, "snapshot_id"))),
+    "os-set_image_metadata": Schema(
+        wrapped("os-set_image_metadata", closed({"metadata": _IMAGE_METADATA}, "metadata"))
+    ),
+    "os-unset_image_metadata": Schema(
+        wrapped("os-unset_image_metadata", closed({"key": {"type": "string", "minLength": 1, "maxLength": 255}}, "key"))
+    ),
     "os-volume_upload_image": Schema(
         wrapped(
             "os-volume_upload_image",

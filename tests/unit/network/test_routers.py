@@ -1,0 +1,214 @@
+"""Routers appear in the zones of their networks and go with the last one, under virtual time and behind the back."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tests.reconcile.world import World
+from tests.unit.network.network_rows import NOW, network, subnet
+from tests.unit.network.outside import RECIPES, WHO, ZONES, joined, lead_outside, plug, router, tell
+from vregion.model.refusals import Conflict, Forbidden, Invalid, NotFound
+from vregion.model.resource import Kind, State
+from vregion.region import (
+    census,
+    external_networks,
+    networks,
+    ports,
+    realizations,
+    resources,
+    router_changes,
+    router_interfaces,
+    routers,
+)
+
+
+@pytest_asyncio.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with World(tmp_path, RECIPES) as made:
+        yield made
+
+
+def on_cloud(world: World, kind: Kind, backend: str = "b1") -> list[dict[str, Any]]:
+    """What the tenant's project has there."""
+    return [row.document for row in world.clouds[backend].of(kind, "project")]
+
+
+async def test_a_router_comes_with_the_first_server_and_shows_the_zones_true_address(world: World) -> None:
+    outside = await lead_outside(world)
+    async with world.region.write() as tx:
+        mine = await router(tx, outside)
+        inside = await joined(tx, mine)
+    await world.turn()
+    assert not on_cloud(world, Kind.ROUTER), "nothing is made before something needs it"
+    async with world.region.write() as tx:
+        await plug(tx, inside, "s1")
+    await world.turn()
+    (there,), (door, _) = (
+        on_cloud(world, Kind.ROUTER),
+        sorted(on_cloud(world, Kind.PORT), key=lambda port: port["device_owner"], reverse=True),
+    )
+    assert there["description"] == f"vregion:{mine.id}"
+    assert (door["device_id"], door["fixed_ips"][0]["ip_address"]) == (there["id"], "10.0.0.1")
+    async with world.region.read() as tx:
+        seen = routers.document(await resources.get(tx, Kind.ROUTER, mine.id))
+        port = await routers.gateway_port(tx, mine.id)
+        (outer,) = [s for s in (await resources.get(tx, Kind.NETWORK, outside)).spec["subnets"]
+                    if (await resources.get(tx, Kind.SUBNET, s)).availability_zone == "az1"]  # fmt: skip
+    address = there["external_gateway_info"]["external_fixed_ips"][0]["ip_address"]
+    assert address.startswith("203.0.113.")
+    assert seen["external_gateway_info"]["external_fixed_ips"] == [{"subnet_id": outer, "ip_address": address}]
+    assert seen["availability_zones"] == ["az1"]
+    assert port is not None
+    assert port.spec["fixed_ips"] == [{"subnet_id": outer, "ip_address": address}]
+    assert not on_cloud(world, Kind.ROUTER, "b2")
+
+
+async def test_a_router_goes_with_its_last_interface_and_comes_again(world: World) -> None:
+    outside = await lead_outside(world)
+    async with world.region.write() as tx:
+        mine = await router(tx, outside)
+        inside = await joined(tx, mine)
+        await plug(tx, inside, "s1")
+    await world.turn()
+    wanted = {"subnet_id": inside.spec["subnets"][0]}
+    async with world.region.write() as tx:
+        await router_interfaces.remove(tx, WHO, mine.id, wanted, NOW)
+    await world.turn()
+    assert not on_cloud(world, Kind.ROUTER)
+    assert [port["device_owner"] for port in on_cloud(world, Kind.PORT)] == [""]
+    async with world.region.write() as tx:
+        gone = routers.document(await resources.get(tx, Kind.ROUTER, mine.id))
+        assert gone["external_gateway_info"]["external_fixed_ips"] == []
+        assert gone["availability_zones"] == []
+        await router_interfaces.add(tx, WHO, mine.id, wanted, ZONES, NOW)
+        await router_interfaces.remove(tx, WHO, mine.id, wanted, NOW)
+        await router_interfaces.add(tx, WHO, mine.id, wanted, ZONES, NOW)
+    await world.turn()
+    assert len(on_cloud(world, Kind.ROUTER)) == 1
+    assert len(on_cloud(world, Kind.PORT)) == 2
+    async with world.region.write() as tx:
+        await router_interfaces.remove(tx, WHO, mine.id, wanted, NOW)
+        await router_changes.delete(tx, WHO, mine.id, None, NOW)
+    await world.turn()
+    async with world.region.read() as tx:
+        assert await resources.find(tx, Kind.ROUTER, mine.id) is None
+        assert await realizations.of_resource(tx, Kind.ROUTER, mine.id) == []
+
+
+async def test_wanted_again_while_it_is_being_deleted(world: World) -> None:
+    async with world.region.write() as tx:
+        mine = await router(tx)
+        inside = await joined(tx, mine)
+        await plug(tx, inside, "s1")
+    await world.turn()
+    wanted = {"subnet_id": inside.spec["subnets"][0]}
+    async with world.region.write() as tx:
+        await router_interfaces.remove(tx, WHO, mine.id, wanted, NOW)
+
+    async def meanwhile(moment: str, operation: str, kind: Kind | None) -> None:
+        if (moment, operation, kind) == ("after", "delete", Kind.ROUTER) and not on_cloud(world, Kind.ROUTER):
+            world.cloud.faults.crash = None
+            async with world.region.write() as tx:
+                await router_interfaces.add(tx, WHO, mine.id, wanted, ZONES, NOW)
+
+    world.cloud.faults.crash = meanwhile
+    await world.turn()
+    assert world.cloud.faults.crash is None, "the moment came"
+    assert len(on_cloud(world, Kind.ROUTER)) == 1
+    async with world.region.read() as tx:
+        (there,) = await realizations.of_resource(tx, Kind.ROUTER, mine.id)
+    assert there.state is State.READY
+
+
+async def test_routes_follow_their_interface_and_leave_others_alone(world: World) -> None:
+    async with world.region.write() as tx:
+        mine = await router(tx)
+        inside = await joined(tx, mine)
+        await plug(tx, inside, "s1")
+        route = {"destination": "192.0.2.0/24", "nexthop": "10.0.0.9"}
+        await router_changes.update(tx, WHO, mine.id, {"routes": [route]}, None, NOW)
+    await world.turn()
+    (row,) = world.cloud.of(Kind.ROUTER)
+    assert row.document["routes"] == [route]
+    foreign = {"destination": "198.51.100.0/24", "nexthop": "10.0.0.8"}
+    row.document["routes"].append(foreign)
+    other = {"destination": "192.0.2.0/25", "nexthop": "10.0.0.9"}
+    async with world.region.write() as tx:
+        await router_changes.add_routes(tx, WHO, mine.id, [other], NOW)
+        await router_changes.remove_routes(tx, WHO, mine.id, [route], NOW)
+    await world.turn()
+    assert sorted(map(str, row.document["routes"])) == sorted(map(str, [foreign, other]))
+
+
+async def test_refusals(world: World) -> None:
+    outside = await lead_outside(world)
+    async with world.region.write() as tx:
+        mine = await router(tx, outside)
+        inside = await joined(tx, mine)
+        for wanted, refusal in (
+            ({"subnet_id": inside.spec["subnets"][0]}, Invalid),
+            ({"port_id": inside.spec["router_ports"][0]}, Conflict),
+        ):
+            with pytest.raises(refusal):
+                await router_interfaces.add(tx, WHO, mine.id, wanted, ZONES, NOW)
+        other = await network(tx, WHO, name="overlapping")
+        clash = await subnet(tx, WHO, other, ip_version=4, cidr="10.0.0.0/25")
+        with pytest.raises(Invalid, match="overlaps"):
+            await router_interfaces.add(tx, WHO, mine.id, {"subnet_id": clash.id}, ZONES, NOW)
+        with pytest.raises(Conflict, match="still attached"):
+            await router_changes.delete(tx, WHO, mine.id, None, NOW)
+        with pytest.raises(Conflict, match="directly via the port API"):
+            await ports.delete(tx, WHO, inside.spec["router_ports"][0], None, NOW)
+        hop = [{"destination": "192.0.2.0/24", "nexthop": "10.9.9.9"}]
+        with pytest.raises(Invalid, match="not connected"):
+            await router_changes.add_routes(tx, WHO, mine.id, hop, NOW)
+        with pytest.raises(Invalid, match="not an external network"):
+            await router_changes.update(
+                tx, WHO, mine.id, {"external_gateway_info": {"network_id": inside.id}}, None, NOW
+            )
+        with pytest.raises(Forbidden):
+            await networks.update(tx, WHO, outside, {"name": "mine"}, None, NOW)
+        with pytest.raises(NotFound):
+            await ports.create(tx, WHO, {"network_id": outside}, NOW)
+
+
+async def test_the_outside_holds_no_zone_back_and_goes_with_it(world: World) -> None:
+    outside = await lead_outside(world)
+    assert await census.in_region(world.region) == []
+    assert await census.on_backend(world.region, "b1") == []
+    assert await census.clear(world.region, "b1", NOW) == []
+    async with world.region.write() as tx:
+        await tell(world, tx, "b1", "az1")
+        assert len((await resources.get(tx, Kind.NETWORK, outside)).spec["subnets"]) == 2
+        await external_networks.leave(tx, "b1")
+        assert (await resources.get(tx, Kind.NETWORK, outside)).spec["zones"] == ["az2"]
+        await external_networks.leave(tx, "b2")
+        assert await resources.find(tx, Kind.NETWORK, outside) is None
+    assert world.cloud.count(Kind.NETWORK) == 1, "the cloud's own network is untouched"
+
+
+async def test_a_worker_that_dies_leaves_one_router_with_one_interface(world: World) -> None:
+    point, outside = 0, await lead_outside(world)
+    while True:
+        async with world.region.write() as tx:
+            mine = await router(tx, outside)
+            inside = await joined(tx, mine)
+            await plug(tx, inside, f"s{point}")
+        died = await world.die_at(point)
+        (there,) = [r for r in on_cloud(world, Kind.ROUTER) if r["description"] == f"vregion:{mine.id}"]
+        doors = [port for port in on_cloud(world, Kind.PORT) if port["device_id"] == there["id"]]
+        assert len(doors) == 1, point
+        assert there["external_gateway_info"], point
+        assert len(on_cloud(world, Kind.ROUTER)) == 1
+        async with world.region.write() as tx:
+            await router_interfaces.remove(tx, WHO, mine.id, {"subnet_id": inside.spec["subnets"][0]}, NOW)
+            await router_changes.delete(tx, WHO, mine.id, None, NOW)
+        await world.turn()
+        assert not on_cloud(world, Kind.ROUTER)
+        if not died:
+            break
+        point += 4
+    assert point > 20

@@ -1,0 +1,19 @@
+"""Group types (3.11): the list that a tenant may choose from."""
+
+from vregion.api.http import Call, Reply, Routes
+from vregion.region import group_types
+
+routes = Routes()
+RULES = {"group:access_group_types": "reader"}
+
+
+@routes.get("/group_types", policy="group:access_group_types", since="3.11")
+async def index(call: Call) -> Reply:
+    """One for every zone."""
+    return Reply({"group_types": [group_types.document()]})
+
+
+@routes.get("/group_types/{group_type_id}", policy="group:access_group_types", since="3.11")
+async def show(call: Call) -> Reply:
+    """By id; `default` is Cinder's own word for the default type."""
+    return Reply({"group_type": group_types.find(call.path["group_type_id"])})

@@ -1,0 +1,57 @@
+"""Floating IPs."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from vregion.api import floating_ips as making
+from vregion.api.http import Call, Reply, Routes
+from vregion.api.network import bodies, listing
+from vregion.api.network.bodies import Noun
+from vregion.api.schemas.network.floating_ips import FLOATING_IPS
+from vregion.model.resource import Kind
+from vregion.region import floating_ips
+
+routes = Routes()
+NOUN = Noun("floatingip", Kind.FLOATING_IP, FLOATING_IPS)
+
+
+@routes.get("/floatingips", policy="get_floatingip")
+async def index(call: Call) -> Reply:
+    """The project's floating IPs."""
+    seen: dict[str, Any] = {"project_id": None if call.caller.is_admin else call.project_id}
+    async with call.region.read() as tx:
+        return await listing.answer(tx, call, NOUN, seen)
+
+
+@routes.get("/floatingips/{id}", policy="get_floatingip")
+async def show(call: Call) -> Reply:
+    """One floating IP."""
+    async with call.region.read() as tx:
+        return listing.show(call, NOUN, await floating_ips.get(tx, call.caller, call.path["id"]))
+
+
+@routes.post("/floatingips", policy="create_floatingip")
+async def create(call: Call) -> Reply:
+    """One floating IP; the answer comes when the zone has given the address."""
+    wanted = bodies.creation(call, NOUN)
+    actor = bodies.actor(call, wanted)
+    ip = await making.create(call, actor, wanted | {"project_id": actor.project_id})
+    return listing.created(NOUN, [ip], bulk=False)
+
+
+@routes.put("/floatingips/{id}", policy="update_floatingip")
+async def update(call: Call) -> Reply:
+    """Associate, disassociate, describe."""
+    wanted, revision = bodies.changes(call, NOUN), bodies.revision(call)
+    async with call.region.write() as tx:
+        ip = await floating_ips.update(tx, call.caller, call.path["id"], wanted, revision, datetime.now(UTC))
+    return listing.show(call, NOUN, ip)
+
+
+@routes.delete("/floatingips/{id}", policy="delete_floatingip")
+async def delete(call: Call) -> Reply:
+    """Give a floating IP back."""
+    bodies.no_body(call)
+    async with call.region.write() as tx:
+        await floating_ips.delete(tx, call.caller, call.path["id"], bodies.revision(call), datetime.now(UTC))
+    return Reply(status=204)

@@ -1,0 +1,78 @@
+"""Port forwardings of a floating IP. They are few: a list is made of the floating IP's row."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from vregion.api.http import Call, Reply, Routes
+from vregion.api.network import bodies
+from vregion.api.network.bodies import Noun
+from vregion.api.schemas.network.floating_ips import PORT_FORWARDINGS
+from vregion.api.schemas.network.values import bad
+from vregion.model.resource import Kind
+from vregion.region import floating_ips, port_forwardings
+
+routes = Routes()
+NOUN = Noun("port_forwarding", Kind.FLOATING_IP, PORT_FORWARDINGS)
+_BELOW = "/floatingips/{id}/port_forwardings"
+_ONE = _BELOW + "/{forwarding_id}"
+_NOT_FILTERS = ("fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse")
+
+
+@routes.get(_BELOW, policy="get_floatingip_port_forwarding")
+async def index(call: Call) -> Reply:
+    """All of a floating IP, in the order of their making."""
+    async with call.region.read() as tx:
+        ip = await floating_ips.get(tx, call.caller, call.path["id"])
+    found = [_part(call, one) for one in port_forwardings.of(ip) if _matches(call, one)]
+    return Reply({"port_forwardings": found})
+
+
+@routes.get(_ONE, policy="get_floatingip_port_forwarding")
+async def show(call: Call) -> Reply:
+    """One."""
+    async with call.region.read() as tx:
+        ip = await floating_ips.get(tx, call.caller, call.path["id"])
+    return Reply({"port_forwarding": _part(call, port_forwardings.find(ip, call.path["forwarding_id"]))})
+
+
+@routes.post(_BELOW, policy="create_floatingip_port_forwarding")
+async def create(call: Call) -> Reply:
+    """Let a port of the floating IP lead to one of an instance."""
+    wanted = bodies.creation(call, NOUN)
+    bodies.actor(call, wanted)
+    async with call.region.write() as tx:
+        made = await port_forwardings.create(tx, call.caller, call.path["id"], wanted, datetime.now(UTC))
+    return Reply({"port_forwarding": made}, 201)
+
+
+@routes.put(_ONE, policy="update_floatingip_port_forwarding")
+async def update(call: Call) -> Reply:
+    """Change one."""
+    wanted = bodies.changes(call, NOUN)
+    async with call.region.write() as tx:
+        found = await port_forwardings.update(
+            tx, call.caller, call.path["id"], call.path["forwarding_id"], wanted, datetime.now(UTC)
+        )
+    return Reply({"port_forwarding": found})
+
+
+@routes.delete(_ONE, policy="delete_floatingip_port_forwarding")
+async def delete(call: Call) -> Reply:
+    """One less."""
+    bodies.no_body(call)
+    async with call.region.write() as tx:
+        path = call.path
+        await port_forwardings.delete(tx, call.caller, path["id"], path["forwarding_id"], datetime.now(UTC))
+    return Reply(status=204)
+
+
+def _matches(call: Call, forwarding: dict[str, Any]) -> bool:
+    asked = {key: call.query.getlist(key) for key in call.query if key not in _NOT_FILTERS}
+    if unknown := [key for key in asked if key not in PORT_FORWARDINGS]:
+        raise bad(f"{unknown} is invalid attribute for filtering")
+    return all(str(forwarding.get(key)) in values for key, values in asked.items())
+
+
+def _part(call: Call, forwarding: dict[str, Any]) -> dict[str, Any]:
+    fields = [field for field in call.query.getlist("fields") if field]
+    return {key: value for key, value in forwarding.items() if not fields or key in fields}

@@ -1,0 +1,156 @@
+"""Routers, their interfaces and extra routes."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from vregion.api.http import Call, Reply, Routes
+from vregion.api.network import bodies, listing
+from vregion.api.network.bodies import Noun
+from vregion.api.schemas.network.routers import ROUTERS
+from vregion.api.schemas.network.subnets import host_routes
+from vregion.api.schemas.network.values import Wrong, bad, uuid_text
+from vregion.model.refusals import Forbidden, Invalid
+from vregion.model.resource import Kind
+from vregion.region import router_changes, router_interfaces, routers
+
+routes = Routes()
+NOUN = Noun("router", Kind.ROUTER, ROUTERS)
+_CHOSEN = ("enable_snat", "external_fixed_ips")
+
+
+@routes.get("/routers", policy="get_router")
+async def index(call: Call) -> Reply:
+    """The project's routers."""
+    async with call.region.read() as tx:
+        return await listing.answer(tx, call, NOUN, _own(call))
+
+
+@routes.get("/routers/{id}", policy="get_router")
+async def show(call: Call) -> Reply:
+    """One router."""
+    async with call.region.read() as tx:
+        return listing.show(call, NOUN, await routers.get(tx, call.caller, call.path["id"]))
+
+
+@routes.post("/routers", policy="create_router")
+async def create(call: Call) -> Reply:
+    """One router; it is in no zone until one of its networks is."""
+    wanted = bodies.creation(call, NOUN)
+    _permit_gateway(wanted, "create")
+    actor, zones = bodies.actor(call, wanted), await _zones(call)
+    async with call.region.write() as tx:
+        router = await router_changes.create(tx, actor, wanted, zones, datetime.now(UTC))
+    return listing.created(NOUN, [router], bulk=False)
+
+
+@routes.put("/routers/{id}", policy="update_router")
+async def update(call: Call) -> Reply:
+    """Change a router: name, state, gateway, extra routes."""
+    wanted, revision = bodies.changes(call, NOUN), bodies.revision(call)
+    _permit_gateway(wanted, "update")
+    async with call.region.write() as tx:
+        router = await router_changes.update(tx, call.caller, call.path["id"], wanted, revision, datetime.now(UTC))
+    return listing.show(call, NOUN, router)
+
+
+@routes.delete("/routers/{id}", policy="delete_router")
+async def delete(call: Call) -> Reply:
+    """Delete a router that is on no network."""
+    bodies.no_body(call)
+    async with call.region.write() as tx:
+        await router_changes.delete(tx, call.caller, call.path["id"], bodies.revision(call), datetime.now(UTC))
+    return Reply(status=204)
+
+
+@routes.put("/routers/{id}/add_router_interface", policy="add_router_interface")
+async def add_interface(call: Call) -> Reply:
+    """Put a router on a subnet, or on those of a port."""
+    wanted = _interface(call)
+    if len(wanted) == 2:
+        raise _bad_router("Cannot specify both subnet-id and port-id")
+    zones = await _zones(call)
+    async with call.region.write() as tx:
+        router_id, now = call.path["id"], datetime.now(UTC)
+        attached = await router_interfaces.add(tx, call.caller, router_id, wanted, zones, now)
+    return Reply(attached.wire())
+
+
+@routes.put("/routers/{id}/remove_router_interface", policy="remove_router_interface")
+async def remove_interface(call: Call) -> Reply:
+    """Take a router off a subnet."""
+    wanted = _interface(call)
+    async with call.region.write() as tx:
+        attached = await router_interfaces.remove(tx, call.caller, call.path["id"], wanted, datetime.now(UTC))
+    return Reply(attached.wire())
+
+
+@routes.put("/routers/{id}/add_extraroutes", policy="add_extraroutes")
+async def add_extraroutes(call: Call) -> Reply:
+    """These routes beside those that are there."""
+    given = _routes(call)
+    async with call.region.write() as tx:
+        router = await router_changes.add_routes(tx, call.caller, call.path["id"], given, datetime.now(UTC))
+    return listing.show(call, NOUN, router)
+
+
+@routes.put("/routers/{id}/remove_extraroutes", policy="remove_extraroutes")
+async def remove_extraroutes(call: Call) -> Reply:
+    """The router without these routes."""
+    given = _routes(call)
+    async with call.region.write() as tx:
+        router = await router_changes.remove_routes(tx, call.caller, call.path["id"], given, datetime.now(UTC))
+    return listing.show(call, NOUN, router)
+
+
+def _own(call: Call) -> dict[str, Any]:
+    return {"project_id": None if call.caller.is_admin else call.project_id}
+
+
+async def _zones(call: Call) -> dict[str, str]:
+    """The zones that the tenant has, with their backends."""
+    return {b.availability_zone: b.backend_id for b in await call.use.directory.bindings(call.region.id)}
+
+
+def _permit_gateway(wanted: Mapping[str, Any], verb: str) -> None:
+    """How a gateway translates and under which address is for a backend's own administrator to choose."""
+    gateway = wanted.get("external_gateway_info") or {}
+    chosen = [name for name in _CHOSEN if name in gateway and not (name == "enable_snat" and gateway[name])]
+    if chosen:
+        rule = f"{verb}_router:external_gateway_info"
+        parts = " and ".join(f"rule:{rule}:{name}" for name in ("network_id", *chosen))
+        message = f"(rule:{verb}_router and (rule:{rule} and ({parts}))) is disallowed by policy"
+        raise Forbidden(message, reason="PolicyNotAuthorized")
+
+
+def _interface(call: Call) -> dict[str, str]:
+    """`port_id`, `subnet_id` or both, whatever else is there (neutron `l3_db.py` _validate_interface_info)."""
+    try:
+        body = call.json()
+    except Invalid as broken:
+        raise bad("Body contains invalid data") from broken
+    wanted = {key: body[key] for key in ("port_id", "subnet_id") if key in body} if isinstance(body, dict) else {}
+    if not wanted:
+        raise _bad_router("Either subnet_id or port_id must be specified")
+    for value in wanted.values():
+        try:
+            uuid_text(value)
+        except Wrong as wrong:
+            raise _bad_router(str(wrong)) from None
+    return wanted
+
+
+def _routes(call: Call) -> list[dict[str, str]]:
+    """Neutron fails with 500 on anything but a list of routes here."""
+    body = call.json()
+    given = body.get("router") if isinstance(body, dict) else None
+    if not isinstance(given, dict) or "routes" not in given:
+        raise bad("Unable to find 'routes' of 'router' in request body")
+    try:
+        return host_routes(given["routes"])
+    except Wrong as wrong:
+        raise bad(f"Invalid input for routes. Reason: {wrong}.") from None
+
+
+def _bad_router(message: str) -> Invalid:
+    return Invalid(f"Bad router request: {message}.", reason="BadRequest")

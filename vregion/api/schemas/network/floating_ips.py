@@ -1,0 +1,61 @@
+"""The attributes of floating IPs and port forwardings (neutron_lib/api/definitions/l3.py and its companions)."""
+
+from typing import Any
+
+from vregion.api.schemas.network.attributes import REQUIRED, Attribute, Attributes, shown
+from vregion.api.schemas.network.standard import ID, OWNER, STANDARD, STATUS
+from vregion.api.schemas.network.values import Wrong, address, address_or_none, integer, invalid, string, uuid_text
+
+# Names that Neutron lets a forwarding have (neutron_lib constants IPTABLES_PROTOCOL_MAP); only these carry ports.
+PROTOCOLS = ("tcp", "udp", "sctp", "dccp", "udplite")
+
+
+def uuid_or_none(value: Any) -> Any:
+    """An id or null."""
+    return None if value is None else uuid_text(value)
+
+
+def port_number(value: Any) -> int:
+    """A port of a transport protocol."""
+    number = integer(value)
+    if number < 1:
+        raise Wrong(f"'{number}' is too small - must be at least '1'")
+    if number > 65535:
+        raise Wrong(f"'{number}' is too large - must be no larger than '65535'")
+    return number
+
+
+def protocol(value: Any) -> str:
+    """A transport protocol by name."""
+    name = value.lower() if isinstance(value, str) else value
+    if name not in PROTOCOLS:
+        words = "Only protocol names and their integer representation (0 to 255) are supported"
+        raise invalid(f"IP protocol '{value}' is not supported. {words}")
+    return str(name)
+
+
+FLOATING_IPS: Attributes = {
+    "id": ID,
+    "floating_ip_address": Attribute(address_or_none, None, put=False, field="spec.floating_ip_address", only="nobody"),
+    "subnet_id": Attribute(uuid_or_none, None, put=False),
+    "floating_network_id": Attribute(uuid_text, REQUIRED, put=False, field="spec.floating_network_id"),
+    "router_id": shown("spec.router_id"),
+    "port_id": Attribute(uuid_or_none, None, field="parent_id", sorts=False),
+    "fixed_ip_address": Attribute(address_or_none, None, field="spec.fixed_ip_address"),
+    **OWNER,
+    "status": STATUS,
+    "port_forwardings": shown("", sorts=False),
+    **STANDARD,
+}
+
+PORT_FORWARDINGS: Attributes = {
+    "id": ID,
+    "project_id": Attribute(string(), put=False),
+    "tenant_id": Attribute(string(), put=False),
+    "external_port": Attribute(port_number, REQUIRED, field="external_port", asked=port_number),
+    "internal_port": Attribute(port_number, REQUIRED),
+    "internal_ip_address": Attribute(address, REQUIRED),
+    "protocol": Attribute(protocol, REQUIRED, field="protocol", asked=protocol),
+    "internal_port_id": Attribute(uuid_text, REQUIRED, field="internal_port_id"),
+    "description": Attribute(string(), "", field="description"),
+}

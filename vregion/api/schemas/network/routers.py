@@ -1,0 +1,45 @@
+"""The attributes of routers (neutron_lib/api/definitions/l3.py, l3_ext_gw_mode.py, extraroute.py, ...)."""
+
+from typing import Any
+
+from vregion.api.schemas.network.attributes import CHOSEN, Attribute, Attributes, shown
+from vregion.api.schemas.network.networks import hints
+from vregion.api.schemas.network.ports import fixed_ips
+from vregion.api.schemas.network.standard import ID, NAME, OWNER, STANDARD
+from vregion.api.schemas.network.subnets import host_routes
+from vregion.api.schemas.network.values import Wrong, boolean, uuid_text
+
+_GATEWAY = ("network_id", "external_fixed_ips", "enable_snat")
+
+
+def gateway(value: Any) -> dict[str, Any] | None:
+    """Where the outside is; empty: nowhere (neutron_lib validators `validate_dict`)."""
+    if not value:
+        return None
+    if not isinstance(value, dict):
+        raise Wrong(f"'{value}' is not a dictionary")
+    if "network_id" not in value:
+        raise Wrong(
+            f"Validation of dictionary's keys failed. Expected keys: {{'network_id'}} Provided keys: {set(value)}"
+        )
+    if unexpected := [key for key in value if key not in _GATEWAY]:
+        raise Wrong(f"Unexpected keys supplied: {', '.join(unexpected)}")
+    read = {"network_id": uuid_text, "external_fixed_ips": fixed_ips, "enable_snat": boolean}
+    return {key: read[key](value[key]) for key in _GATEWAY if key in value}
+
+
+ROUTERS: Attributes = {
+    "id": ID,
+    "name": NAME,
+    "admin_state_up": Attribute(boolean, True, field="spec.admin_state_up", asked=boolean),
+    "status": shown("status"),
+    **OWNER,
+    "external_gateway_info": Attribute(gateway, None),
+    "routes": Attribute(host_routes, CHOSEN, post=False),
+    "availability_zones": shown("", sorts=False),
+    "availability_zone_hints": Attribute(hints, [], put=False),
+    "flavor_id": Attribute(default=CHOSEN, put=False, only="nobody"),
+    "ha": Attribute(default=CHOSEN, only="nobody"),
+    "distributed": Attribute(default=CHOSEN, only="nobody"),
+    **STANDARD,
+}

@@ -1,0 +1,104 @@
+"""Routers on backends: the router first, then in each pass its gateway there and the routes that can be there.
+
+The routes of ours that a backend was told are kept in the realization before the call, so that others' stay. An
+interface is a port (`ports`); a route is put when the interface that its next hop needs is attached.
+"""
+
+from collections.abc import Sequence
+from ipaddress import ip_address
+from typing import Any
+
+from vregion.drivers.contract import Answer, Observed, Permanent, Transient
+from vregion.ipam import prefixes
+from vregion.model.resource import Kind, Resource
+from vregion.reconcile.recipe import Recipe, References
+from vregion.reconcile.work import Work
+from vregion.region import realizations, router_changes, routers
+from vregion.region.regions import Transaction
+
+Route = dict[str, str]
+
+
+def body(resource: Resource, references: References) -> dict[str, Any]:
+    """Neutron's create body and all that an update can change later."""
+    return {"name": resource.name, "admin_state_up": resource.spec["admin_state_up"]}
+
+
+async def complete(work: Work, observed: Observed) -> Observed:
+    """Gateway and routes as they shall be on this backend."""
+    router = work.resource
+    assert router is not None
+    backend_id = work.realization.backend_id
+    async with work.region.read() as tx:
+        outside = await _outside(tx, router, backend_id)
+        wanted = await _routes(tx, router, backend_id)
+    observed = await _set_gateway(work, observed, outside)
+    await _set_routes(work, observed, wanted)
+    ips = (observed.document["external_gateway_info"] or {}).get("external_fixed_ips", [])
+    async with work.region.write() as tx:
+        await router_changes.saw_gateway(tx, router.id, backend_id, ips)
+    return observed
+
+
+async def _outside(tx: Transaction, router: Resource, backend_id: str) -> str | None:
+    """The backend's own external network; None where there is none, or none is wanted."""
+    network_id = router.spec["gateway_network_id"]
+    found = await realizations.on_backend(tx, Kind.NETWORK, network_id, backend_id) if network_id else None
+    return found.external_id if found else None
+
+
+async def _routes(tx: Transaction, router: Resource, backend_id: str) -> list[Route]:
+    """The tenant's routes whose next hop is on a subnet that is attached there."""
+    attached = await realizations.ready_on(tx, Kind.PORT, await routers.interfaces(tx, router.id), backend_id)
+    subnets = await router_changes.attached_subnets(tx, attached)
+    cidrs = [prefixes.prefix(subnet.spec["cidr"]) for subnet in subnets]
+    return [r for r in router.spec["routes"] if any(ip_address(r["nexthop"]) in cidr for cidr in cidrs)]
+
+
+async def _set_gateway(work: Work, observed: Observed, outside: str | None) -> Observed:
+    there = (observed.document["external_gateway_info"] or {}).get("network_id")
+    if there == outside:
+        return observed
+    wanted = {"network_id": outside} if outside else None
+    return await work.collection.update(observed.external_id, {"external_gateway_info": wanted})
+
+
+async def _set_routes(work: Work, observed: Observed, wanted: Sequence[Route]) -> None:
+    """What is wrong goes before what is missing comes."""
+    told: list[Route] = work.realization.observed.get("routes", [])
+    there = observed.document["routes"]
+    surplus = [route for route in told if route not in wanted and route in there]
+    missing = [route for route in wanted if route not in there]
+    if surplus or missing or told != list(wanted):
+        journal = [*wanted, *surplus]
+        await work.save(observed={"routes": journal})
+    for path, routes in (("/remove_extraroutes", surplus), ("/add_extraroutes", missing)):
+        if routes:
+            sent = {"router": {"routes": routes}}
+            accept(await work.driver.call(Kind.ROUTER, observed.external_id, "PUT", path, sent))
+    if surplus:
+        await work.save(observed={"routes": list(wanted)})
+
+
+def accept(answer: Answer) -> None:
+    """Raises what a refused live call means here: something it names is not there (yet), or never will be."""
+    if answer.status < 400:
+        return
+    told = (answer.body or {}).values()
+    words = next((str(one.get("message", one)) for one in told if isinstance(one, dict)), f"refused: {answer.status}")
+    if answer.status == 404:
+        raise Transient(words)
+    raise Permanent(words, answer.status)
+
+
+RECIPE = Recipe(
+    kind=Kind.ROUTER,
+    body=body,
+    update=body,
+    fill=complete,
+    settled=routers.settled,
+    stopped=routers.stopped,
+    lost=routers.lost,
+    vanished=routers.vanished,
+    recreate=True,
+)

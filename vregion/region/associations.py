@@ -1,0 +1,100 @@
+"""Floating IPs as ports see them: which ones lead to a port, and what becomes of them when it moves or goes.
+
+Called by ports and servers, which must not know how a floating IP is made (`floating_ips`), and by that file. While a
+floating IP is associated, its row's parent is the port.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from vregion.model.refusals import Conflict
+from vregion.model.resource import Kind, Resource
+from vregion.region import realizations, resources
+from vregion.region import standard_attributes as standard
+from vregion.region.regions import Transaction
+from vregion.region.resources import Filter, Query
+
+FREE: dict[str, Any] = {"port_id": None, "fixed_ip_address": None, "router_id": None}
+_FORWARDED = ("protocol", "internal_ip_address", "internal_port", "external_port", "internal_port_id", "id")
+
+
+def document(ip: Resource) -> dict[str, Any]:
+    """What a show answers."""
+    spec = ip.spec
+    return {
+        "id": ip.id,
+        **standard.owned(ip),
+        "floating_ip_address": spec["floating_ip_address"],
+        "floating_network_id": spec["floating_network_id"],
+        "router_id": spec["router_id"],
+        "port_id": spec["port_id"],
+        "fixed_ip_address": spec["fixed_ip_address"],
+        "status": ip.status,
+        "port_forwardings": [{name: one[name] for name in _FORWARDED} for one in spec["port_forwardings"] or ()],
+        **standard.tail(ip),
+    }
+
+
+async def of_ports(tx: Transaction, port_ids: Iterable[str]) -> dict[str, list[Resource]]:
+    """The floating IPs of each port that has some."""
+    wanted = list(port_ids)
+    found: dict[str, list[Resource]] = {}
+    if wanted:
+        filters = (Filter("deleting", False), Filter("parent_id", wanted, "in"))
+        for ip in await resources.list_resources(tx, Query(Kind.FLOATING_IP, filters=filters)):
+            found.setdefault(str(ip.parent_id), []).append(ip)
+    return found
+
+
+async def end_of_port(tx: Transaction, port: Resource, now: datetime) -> None:
+    """A port ends: its floating IPs lead nowhere, and nothing is forwarded to it any more."""
+    for ip in (await of_ports(tx, [port.id])).get(port.id, ()):
+        await standard.revise(tx, ip, document, now, spec=FREE, parent_id=None, status="DOWN")
+    for ip in await forwarding_to(tx, port):
+        left = [one for one in ip.spec["port_forwardings"] if one["internal_port_id"] != port.id]
+        await forward(tx, ip, left, now)
+
+
+async def forwarding_to(tx: Transaction, port: Resource) -> list[Resource]:
+    """The floating IPs of the port's project that forward to it."""
+    forwarding = Filter("spec.forwards", True)
+    found = await resources.list_resources(tx, Query(Kind.FLOATING_IP, port.project_id, (forwarding,)))
+    return [ip for ip in found if any(one["internal_port_id"] == port.id for one in ip.spec["port_forwardings"])]
+
+
+async def forward(
+    tx: Transaction, ip: Resource, wanted: list[dict[str, Any]], now: datetime, router_id: str | None = None
+) -> Resource:
+    """These port forwardings; the last one takes the router with it."""
+    spec = {"port_forwardings": wanted, "forwards": bool(wanted), "router_id": router_id or ip.spec["router_id"]}
+    spec |= {} if wanted else {"router_id": None}
+    ip = await standard.revise(tx, ip, document, now, spec=spec)
+    await need(tx, ip)
+    return ip
+
+
+async def need(tx: Transaction, ip: Resource) -> None:
+    """What must stay in its zone as long as it does."""
+    spec = ip.spec
+    keys = [(Kind.NETWORK, spec["floating_network_id"]), (Kind.SUBNET, spec["floating_subnet_id"])]
+    await realizations.forget_needs(tx, Kind.FLOATING_IP, ip.id)
+    await realizations.need(tx, ip, keys)
+
+
+async def follow(tx: Transaction, port: Resource, backend_id: str, now: datetime) -> None:
+    """The port is in a zone now: its floating IPs lead to it there. Raises Conflict when one is of another zone."""
+    ips = (await of_ports(tx, [port.id])).get(port.id, [])
+    for ip in [*ips, *await forwarding_to(tx, port)]:
+        require_same_zone(ip, port.id, backend_id)
+        await realizations.look(tx, (Kind.FLOATING_IP, ip.id), now)
+
+
+def require_same_zone(ip: Resource, port_id: str, backend_id: str | None) -> None:
+    """A floating IP is reached in its own zone only."""
+    if backend_id is not None and backend_id != ip.backend_id:
+        raise Conflict(
+            f"Floating IP {ip.spec['floating_ip_address']} ({ip.id}) is of availability zone {ip.availability_zone}, "
+            f"and port {port_id} is in another one.",
+            reason="FloatingIPInOtherAvailabilityZone",
+        )

@@ -1,0 +1,132 @@
+"""Port forwardings: ports of a floating IP that lead to ports of instances. They are part of the floating IP's row.
+
+Called by the API. The checks and their words are Neutron's (29.0.0 `neutron/services/portforwarding/pf_plugin.py`).
+A forwarding reaches its zone with the floating IP's own realization, of which it is a part, too.
+"""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from vregion.model.caller import Caller
+from vregion.model.refusals import Conflict, Invalid, NotFound
+from vregion.model.resource import Kind, Resource
+from vregion.region import associations, floating_ips, networks, ports, resources
+from vregion.region.regions import Transaction
+from vregion.region.resources import Filter, Query
+
+Forwarding = dict[str, Any]
+
+
+def of(ip: Resource) -> list[Forwarding]:
+    """A floating IP's port forwardings."""
+    return list(ip.spec["port_forwardings"] or ())
+
+
+def find(ip: Resource, forwarding_id: str) -> Forwarding:
+    """One of them. Raises NotFound."""
+    for forwarding in of(ip):
+        if forwarding["id"] == forwarding_id:
+            return forwarding
+    raise NotFound(f"Port Forwarding {forwarding_id} could not be found.", reason="PortForwardingNotFound")
+
+
+async def create(tx: Transaction, caller: Caller, ip_id: str, wanted: Forwarding, now: datetime) -> Forwarding:
+    """A new one on a floating IP without a port."""
+    ip = await floating_ips.hold(tx, caller, ip_id)
+    if ip.spec["port_id"]:
+        raise Conflict(
+            f"Cannot associate floating IP {ip.spec['floating_ip_address']} ({ip.id}) with port "
+            f"{wanted['internal_port_id']} using fixed IP {wanted['internal_ip_address']}, as that fixed IP already "
+            f"has a floating IP on external network {ip.spec['floating_network_id']}.",
+            reason="FloatingIPPortAlreadyAssociated",
+        )
+    forwarding = {"id": str(uuid.uuid4()), **wanted}
+    return await _write(tx, caller, ip, forwarding, of(ip), now)
+
+
+async def update(
+    tx: Transaction, caller: Caller, ip_id: str, forwarding_id: str, wanted: Forwarding, now: datetime
+) -> Forwarding:
+    """Another port, address, protocol or description."""
+    ip = await floating_ips.hold(tx, caller, ip_id)
+    forwarding = find(ip, forwarding_id) | wanted
+    others = [one for one in of(ip) if one["id"] != forwarding_id]
+    return await _write(tx, caller, ip, forwarding, others, now)
+
+
+async def delete(tx: Transaction, caller: Caller, ip_id: str, forwarding_id: str, now: datetime) -> None:
+    """One less; the floating IP lets go of its router with the last."""
+    ip = await floating_ips.hold(tx, caller, ip_id)
+    gone = find(ip, forwarding_id)
+    await associations.forward(tx, ip, [one for one in of(ip) if one != gone], now)
+
+
+async def _write(
+    tx: Transaction, caller: Caller, ip: Resource, forwarding: Forwarding, others: Sequence[Forwarding], now: datetime
+) -> Forwarding:
+    port = await ports.get(tx, caller, forwarding["internal_port_id"])
+    await _require_no_floating_ip(tx, port, forwarding)
+    await _require_free(tx, port, forwarding, others)
+    router_id = await _router(tx, ip, port, forwarding["internal_ip_address"])
+    associations.require_same_zone(ip, port.id, port.backend_id)
+    if port.backend_id is None:
+        on = await resources.get(tx, Kind.NETWORK, port.spec["network_id"])
+        await networks.settle_beside(tx, on, ip)
+    if others and ip.spec["router_id"] != router_id:
+        raise _bad(
+            f"The Floating IP {ip.id} had been set on router {ip.spec['router_id']}, the internal Neutron port "
+            f"{port.id} can not reach it"
+        )
+    await associations.forward(tx, ip, [*others, forwarding], now, router_id)
+    return forwarding
+
+
+async def _router(tx: Transaction, ip: Resource, port: Resource, address: str) -> str:
+    plain = [one for one in port.spec["fixed_ips"] if ":" not in one["ip_address"]]
+    if not plain:
+        raise _bad(f"Requested internal port {port.id} must allocate an IPv4 address at least.")
+    subnet_id = next((one["subnet_id"] for one in plain if one["ip_address"] == address), None)
+    if subnet_id is None:
+        raise _bad(
+            f"Requested internal IP address {address} is not suitable for internal neutron port {port.id}, as its "
+            f"fixed_ips are {plain}"
+        )
+    outside = await resources.get(tx, Kind.NETWORK, ip.spec["floating_network_id"])
+    try:
+        return await floating_ips.find_router(tx, outside, port, subnet_id)
+    except NotFound as unreachable:
+        raise _bad(
+            f"External network {outside.id} is not reachable from subnet {subnet_id}. Cannot set Port forwarding for "
+            f"port {port.id} with Floating IP {ip.id}"
+        ) from unreachable
+
+
+async def _require_no_floating_ip(tx: Transaction, port: Resource, forwarding: Forwarding) -> None:
+    for other in (await associations.of_ports(tx, [port.id])).get(port.id, ()):
+        raise Conflict(
+            f"Cannot create port forwarding to floating IP {other.spec['floating_ip_address']} ({other.id}) with port "
+            f"{port.id} using fixed IP {forwarding['internal_ip_address']}, as that port already has a binding "
+            "floating IP.",
+            reason="PortHasBindingFloatingIP",
+        )
+
+
+async def _require_free(tx: Transaction, port: Resource, forwarding: Forwarding, others: Sequence[Forwarding]) -> None:
+    """Neither the outer port of this address nor the inner one of the port is taken."""
+    query = Query(Kind.FLOATING_IP, port.project_id, (Filter("spec.forwards", True), Filter("deleting", False)))
+    everywhere = [one for ip in await resources.list_resources(tx, query) for one in of(ip)]
+    inner = ("protocol", "internal_port_id", "internal_ip_address", "internal_port")
+    outer = ("protocol", "external_port")
+    for known, keys, name in ((everywhere, inner, "internal_port"), (others, outer, "external_port")):
+        for one in known:
+            if one["id"] != forwarding["id"] and all(one[key] == forwarding[key] for key in keys):
+                span = f"{one[name]}:{one[name]}"
+                raise _bad(
+                    f"There is a port collision with the {name}_range. The following ranges collide: {span} and {span}"
+                )
+
+
+def _bad(message: str) -> Invalid:
+    return Invalid(f"Bad port_forwarding request: {message}.", reason="BadRequest")

@@ -1,0 +1,114 @@
+"""Routers: rows, and where they are. A router is realized in each zone that has one of its networks.
+
+Called by ports (whose network may bring a router into a zone), by the router recipe, and by `router_changes` and
+`router_interfaces`, which hold what a tenant can do. `spec` has beside the tenant's words `zones` (backend -> name) and
+`gateways` (backend -> the addresses that the zone gave to the router's gateway there).
+"""
+
+from datetime import datetime
+from typing import Any
+
+from vregion.model.caller import Caller
+from vregion.model.observed import Observed
+from vregion.model.refusals import NotFound
+from vregion.model.resource import Kind, Resource
+from vregion.region import realizations, resources
+from vregion.region import standard_attributes as standard
+from vregion.region.regions import Transaction
+
+INTERFACE, GATEWAY = "network:router_interface", "network:router_gateway"
+
+
+def document(router: Resource) -> dict[str, Any]:
+    """What a show answers."""
+    spec = router.spec
+    return {
+        "id": router.id,
+        "name": router.name,
+        **standard.owned(router),
+        "admin_state_up": spec["admin_state_up"],
+        "status": router.status,
+        "external_gateway_info": _gateway(spec),
+        "availability_zones": sorted(spec["zones"].values()),
+        "availability_zone_hints": spec["availability_zone_hints"],
+        "routes": spec["routes"],
+        "flavor_id": None,
+        **standard.tail(router),
+    }
+
+
+def _gateway(spec: dict[str, Any]) -> dict[str, Any] | None:
+    """The addresses are those of all zones; none before the router is in one."""
+    if not spec["gateway_network_id"]:
+        return None
+    ips = [ip for backend_id in sorted(spec["gateways"]) for ip in spec["gateways"][backend_id]]
+    return {"network_id": spec["gateway_network_id"], "external_fixed_ips": ips, "enable_snat": True}
+
+
+async def get(tx: Transaction, caller: Caller, router_id: str) -> Resource:
+    """A router of the caller's project. Raises NotFound."""
+    router = await resources.find(tx, Kind.ROUTER, router_id)
+    if router is None or router.deleting or not (caller.is_admin or router.project_id == caller.project_id):
+        raise NotFound(f"Router {router_id} could not be found", reason="RouterNotFound")
+    return router
+
+
+async def hold(tx: Transaction, caller: Caller, router_id: str) -> Resource:
+    """The router, to be changed: two changes of one router happen one after the other. Raises NotFound."""
+    await standard.lock(tx, Kind.ROUTER, router_id)
+    return await get(tx, caller, router_id)
+
+
+async def interfaces(tx: Transaction, router_id: str) -> list[Resource]:
+    """The ports by which a router is on its networks, oldest first."""
+    return [p for p in await _ports(tx, router_id) if p.spec["device_owner"] == INTERFACE]
+
+
+async def gateway_port(tx: Transaction, router_id: str) -> Resource | None:
+    """The port that stands for the gateway; admins see it."""
+    return next((p for p in await _ports(tx, router_id) if p.spec["device_owner"] == GATEWAY), None)
+
+
+async def _ports(tx: Transaction, router_id: str) -> list[Resource]:
+    found = await resources.children(tx, Kind.PORT, router_id)
+    return [port for port in found if port.spec.get("router_id") == router_id and not port.deleting]
+
+
+async def enter(tx: Transaction, router_id: str, backend_id: str, zone: str | None, now: datetime) -> None:
+    """One of its networks is in that zone, and its interface was wanted there: the router is wanted there too."""
+    await standard.lock(tx, Kind.ROUTER, router_id)
+    router = await resources.get(tx, Kind.ROUTER, router_id)
+    zones = router.spec["zones"] | {backend_id: zone or ""}
+    await standard.note(tx, router, document, spec={"zones": zones})
+    await realizations.revive(tx, [(Kind.ROUTER, router_id)], backend_id, now)
+    await realizations.look(tx, (Kind.ROUTER, router_id), now)
+
+
+async def leave(tx: Transaction, router: Resource, now: datetime) -> Resource:
+    """An interface has gone: where the router has none left, it goes too."""
+    ports = [port.id for port in await interfaces(tx, router.id)]
+    kept = await realizations.backends_of(tx, Kind.PORT, ports)
+    for backend_id in set(router.spec["zones"]) - kept:
+        await realizations.unwant(tx, Kind.ROUTER, router.id, now, backend_id)
+    zones = {b: zone for b, zone in router.spec["zones"].items() if b in kept}
+    gateways = {b: ips for b, ips in router.spec["gateways"].items() if b in kept}
+    await realizations.look(tx, (Kind.ROUTER, router.id), now)
+    return await standard.note(tx, router, document, spec={"zones": zones, "gateways": gateways})
+
+
+async def settled(tx: Transaction, router: Resource, observed: Observed) -> None:
+    """A zone has it; a router of several zones is in ERROR when one of them says so."""
+    await standard.note(tx, router, document, status=observed.document.get("status", "ACTIVE"))
+
+
+async def stopped(tx: Transaction, router: Resource, reason: str) -> None:
+    """A backend refused it; Neutron has no field for the words."""
+    await standard.note(tx, router, document, status="ERROR")
+
+
+async def lost(tx: Transaction, router: Resource) -> None:
+    """It holds nothing of the tenant's: it is made again."""
+
+
+async def vanished(tx: Transaction, router: Resource) -> None:
+    """Its quota was given back when the tenant deleted it."""

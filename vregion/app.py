@@ -38,7 +38,7 @@ from vregion.provider.provider import Provider
 from vregion.reconcile.feed import Feeds
 from vregion.reconcile.loop import Loop
 from vregion.reconcile.recipes import RECIPES
-from vregion.region import census, external_networks
+from vregion.region import census, external_networks, topology
 from vregion.region.regions import Regions
 from vregion.settings import Settings
 
@@ -68,11 +68,10 @@ class Application:
         owner = f"{socket.gethostname()}:{os.getpid()}"
         self.loop = Loop(self.regions, self.backends, RECIPES, self._flavors, owner, settings.backend_budget)
         self.loop.doubt = timedelta(seconds=1.5 * settings.backend_timeout)
+        self.loop.joins, self.backends.own = directory, directory.own
         self.feeds = Feeds(self.loop, self.backends)
         self.regions.bell = self.loop.ring
-        self.provider = Provider(
-            directory, identity, drivers, self._resources_on, self._clear, self._forget, self._outside
-        )
+        self.provider = Provider(directory, identity, drivers, *self._told())
         self._running: asyncio.Task[None] | None = None
         self.asgi = Starlette(routes=self._routes())
 
@@ -122,6 +121,13 @@ class Application:
             routes.append(Mount(f"/{name}", service))
         authorize = provider_only(self.identity, self.settings.keystone_project)
         return [*routes, *provider_api.routes(self.provider, authorize, self.settings.max_body_bytes)]
+
+    def _told(self) -> tuple[Any, ...]:
+        """What the provider's operations are told of virtual regions."""
+        return self._resources_on, self._clear, self._forget, self._outside, self._topology
+
+    async def _topology(self, region_id: str) -> dict[str, Any]:
+        return await topology.topology(await self.regions.open(region_id))
 
     async def _resources_on(self, region_id: str, backend_id: str | None) -> list[str]:
         region = await self.regions.open(region_id)

@@ -68,6 +68,11 @@ class Opened:
 
 
 Lookup = Callable[[str, str], Awaitable[tuple[Binding, Backend, Credential]]]
+OwnLookup = Callable[[str], Awaitable[tuple[Backend, Credential]]]
+
+
+async def _nobodys(backend_id: str) -> tuple[Backend, Credential]:
+    raise LookupError(f"the provider has no credential in backend {backend_id}")
 
 
 class Backends:
@@ -78,7 +83,9 @@ class Backends:
         self._drivers = drivers
         self._budget = budget
         self._clock = clock
+        self.own: OwnLookup = _nobodys  # the provider's own credential in a backend
         self._opened: dict[tuple[str, str], tuple[Credential, Opened]] = {}
+        self._providers: dict[str, tuple[Credential, Opened]] = {}
         self._retired: list[Opened] = []  # with a credential of yesterday; a call may still be under way
         self._gates: dict[str, Gate] = {}
 
@@ -93,6 +100,18 @@ class Backends:
         opened = Opened(self._drivers[backend.driver](backend, credential), backend, binding.availability_zone)
         self._opened[region_id, backend_id] = (credential, opened)
         return opened
+
+    async def open_provider(self, backend_id: str) -> Driver:
+        """The driver with the provider's own credential, for what a tenant's may not. Raises LookupError."""
+        backend, credential = await self.own(backend_id)
+        known = self._providers.get(backend_id)
+        if known is not None and known[0] == credential:
+            return known[1].driver
+        if known is not None:
+            self._retired.append(known[1])
+        opened = Opened(self._drivers[backend.driver](backend, credential), backend, "")
+        self._providers[backend_id] = (credential, opened)
+        return opened.driver
 
     def unreachable(self) -> dict[str, float]:
         """Backends whose breaker is open, with the seconds until the next probe."""
@@ -127,7 +146,9 @@ class Backends:
 
     async def close(self) -> None:
         """Close every driver."""
-        for opened in (*self._retired, *(opened for _, opened in self._opened.values())):
+        known = (*self._opened.values(), *self._providers.values())
+        for opened in (*self._retired, *(opened for _, opened in known)):
             await opened.driver.close()
         self._opened.clear()
+        self._providers.clear()
         self._retired.clear()

@@ -22,6 +22,7 @@ from rich.table import Table
 
 from vregion import app as application
 from vregion import demo as demonstration
+from vregion.provider import topology
 from vregion.provider.client import Client, Failed
 from vregion.settings import Settings, load
 
@@ -37,7 +38,14 @@ backend_app = typer.Typer(help="The clouds that virtual regions are made of.", n
 zone_app = typer.Typer(help="Which backend serves an availability zone of a tenant.", no_args_is_help=True)
 tenant_app = typer.Typer(help="Customers, each with a virtual region.", no_args_is_help=True)
 flavor_app = typer.Typer(help="What servers can be; one list for all tenants.", no_args_is_help=True)
-for name, part in (("backend", backend_app), ("zone", zone_app), ("tenant", tenant_app), ("flavor", flavor_app)):
+interconnect_app = typer.Typer(help="How backends are joined for tenants' networks.", no_args_is_help=True)
+for name, part in (
+    ("backend", backend_app),
+    ("zone", zone_app),
+    ("tenant", tenant_app),
+    ("flavor", flavor_app),
+    ("interconnect", interconnect_app),
+):
     app.add_typer(part, name=name)
 
 
@@ -190,10 +198,68 @@ def tenant_show(name: str, form: FormOption = Form.TABLE) -> None:
     _show(_ask("GET", f"/tenants/{_path(name)}"), form)
 
 
+@tenant_app.command("topology")
+def tenant_topology(
+    name: str,
+    svg: Annotated[bool, typer.Option("--svg", help="A picture.")] = False,
+    dot: Annotated[bool, typer.Option("--dot", help="For Graphviz.")] = False,
+    form: FormOption = Form.TABLE,
+) -> None:
+    """His networks over zones: what is where, joined by what, and what is not converged and why."""
+    told = _ask("GET", f"/tenants/{_path(name)}/topology")
+    if form is Form.JSON:
+        return _json(told)
+    draw = topology.svg if svg else topology.dot if dot else topology.text
+    sys.stdout.write(draw(told))
+    return None
+
+
 @tenant_app.command("close")
 def tenant_close(name: str) -> None:
     """Close a tenant who has nothing left."""
     _ask("DELETE", f"/tenants/{_path(name)}")
+
+
+@interconnect_app.command("add")
+def interconnect_add(
+    name: str,
+    member: Annotated[
+        list[str], typer.Option(metavar="BACKEND=NETWORK", help="A backend, and its name of the physical network.")
+    ],
+    segments: Annotated[str, typer.Option(metavar="FIRST-LAST", help="Ours alone to give out: for vlan, VLAN ids.")],
+    kind: Annotated[str, typer.Option(help="How segments are made.")] = "vlan",
+    mtu: Annotated[int, typer.Option(help="What a tenant's packet may have on it, in octets.")] = 1500,
+    transit_prefix: Annotated[
+        str, typer.Option(metavar="CIDR", help="Where transit networks between routers take addresses from.")
+    ] = "100.64.0.0/16",
+    form: FormOption = Form.TABLE,
+) -> None:
+    """Join backends: networks of tenants can span the zones that they serve."""
+    first, _, last = segments.partition("-")
+    if not (first.isdecimal() and last.isdecimal()):
+        raise Failed(f"{segments}: segments want the form FIRST-LAST")
+    members = [{"backend": backend, "physical_network": network} for backend, network in _pairs(member).items()]
+    body = {"name": name, "kind": kind, "members": members, "mtu": mtu, "transit_prefix": transit_prefix}
+    _show(_ask("POST", "/interconnects", body | {"segments": {"first": int(first), "last": int(last)}}), form)
+
+
+@interconnect_app.command("list")
+def interconnect_list(form: FormOption = Form.TABLE) -> None:
+    """Every interconnect, and how many of its segments are in use."""
+    columns = ("name", "kind", "members", "segments", "mtu", "transit_prefix")
+    _list(_ask("GET", "/interconnects")["interconnects"], columns, form)
+
+
+@interconnect_app.command("show")
+def interconnect_show(name: str, form: FormOption = Form.TABLE) -> None:
+    """One interconnect, and what it carries."""
+    _show(_ask("GET", f"/interconnects/{_path(name)}"), form)
+
+
+@interconnect_app.command("remove")
+def interconnect_remove(name: str) -> None:
+    """Forget an interconnect that carries nothing."""
+    _ask("DELETE", f"/interconnects/{_path(name)}")
 
 
 @flavor_app.command("add")

@@ -51,6 +51,32 @@ async def test_rules_become_what_is_wanted(bench: Bench, driver: Driver) -> None
     assert none.document["security_group_rules"] == []
 
 
+async def test_members_elsewhere_are_let_in_by_address(bench: Bench, driver: Driver) -> None:
+    """They come and go; the rule that names the group stays."""
+    groups = driver.collections[Kind.SECURITY_GROUP]
+    group = await bench.make(Kind.SECURITY_GROUP, {"name": "suite"})
+    own = group.external_id
+    named = {"direction": "ingress", "ethertype": "IPv4", "protocol": "tcp", "remote_group_id": own}
+    body: dict[str, Any] = {"name": "suite", "security_group_rules": [EGRESS, named]}
+    first = await groups.update(own, body | {"remote_members": {own: ["10.1.0.5/32", "fd00::5/128"]}})
+    rules = first.document["security_group_rules"]
+    assert plain(rules) == plain([EGRESS, named, named])
+    (by_group,) = [rule["id"] for rule in rules if rule["remote_group_id"]]
+    (by_address,) = [rule for rule in rules if not rule["remote_group_id"] and rule["direction"] == "ingress"]
+    assert by_address["remote_address_group_id"]
+    for members in (["10.1.0.5/32", "10.1.0.6/32"], ["10.1.0.6/32"]):
+        again = await groups.update(own, body | {"remote_members": {own: members}})
+        kept = {rule["id"] for rule in again.document["security_group_rules"]}
+        assert {by_group, by_address["id"]} <= kept
+    none = await groups.update(own, body | {"remote_members": {own: []}})
+    assert [rule["id"] for rule in none.document["security_group_rules"] if rule["direction"] == "ingress"] == [
+        by_group
+    ]
+    await groups.update(own, body | {"remote_members": {own: ["10.1.0.7/32"]}})
+    await groups.delete(own)
+    await groups.delete(own)
+
+
 async def test_a_remote_group(bench: Bench, driver: Driver) -> None:
     """A rule that names another group, and one that names its own."""
     group = await bench.make(Kind.SECURITY_GROUP, {"name": "suite"})

@@ -432,4 +432,4 @@ async def test_a_binding_opens_the_cloud_of_its_address() -> None:
     backend = Backend("b", "b", "memory", "memory://test-open", "")
     one, two = (MemoryDriver.open(backend, Credential({"project": project})) for project in ("p", "q"))
     assert one.cloud is two.cloud is MemoryCloud.at("memory://test-open")
-    assert (one.project, two.project) == ("p", "q")
+    assert (one.project_id, two.project_id) == ("p", "q")

@@ -15,6 +15,7 @@ from pathlib import Path
 from vregion.backends import Backends
 from vregion.drivers.memory import MemoryCloud, MemoryDriver
 from vregion.model.backend import Backend, Binding, Credential
+from vregion.model.interconnect import Interconnect, Join
 from vregion.model.resource import Kind
 from vregion.reconcile.loop import LEASE, Loop, Time
 from vregion.reconcile.recipe import Recipe
@@ -82,6 +83,40 @@ class Clock:
         self.now += by
 
 
+@dataclass
+class Joined:
+    """The directory's part: interconnects between the two backends, none at first, and who has which segment."""
+
+    known: dict[str, Interconnect] = field(default_factory=dict)
+    given: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def join(self, name: str = "wan", first: int = 100, last: int = 109) -> None:
+        """An interconnect between b1 and b2."""
+        self.known[name] = Interconnect(name, "vlan", {"b1": "p1", "b2": "p2"}, first, last, 1500, "100.64.0.0/16")
+
+    def of(self, backend_id: str) -> tuple[Join, ...]:
+        """As a binding tells it."""
+        known = [one for one in self.known.values() if backend_id in one.members]
+        return tuple(Join(one.name, one.mtu, frozenset({"az1", "az2"})) for one in known)
+
+    async def interconnects(self) -> dict[str, Interconnect]:
+        return self.known
+
+    async def segment(self, interconnect: str, region_id: str, owner: str) -> int | None:
+        if interconnect not in self.known:
+            raise LookupError(f"there is no interconnect {interconnect}")
+        if (interconnect, owner) not in self.given:
+            one = self.known[interconnect]
+            free = set(range(one.first_segment, one.last_segment + 1)) - set(self.given.values())
+            if not free:
+                return None
+            self.given[interconnect, owner] = min(free)
+        return self.given[interconnect, owner]
+
+    async def free_segments(self, region_id: str, owner: str) -> None:
+        self.given = {key: number for key, number in self.given.items() if key[1] != owner}
+
+
 class World:
     """One region over two clouds (`cloud` is that of backend b1, zone az1), one worker at a time."""
 
@@ -93,6 +128,7 @@ class World:
         self.region_id = str(uuid.uuid4())
         self.killer = Killer()
         self.flavors: dict[str, str] = {}
+        self.joined = Joined()
 
     async def __aenter__(self) -> "World":
         await self._open()
@@ -109,6 +145,7 @@ class World:
         self.backends = Backends(self._lookup, {"memory": self._driver}, 16, self.clock.seconds)
         self.loop = Loop(self.regions, self.backends, self.recipes, self._flavors, "worker", 8)
         self.loop.time = Time(lambda: self.clock.now)
+        self.loop.joins, self.backends.own = self.joined, self._own
         self.regions.bell = self.loop.ring
 
     async def _close(self) -> None:
@@ -123,10 +160,14 @@ class World:
 
     def binding(self, backend_id: str = "b1") -> Binding:
         """Backend b1 is zone az1, b2 is az2; az1 is the default."""
-        return Binding(backend_id, self.region_id, f"az{backend_id[1:]}", backend_id, "enabled", backend_id == "b1")
+        zone, joins = f"az{backend_id[1:]}", self.joined.of(backend_id)
+        return Binding(backend_id, self.region_id, zone, backend_id, "enabled", backend_id == "b1", joins=joins)
+
+    async def _own(self, backend_id: str) -> tuple[Backend, Credential]:
+        return Backend(backend_id, backend_id, "memory", backend_id, "r"), Credential({"project": "provider"})
 
     def _driver(self, backend: Backend, credential: Credential) -> MemoryDriver:
-        return MemoryDriver(self.clouds[backend.id], "project")
+        return MemoryDriver(self.clouds[backend.id], credential.values.get("project", "project"))
 
     async def _flavors(self, backend_id: str) -> dict[str, str]:
         return self.flavors

@@ -12,7 +12,7 @@ from sqlalchemy import delete, exists, insert, select, update
 from vregion.database import Connection
 from vregion.directory import credentials
 from vregion.directory.store import Store
-from vregion.directory.tables import backends, bindings
+from vregion.directory.tables import backends, bindings, interconnect_members
 from vregion.directory.tenants import now
 from vregion.model.backend import Backend, Credential
 from vregion.model.microversion import Microversion
@@ -92,9 +92,11 @@ async def record(store: Store, backend_id: str, state: str, report: dict[str, An
 
 
 async def remove(store: Store, backend_id: str) -> None:
-    """Forget a backend and its credential; ValueError while a zone is bound to it."""
+    """Forget a backend and its credential; ValueError while a zone is bound to it, or an interconnect joins it."""
     async with store.write() as connection:
         if await connection.scalar(select(exists().where(bindings.c.backend_id == backend_id))):
             raise ValueError("zones are bound to this backend")
+        if await connection.scalar(select(exists().where(interconnect_members.c.backend_id == backend_id))):
+            raise ValueError("an interconnect joins this backend")
         await connection.execute(delete(backends).where(backends.c.id == backend_id))
         await credentials.remove(connection, "backend", backend_id)

@@ -4,16 +4,18 @@ The hot path reads them through `Directory`; `vregion.provider.zones` writes the
 'opening' before its backend is called, and its id is the mark of what is made there.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from sqlalchemy import Row, Select, delete, exists, func, insert, select, update
 
 from vregion.database import Connection
-from vregion.directory import credentials
+from vregion.directory import credentials, interconnects
 from vregion.directory.store import Store
 from vregion.directory.tables import backends, bindings, tenants
 from vregion.model.backend import Binding, Credential, VolumeType
+from vregion.model.interconnect import Interconnect, Join
 
 IN_USE = ("enabled", "draining")
 
@@ -24,6 +26,7 @@ def _binding(row: Row[Any]) -> Binding:
 
 def _values(binding: Binding) -> dict[str, Any]:
     values = asdict(binding)
+    del values["joins"]
     del values["volume_types"]
     return values | {"is_default": values.pop("default")}
 
@@ -42,8 +45,22 @@ async def in_use(connection: Connection, region_id: str) -> tuple[Binding, ...]:
     """What the tenant has, neither half made nor half removed, with what each backend offers."""
     mine = bindings.c.region_id == region_id, bindings.c.state.in_(IN_USE)
     chosen = select(bindings, backends.c.report).join(backends, backends.c.id == bindings.c.backend_id).where(*mine)
-    rows = await connection.execute(chosen.order_by(bindings.c.availability_zone))
-    return tuple(replace(_binding(row), volume_types=_volume_types(row.report)) for row in rows)
+    rows = (await connection.execute(chosen.order_by(bindings.c.availability_zone))).all()
+    found = [_binding(row) for row in rows]
+    known = (await interconnects.by_name(connection)).values() if len(found) > 1 else ()
+    return tuple(
+        replace(binding, volume_types=_volume_types(row.report), joins=_joins(binding, found, known))
+        for binding, row in zip(found, rows, strict=True)
+    )
+
+
+def _joins(binding: Binding, of_region: Sequence[Binding], known: Iterable[Interconnect]) -> tuple[Join, ...]:
+    joins = []
+    for interconnect in known:
+        zones = frozenset(b.availability_zone for b in of_region if b.backend_id in interconnect.members)
+        if binding.backend_id in interconnect.members and len(zones) > 1:
+            joins.append(Join(interconnect.name, interconnect.mtu, zones))
+    return tuple(sorted(joins, key=lambda join: (-len(join.zones), join.interconnect)))
 
 
 def _volume_types(report: dict[str, Any]) -> tuple[VolumeType, ...]:

@@ -8,19 +8,20 @@ provider's own operations writes.
 from collections.abc import Mapping
 
 from vregion.database import Engines
-from vregion.directory import backends, bindings, credentials, flavors, tenants
+from vregion.directory import backends, bindings, credentials, flavors, interconnects, tenants
 from vregion.directory.flavors import Flavor
 from vregion.directory.schema import prepare
 from vregion.directory.sealing import Keys
 from vregion.directory.store import Store
 from vregion.directory.tenants import Tenant
 from vregion.model.backend import Backend, Binding, Credential
+from vregion.model.interconnect import Interconnect
 from vregion.model.microversion import Microversion
 from vregion.settings import Settings
 
 
 class Directory(Store):
-    """Tenants, backends, bindings, credentials and flavors of one provider."""
+    """Tenants, backends, bindings, interconnects, credentials and flavors of one provider."""
 
     @classmethod
     async def open(cls, settings: Settings) -> "Directory":
@@ -63,6 +64,13 @@ class Directory(Store):
                 return binding, backend, await self.credential(binding.id)
         raise LookupError(f"no zone of region {region_id} is bound to backend {backend_id}")
 
+    async def own(self, backend_id: str) -> tuple[Backend, Credential]:
+        """How the provider himself reaches a backend; LookupError when there is none."""
+        backend = await self.backend(backend_id)
+        if backend is None:
+            raise LookupError(f"there is no backend {backend_id}")
+        return backend, await self.backend_credential(backend_id)
+
     async def backends(self) -> Mapping[str, Backend]:
         """Every backend by id."""
         return await self.remember("backends", "", lambda connection, _: backends.by_id(connection))
@@ -76,6 +84,18 @@ class Directory(Store):
     async def backend(self, backend_id: str) -> Backend | None:
         """One backend."""
         return (await self.backends()).get(backend_id)
+
+    async def interconnects(self) -> Mapping[str, Interconnect]:
+        """Every interconnect by name."""
+        return await self.remember("interconnects", "", lambda connection, _: interconnects.by_name(connection))
+
+    async def segment(self, interconnect: str, region_id: str, owner: str) -> int | None:
+        """The owner's segment, given out now if he has none; None when none is left. LookupError: no interconnect."""
+        return await interconnects.allocate(self, interconnect, region_id, owner)
+
+    async def free_segments(self, region_id: str, owner: str) -> None:
+        """The owner is gone from every backend: others may have his segments."""
+        await interconnects.release(self, region_id, owner)
 
     async def flavors(self) -> Mapping[str, Flavor]:
         """Every flavor of the provider by id, the smallest first."""

@@ -73,6 +73,12 @@ class Store:
             yield connection
         self._memory = _Memory(version, self._limit)
 
+    @asynccontextmanager
+    async def aside(self) -> AsyncIterator[Connection]:
+        """One write transaction on what nobody remembers: the version stays, and writers do not take turns."""
+        async with self._engines.write() as connection:
+            yield connection
+
     async def remember(self, noun: str, key: str, load: Callable[[Connection, str], Awaitable[T]]) -> T:
         """What `load` answers, asked once per version.
 

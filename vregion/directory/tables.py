@@ -119,3 +119,35 @@ backend_flavors = Table(
     Column("external_id", String(255)),
     Column("reason", Text),
 )
+
+# How backends are joined for tenants' traffic; both ends of the range of segments belong to it.
+interconnects = Table(
+    "interconnects",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("first_segment", Integer, nullable=False),
+    Column("last_segment", Integer, nullable=False),
+    Column("mtu", Integer, nullable=False),
+    Column("transit_prefix", String(64), nullable=False),
+)
+
+interconnect_members = Table(
+    "interconnect_members",
+    metadata,
+    Column("interconnect", String(64), ForeignKey("interconnects.name", ondelete="CASCADE"), primary_key=True),
+    Column("backend_id", String(36), ForeignKey("backends.id"), primary_key=True),
+    Column("physical_network", String(64), nullable=False),
+)
+
+# One row per segment in use: the key makes two owners of one number impossible. No other table depends on it, and a
+# write of it leaves the version alone.
+segments = Table(
+    "segments",
+    metadata,
+    Column("interconnect", String(64), ForeignKey("interconnects.name"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("region_id", String(36), nullable=False),
+    Column("owner", String(255), nullable=False),
+    UniqueConstraint("region_id", "owner", "interconnect"),
+)

@@ -73,7 +73,8 @@ class Collection(Protocol):
             resource exists. MUST NOT be retried inside the driver once the request may have reached the backend.
     get     MUST raise `Gone` for an unknown id, and MUST NOT raise it when the backend is ill.
     find    MUST look by the mark only, never by likeness; None when nothing carries it. More than one: the oldest.
-    update  MUST make the backend equal to the given fields; sending what is already there is harmless.
+    update  MUST make the backend equal to the given fields; sending what is already there is harmless. A security
+            group's may have `remote_members` (external id of a group -> CIDRs): rules that name it let these in, too.
     delete  MUST succeed on something already gone. It returns when the backend has accepted; `get` tells the end.
     """
 
@@ -165,6 +166,10 @@ class Driver(Protocol):
 
     def download(self, external_id: str, offset: int = 0) -> AsyncIterator[bytes]:
         """Stream an image's bytes, from a byte offset; raises `Gone` when there are none."""
+        ...
+
+    async def project(self) -> str:
+        """The backend's id of the project that this credential is for: what is made for that project is its own."""
         ...
 
     async def project_open(self, name: str, mark: str) -> Mapping[str, str]:

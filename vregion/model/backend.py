@@ -7,6 +7,8 @@ with this credential. The credential itself is sealed in the directory; here is 
 from dataclasses import dataclass, field
 from typing import Any
 
+from vregion.model.interconnect import Join
+
 
 @dataclass(frozen=True, slots=True)
 class Backend:
@@ -38,6 +40,8 @@ class Binding:
     """(virtual region, availability zone) -> backend. `state` is 'enabled' or 'draining' (no new resources).
 
     `volume_types`: what the backend offered at its last check; only the bindings in use carry it.
+    `joins`: the interconnects between this zone and others of the region, the one that joins most zones first. They
+    are told for the zones in use (`Directory.bindings`), not for a binding that is looked up by its id.
     """
 
     id: str
@@ -47,6 +51,7 @@ class Binding:
     state: str
     default: bool
     volume_types: tuple[VolumeType, ...] = field(default=(), compare=False)
+    joins: tuple[Join, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

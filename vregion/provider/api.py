@@ -23,10 +23,12 @@ from vregion.directory.tenants import Tenant
 from vregion.identity.client import IdentityRefused
 from vregion.identity.tokens import IdentityUnavailable
 from vregion.model.backend import Backend, Binding, Credential
+from vregion.model.interconnect import Interconnect
 from vregion.model.refusals import Invalid, NotFound, Refusal, TooLarge, Unavailable
-from vregion.provider import backends, flavors, schemas, tenants, zones
+from vregion.provider import backends, flavors, interconnects, schemas, tenants, topology, zones
 from vregion.provider.access import Authorize
 from vregion.provider.backends import Found
+from vregion.provider.interconnects import Found as InterconnectFound
 from vregion.provider.provider import Provider
 from vregion.provider.zones import Zone
 
@@ -162,6 +164,10 @@ async def show_tenant(asked: Asked) -> Any:
     return _tenant(tenant) | await list_zones(asked)
 
 
+async def show_topology(asked: Asked) -> Any:
+    return await topology.show(asked.provider, asked.path["name"])
+
+
 async def close_tenant(asked: Asked) -> None:
     await tenants.close(asked.provider, asked.path["name"])
 
@@ -185,6 +191,32 @@ async def drain_zone(asked: Asked) -> Any:
 
 async def unbind_zone(asked: Asked) -> None:
     await zones.unbind(asked.provider, asked.path["name"], asked.path["zone"])
+
+
+async def add_interconnect(asked: Asked) -> Any:
+    body = asked.body
+    members = {member["backend"]: member["physical_network"] for member in body["members"]}
+    if len(members) < len(body["members"]):
+        raise Invalid("members: a backend is named twice.")
+    first, last = body["segments"]["first"], body["segments"]["last"]
+    more = (body.get("mtu", 1500), body.get("transit_prefix", "100.64.0.0/16"))
+    wanted = Interconnect(body["name"], body.get("kind", "vlan"), members, first, last, *more)
+    return await _interconnect(asked.provider, await interconnects.add(asked.provider, wanted))
+
+
+async def list_interconnects(asked: Asked) -> Any:
+    found = await interconnects.all_found(asked.provider)
+    return {"interconnects": [await _interconnect(asked.provider, one) for one in found]}
+
+
+async def show_interconnect(asked: Asked) -> Any:
+    found, segments = await interconnects.show(asked.provider, asked.path["name"])
+    carries = await interconnects.owners(asked.provider, segments)
+    return await _interconnect(asked.provider, found) | {"carries": carries}
+
+
+async def remove_interconnect(asked: Asked) -> None:
+    await interconnects.remove(asked.provider, asked.path["name"])
 
 
 async def add_flavor(asked: Asked) -> Any:
@@ -215,6 +247,18 @@ def _backend(found: Found) -> dict[str, Any]:
     return asdict(found.checked.backend) | state | {"report": found.checked.report, "lacking_flavors": found.lacks}
 
 
+async def _interconnect(provider: Provider, found: InterconnectFound) -> dict[str, Any]:
+    one, known = found.interconnect, await provider.directory.backends()
+    return {
+        "name": one.name,
+        "kind": one.kind,
+        "members": [{"backend": known[i].name, "physical_network": n} for i, n in one.members.items()],
+        "segments": {"first": one.first_segment, "last": one.last_segment, "used": found.used},
+        "mtu": one.mtu,
+        "transit_prefix": one.transit_prefix,
+    }
+
+
 def _tenant(tenant: Tenant) -> dict[str, Any]:
     return asdict(tenant)
 
@@ -243,10 +287,15 @@ OPERATIONS: tuple[tuple[str, str, Operation, dict[str, Any] | None, int], ...] =
     ("GET", "/tenants", list_tenants, None, 200),
     ("GET", "/tenants/{name}", show_tenant, None, 200),
     ("DELETE", "/tenants/{name}", close_tenant, None, 204),
+    ("GET", "/tenants/{name}/topology", show_topology, None, 200),
     ("GET", "/tenants/{name}/zones", list_zones, None, 200),
     ("PUT", "/tenants/{name}/zones/{zone}", bind_zone, schemas.ZONE, 200),
     ("POST", "/tenants/{name}/zones/{zone}/drain", drain_zone, None, 200),
     ("DELETE", "/tenants/{name}/zones/{zone}", unbind_zone, None, 204),
+    ("POST", "/interconnects", add_interconnect, schemas.INTERCONNECT, 201),
+    ("GET", "/interconnects", list_interconnects, None, 200),
+    ("GET", "/interconnects/{name}", show_interconnect, None, 200),
+    ("DELETE", "/interconnects/{name}", remove_interconnect, None, 204),
     ("POST", "/flavors", add_flavor, schemas.FLAVOR, 201),
     ("GET", "/flavors", list_flavors, None, 200),
     ("DELETE", "/flavors/{id}", remove_flavor, None, 204),

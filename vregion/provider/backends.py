@@ -63,17 +63,20 @@ async def show(provider: Provider, name: str) -> Found:
 
 
 async def remove(provider: Provider, name: str) -> None:
-    """Forget a backend; refused with the list of the zones that are bound to it."""
+    """Forget a backend; refused with the list of the zones that are bound to it, or the interconnects that join it."""
     backend = await provider.backend(name)
     bound = await bindings.of_backend(provider.directory, backend.id, SHOWN + 1)
     if bound:
         owners = [await provider.directory.region(binding.region_id) for binding in bound]
         zones = [f"{t.name if t else b.region_id}/{b.availability_zone}" for b, t in zip(bound, owners, strict=True)]
         raise Conflict(f"Backend {name} serves zones: {listed(zones)}.")
+    known = (await provider.directory.interconnects()).values()
+    if joined := [interconnect.name for interconnect in known if backend.id in interconnect.members]:
+        raise Conflict(f"Backend {name} is joined by interconnects: {listed(joined)}.")
     try:
         await backends.remove(provider.directory, backend.id)
-    except ValueError as bound_meanwhile:
-        raise Conflict(f"Backend {name} serves a zone.") from bound_meanwhile
+    except ValueError as used_meanwhile:
+        raise Conflict(f"Backend {name} is in use: {used_meanwhile}.") from used_meanwhile
 
 
 def as_json(report: Report) -> dict[str, Any]:

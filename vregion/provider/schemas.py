@@ -62,6 +62,20 @@ TENANT = _object(
     },
 )
 
+INTERCONNECT = _object(
+    ["name", "members", "segments"],
+    name=NAME,
+    kind={"type": "string", "maxLength": 16},
+    members={
+        "type": "array",
+        "minItems": 2,
+        "items": _object(["backend", "physical_network"], backend=NAME, physical_network=_TEXT | {"maxLength": 64}),
+    },
+    segments=_object(["first", "last"], first=_AMOUNT | {"minimum": 1}, last=_AMOUNT | {"minimum": 1}),
+    mtu={"type": "integer", "minimum": 1280, "maximum": 65535},
+    transit_prefix={"type": "string", "maxLength": 64},
+)
+
 FLAVOR = _object(
     ["name", "vcpus", "ram", "disk"],
     id=NAME,

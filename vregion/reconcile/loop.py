@@ -20,7 +20,7 @@ from vregion.drivers.contract import Driver, Observed, Transient
 from vregion.model.resource import Kind
 from vregion.reconcile.outcome import Outcome, Retry, Stop, Wait
 from vregion.reconcile.recipe import Recipe
-from vregion.reconcile.work import Work, reconcile, stop
+from vregion.reconcile.work import NOTHING_JOINED, Joins, Work, reconcile, stop
 from vregion.region import realizations
 from vregion.region.realizations import Claim, LeaseLost
 from vregion.region.regions import Region, Regions
@@ -61,6 +61,7 @@ class Loop:
         self._regions, self._backends, self._recipes, self._flavors = regions, backends, recipes, flavors
         self._owner, self._budget = owner, budget
         self.time = Time()
+        self.joins: Joins = NOTHING_JOINED
         self.doubt = DOUBT
         self._inherited: set[str] = set()
         self._ringing: set[str] = set()
@@ -185,6 +186,8 @@ class Loop:
                     realization=realization,
                     now=self.time.now,
                     open_source=lambda backend_id: self._driver(region.id, backend_id),
+                    open_provider=lambda: self._backends.open_provider(realization.backend_id),
+                    joins=self.joins,
                     flavors=flavors,
                     hint=self._hints.pop(key, None),
                     doubt=self.doubt,

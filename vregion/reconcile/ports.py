@@ -65,4 +65,5 @@ RECIPE = Recipe(
     stopped=ports.stopped,
     lost=ports.lost,
     vanished=ports.vanished,
+    leaves=ports.leaves,
 )

@@ -6,10 +6,11 @@ what was seen into the tenant's rows.
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from vregion.model.observed import Observed
-from vregion.model.resource import Kind, Resource
+from vregion.model.resource import Kind, Realization, Resource
 from vregion.region.realizations import Key
 from vregion.region.regions import Transaction
 
@@ -30,6 +31,13 @@ class Recipe:
     stopped(tx, resource, reason)    the backend refused, or gave up, for good
     lost(tx, resource)               it was there, and the healthy backend says 404
     vanished(tx, resource)           the last backend has let go: give quota and addresses back; the row goes after it
+    here(work, resource)             the resource as this backend shall have it, where that differs between backends;
+                                  `resource.backend_id` is this backend in `body` and `update` anyway
+    make(work, resource, body)       in place of the collection's create, by the same rules
+    leaves(tx, resource, realization, now)  a backend has let go of it, and maybe only that one: what it held there
+                                  for it is free. It takes every lock that it needs, before the row is dropped
+    release(work, resource)          the last backend has let go of what the tenant deleted, and the row is still there:
+                                  give back what is kept outside of the region
     fill(work, observed)          work after the create and before it is ready (an image's bytes)
     stillborn(resource, observed)  it failed before it ever ran and can go without loss: a cloud that is just coming
                                   back fails boots until it has a host
@@ -46,6 +54,10 @@ class Recipe:
     vanished: Write
     lost: Write
     update: Callable[[Resource, References], dict[str, Any] | None] = lambda resource, references: None
+    here: "Callable[[Work, Resource], Awaitable[Resource]] | None" = None
+    make: "Callable[[Work, Resource, dict[str, Any]], Awaitable[Observed]] | None" = None
+    leaves: Callable[[Transaction, Resource, Realization, datetime], Awaitable[None]] | None = None
+    release: "Callable[[Work, Resource], Awaitable[None]] | None" = None
     stillborn: Callable[[Resource, Observed], bool] = lambda resource, observed: False
     fill: "Callable[[Work, Observed], Awaitable[Observed]] | None" = None
     completes: bool = False

@@ -1,13 +1,16 @@
 """Security groups on backends: the group first, then its rules, which may name other groups and the group itself."""
 
+from dataclasses import replace
 from typing import Any
 
 from vregion.model.resource import Kind, Resource
 from vregion.reconcile.recipe import Recipe, References
+from vregion.reconcile.work import Work
 from vregion.region import security_groups
 
 # Neutron keeps the name 'default' to itself.
 _DEFAULT = "vregion-default"
+_ELSEWHERE = "remote_members"
 _RULE = ("direction", "ethertype", "protocol", "port_range_min", "port_range_max", "remote_ip_prefix")
 
 
@@ -20,7 +23,19 @@ def body(resource: Resource, references: References) -> dict[str, Any]:
 def update(resource: Resource, references: References) -> dict[str, Any]:
     """The group with all of its rules."""
     wanted = [_rule(rule, references) for rule in resource.spec["security_group_rules"]]
-    return {**body(resource, references), "security_group_rules": wanted}
+    elsewhere = {references[Kind.SECURITY_GROUP, i]: ips for i, ips in resource.spec.get(_ELSEWHERE, {}).items()}
+    return {
+        **body(resource, references),
+        "security_group_rules": wanted,
+        **({_ELSEWHERE: elsewhere} if elsewhere else {}),
+    }
+
+
+async def here(work: Work, group: Resource) -> Resource:
+    """With the members that its remote groups have in other zones: here they are known by address only."""
+    async with work.region.read() as tx:
+        elsewhere = await security_groups.members_elsewhere(tx, group, work.realization.backend_id)
+    return replace(group, spec={**group.spec, _ELSEWHERE: elsewhere})
 
 
 def _rule(rule: dict[str, Any], references: References) -> dict[str, Any]:
@@ -33,6 +48,7 @@ RECIPE = Recipe(
     kind=Kind.SECURITY_GROUP,
     body=body,
     update=update,
+    here=here,
     settled=security_groups.settled,
     stopped=security_groups.stopped,
     lost=security_groups.lost,

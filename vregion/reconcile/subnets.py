@@ -24,9 +24,11 @@ def body(resource: Resource, references: References) -> dict[str, Any]:
 
 def update(resource: Resource, references: References) -> dict[str, Any]:
     """What may change later."""
+    own_gateway = (resource.spec.get("gateway_addresses") or {}).get(resource.backend_id)
     return {
         "name": resource.name,
         **{name: resource.spec[name] for name in _CHANGING},
+        **({"gateway_ip": own_gateway} if own_gateway else {}),
         "allocation_pools": pools(resource),
     }
 
@@ -46,4 +48,5 @@ RECIPE = Recipe(
     stopped=subnets.stopped,
     lost=subnets.lost,
     vanished=subnets.vanished,
+    leaves=subnets.leaves,
 )

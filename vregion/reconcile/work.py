@@ -4,11 +4,13 @@ Called by the loop with a claim under a lease. It has no sleep, no retry and no 
 of its writes is the crash safety: the intent before the call, the external id right after it, the rest later.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from vregion.drivers.contract import Collection, Driver, DriverError, Gone, Observed, Permanent, Transient
+from vregion.model.interconnect import Interconnect
 from vregion.model.resource import Kind, Realization, Resource, State
 from vregion.reconcile.outcome import Done, Outcome, Retry, Stop, Wait
 from vregion.reconcile.recipe import Recipe, References
@@ -23,11 +25,36 @@ IN_DOUBT = "it may be there in a moment: a create was not answered"
 FLAVOR_LACKING = "the zone has no flavor like this one"
 
 
+class Joins(Protocol):
+    """How backends are joined, and who has which segment: the part of `Directory` that passes use."""
+
+    async def interconnects(self) -> Mapping[str, Interconnect]: ...
+    async def segment(self, interconnect: str, region_id: str, owner: str) -> int | None: ...
+    async def free_segments(self, region_id: str, owner: str) -> None: ...
+
+
+class _NothingJoined:
+    """No directory was handed in: there are no interconnects."""
+
+    async def interconnects(self) -> Mapping[str, Interconnect]:
+        return {}
+
+    async def segment(self, interconnect: str, region_id: str, owner: str) -> int | None:
+        raise LookupError(f"there is no interconnect {interconnect}")
+
+    async def free_segments(self, region_id: str, owner: str) -> None:
+        return
+
+
+NOTHING_JOINED = _NothingJoined()
+
+
 @dataclass(slots=True)
 class Work:
     """A claim, the driver of its backend and the recipe of its kind.
 
-    `open_source(backend_id)` gives another backend's driver, to copy from.
+    `open_source(backend_id)` gives another backend's driver, to copy from; `open_provider()` gives this backend's with
+    the provider's own credential, and `joins` tells how backends are joined.
     `back_at` is when the cloud answered again after its last silence, if there was one.
     `doubt` is how long a backend that answers may still carry out a create that it has not answered.
     `flavors` maps our flavor ids to external ones; `hint` is what a change feed has just seen of it.
@@ -40,6 +67,8 @@ class Work:
     realization: Realization
     now: Callable[[], datetime]
     open_source: Callable[[str], Awaitable[Driver]]
+    open_provider: Callable[[], Awaitable[Driver]]
+    joins: Joins
     flavors: dict[str, str] = field(default_factory=dict)
     references: References = field(default_factory=dict)
     hint: Observed | None = None
@@ -113,7 +142,7 @@ async def _present(work: Work, resource: Resource) -> Outcome:
         if missing is not None:
             return await _waiting(work, observed, missing)
         references = {**work.references, (resource.kind, resource.id): observed.external_id}
-        body = work.recipe.update(resource, references)
+        body = work.recipe.update(await _here(work, resource), references)
         if body is not None:
             observed = await work.collection.update(observed.external_id, body)
         work.realization = replace(work.realization, generation=resource.generation)
@@ -165,13 +194,22 @@ async def _adopt(work: Work) -> Observed | None:
     return await work.collection.find(work.realization.resource_id)
 
 
+async def _here(work: Work, resource: Resource) -> Resource:
+    """The resource as this backend shall have it."""
+    resource = replace(resource, backend_id=work.realization.backend_id)
+    return await work.recipe.here(work, resource) if work.recipe.here else resource
+
+
 async def _create(work: Work, resource: Resource) -> Observed:
+    resource = await _here(work, resource)
     try:
         body = work.recipe.body(resource, work.references)
     except KeyError as lacking:
         raise Permanent(f"{lacking.args[0]}: {FLAVOR_LACKING}", 400) from lacking
     await work.save(state=State.CREATING, attempts=work.realization.attempts + 1, asked_at=work.now())
     try:
+        if work.recipe.make is not None:
+            return await work.recipe.make(work, resource, body)
         return await work.collection.create(resource.id, body)
     except DriverError as failed:
         if not isinstance(failed, Transient) or not failed.in_doubt:
@@ -180,8 +218,8 @@ async def _create(work: Work, resource: Resource) -> Observed:
 
 
 async def _missing(work: Work) -> Outcome:
-    """404 for the id that we own, from a healthy backend."""
-    if work.recipe.recreate:
+    """404 for the id that we own, from a healthy backend. What was on its way out until it was wanted again is made."""
+    if work.recipe.recreate or work.realization.state is State.DELETING:
         await work.save(external_id=None, state=State.CREATING, generation=0, asked_at=None)
         return Retry(0, "made again")
     async with work.region.write() as tx:
@@ -215,6 +253,11 @@ async def _absent(work: Work) -> Outcome:
 
 
 async def _let_go(work: Work) -> Outcome:
+    if work.recipe.release is not None and work.resource is not None and work.resource.deleting:
+        async with work.region.write() as tx:
+            last = await realizations.last_to_go(tx, work.realization)
+        if last:
+            await work.recipe.release(work, work.resource)
     async with work.region.write() as tx:
         await gone(tx, work.recipe, work.realization, work.now())
     return Done()
@@ -241,9 +284,14 @@ async def seen(tx: Transaction, recipe: Recipe, realization: Realization, observ
 
 async def gone(tx: Transaction, recipe: Recipe, realization: Realization, now: datetime) -> None:
     """The backend has let go of an unwanted realization; with the last one, the resource ends."""
+    resource = await resources.find(tx, realization.kind, realization.resource_id)
+    if resource is not None and recipe.leaves is not None:
+        await recipe.leaves(tx, resource, realization, now)
+        resource = await resources.find(tx, realization.kind, realization.resource_id)
+    if resource is not None and await realizations.wanted_again(tx, realization):
+        return
     last = await realizations.drop(tx, realization)
     await realizations.wake(tx, realization, now)
-    resource = await resources.find(tx, realization.kind, realization.resource_id)
     if resource is not None and last and resource.deleting:
         await recipe.vanished(tx, resource)
         await realizations.forget_needs(tx, resource.kind, resource.id)

@@ -27,6 +27,11 @@ def dhcp_owner(backend_id: str) -> str:
     return f"dhcp:{backend_id}"
 
 
+def gateway_owner(backend_id: str) -> str:
+    """Who owns the address of a zone's own router, where it is not the subnet's gateway address."""
+    return f"dhcp:gateway:{backend_id}"
+
+
 async def take(tx: Transaction, subnet: Resource, owner: str, address: str) -> bool:
     """Take one address; False when somebody on the network has it."""
     row = {
@@ -52,9 +57,11 @@ async def allocate(tx: Transaction, subnet: Resource, owner: str) -> str | None:
     return None
 
 
-async def release(tx: Transaction, owner: str, only: Iterable[str] | None = None) -> None:
-    """Give back all of an owner's addresses, or some."""
+async def release(tx: Transaction, owner: str, only: Iterable[str] | None = None, subnet_id: str | None = None) -> None:
+    """Give back all of an owner's addresses, or some, or those on one subnet."""
     where = [addresses.c.region_id == tx.region_id, addresses.c.port_id == owner]
+    if subnet_id is not None:
+        where.append(addresses.c.subnet_id == subnet_id)
     if only is not None:
         where.append(addresses.c.address.in_(list(only)))
     await tx.execute(delete(addresses).where(*where))

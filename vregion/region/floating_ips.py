@@ -222,7 +222,7 @@ async def _association(tx: Transaction, caller: Caller, ip: Resource, wanted: Ma
         await _require_single(tx, ip, port, fixed["ip_address"])
     if port.backend_id is None:
         on = await resources.get(tx, Kind.NETWORK, port.spec["network_id"])
-        await networks.settle_in(tx, on, str(ip.backend_id), ip.availability_zone)
+        await networks.settle_beside(tx, on, ip)
     return {"port_id": port.id, "fixed_ip_address": fixed["ip_address"], "router_id": router_id}
 
 

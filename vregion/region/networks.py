@@ -1,18 +1,20 @@
-"""Networks: a tenant's segments. Each belongs to the zone that first needs it, or to the one that its hint names.
+"""Networks: a tenant's broadcast domains. Each belongs to the zone that first needs it, or spans those joined with it.
 
-Called by the API, by ports (which settle and realize their network) and by the network recipe. Nothing here speaks to
-a cloud.
+Which of the two it is, is decided when a zone first needs it, and stays (ADR 12): `spec["interconnect"]` names what it
+spans zones over, `spec["backends"]` who has it now. Called by the API, by ports (which settle and realize their
+network) and by the network recipe. Nothing here speaks to a cloud.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from vregion.model.backend import Binding
 from vregion.model.caller import Caller
 from vregion.model.observed import Observed
 from vregion.model.refusals import Conflict, NotFound
-from vregion.model.resource import Kind, Resource
-from vregion.region import addresses, resources, usages
+from vregion.model.resource import Kind, Realization, Resource
+from vregion.region import addresses, realizations, resources, usages
 from vregion.region import standard_attributes as standard
 from vregion.region.regions import Transaction
 from vregion.region.resources import Filter, Query
@@ -129,23 +131,124 @@ async def delete(tx: Transaction, caller: Caller, network_id: str, revision: int
     await standard.end(tx, network, now, vanished)
 
 
-async def settle_in(
-    tx: Transaction, network: Resource, backend_id: str, availability_zone: str | None = None
-) -> Resource:
-    """Fix the network's zone at its first use. Raises Conflict when it is in another one, or its hints forbid it."""
+async def settle_in(tx: Transaction, network: Resource, binding: Binding) -> Resource:
+    """The network shall be in that zone. Its first use decides for good whether it can span zones, and over what.
+
+    Raises Conflict when it is in another zone that nothing joins with this one, or when its hints forbid it.
+    """
     await standard.lock(tx, Kind.NETWORK, network.id)
     network = await resources.get(tx, Kind.NETWORK, network.id)
-    hints = network.spec["availability_zone_hints"]
-    elsewhere = network.backend_id is not None and network.backend_id != backend_id
-    if elsewhere or (network.backend_id is None and hints and availability_zone and availability_zone not in hints):
-        where = network.availability_zone or ", ".join(hints) or "another zone"
+    if network.backend_id is None and admits(network, binding):
+        spec = stretched(network, binding)
+        columns = {"backend_id": binding.backend_id, "availability_zone": binding.availability_zone}
+        return await standard.note(tx, network, document, spec=spec, **columns)
+    if not admits(network, binding):
         raise Conflict(
-            f"Network {network.id} is in availability zone {where} and cannot be reached from "
-            f"{availability_zone or 'another one'}.",
+            f"Network {network.id} is in availability zone {network.availability_zone or _hinted(network)} and cannot "
+            f"be reached from {binding.availability_zone}: {why_not(network, binding)}.",
             reason="NetworkInOtherAvailabilityZone",
         )
-    zone = network.availability_zone or availability_zone
-    return await standard.note(tx, network, document, backend_id=backend_id, availability_zone=zone)
+    if not network.spec.get("interconnect"):
+        return network
+    spec = _spread({**network.spec["backends"], binding.backend_id: binding.availability_zone})
+    return await standard.note(tx, network, document, spec=spec)
+
+
+async def settle_beside(tx: Transaction, network: Resource, other: Resource) -> Resource:
+    """The network shall be where something else is that it must go with (a floating IP): there alone, if it is new."""
+    where = Binding("", tx.region_id, str(other.availability_zone), str(other.backend_id), "enabled", default=False)
+    return await settle_in(tx, network, where)
+
+
+def _spread(backends: Mapping[str, str]) -> dict[str, Any]:
+    """Where a network that spans zones is now: backend -> zone, and the zones as they are shown."""
+    return {"backends": dict(backends), "zones": sorted(backends.values())}
+
+
+def admits(network: Resource, binding: Binding) -> bool:
+    """Whether a port of the network may be in that zone."""
+    hints = network.spec["availability_zone_hints"]
+    if network.backend_id == binding.backend_id:
+        return True
+    if hints and binding.availability_zone not in hints:
+        return False
+    if network.backend_id is None:
+        return True
+    interconnect = network.spec.get("interconnect")
+    if interconnect and binding.backend_id in network.spec["backends"]:
+        return True
+    return not _routed(network) and any(join.interconnect == interconnect for join in binding.joins)
+
+
+def _routed(network: Resource) -> bool:
+    """A router's interface has one address and one MAC: on one broadcast domain there cannot be two of it."""
+    return bool(network.spec.get("router_ports"))
+
+
+def stretched(network: Resource, binding: Binding) -> dict[str, Any]:
+    """What the spec of a network that is first used in that zone has more, when it can span zones; else nothing.
+
+    It can when an interconnect joins this zone with another one that the hints allow, and carries the chosen MTU.
+    """
+    spec = network.spec
+    hints = frozenset(spec["availability_zone_hints"])
+    for join in binding.joins:
+        wide = len(join.zones & hints if hints else join.zones) > 1
+        if wide and (not spec["mtu_is_chosen"] or spec["mtu"] <= join.mtu):
+            mtu = spec["mtu"] if spec["mtu_is_chosen"] else join.mtu
+            spread = _spread({binding.backend_id: binding.availability_zone})
+            return {"interconnect": join.interconnect, "mtu": mtu, **spread}
+    return {}
+
+
+def _hinted(network: Resource) -> str:
+    return " or ".join(network.spec["availability_zone_hints"])
+
+
+def why_not(network: Resource, binding: Binding) -> str:
+    """Why a network that is elsewhere cannot be in that zone, in words for the tenant."""
+    spec, zone = network.spec, binding.availability_zone
+    if spec["availability_zone_hints"] and zone not in spec["availability_zone_hints"]:
+        return f"its hint is {_hinted(network)}"
+    if reason := spec.get("local_because"):
+        return str(reason)
+    over = next((j.interconnect for j in binding.joins if network.availability_zone in j.zones), None)
+    if over is None:
+        return "no interconnect joins the two"
+    if spec.get("interconnect") and _routed(network):
+        return "a router is on it, and is in one zone only"
+    if spec.get("interconnect"):
+        return f"it spans zones over interconnect {spec['interconnect']}, which does not reach there"
+    return f"it was first used before interconnect {over} joined the two, or its MTU is too large for that"
+
+
+async def stay_local(tx: Transaction, network_id: str, reason: str) -> Resource | None:
+    """There is no segment for it: a network that only one zone has is that zone's alone. None when others have it."""
+    await standard.lock(tx, Kind.NETWORK, network_id)
+    network = await resources.find(tx, Kind.NETWORK, network_id)
+    wanted = [one for one in await realizations.of_resource(tx, Kind.NETWORK, network_id) if one.wanted]
+    if network is None or len(wanted) > 1:
+        return None
+    mtu = {} if network.spec["mtu_is_chosen"] else {"mtu": MTU}
+    spec = {"interconnect": None, "backends": None, "zones": None, "local_because": reason, **mtu}
+    return await standard.note(tx, network, document, spec=spec)
+
+
+async def keep_segment(tx: Transaction, network_id: str, number: int) -> Resource | None:
+    """Write down which segment it has; None when it is gone."""
+    network = await resources.find(tx, Kind.NETWORK, network_id)
+    return None if network is None else await standard.note(tx, network, document, spec={"segment": number})
+
+
+async def port_leaves(tx: Transaction, network_id: str, port: Realization, now: datetime) -> None:
+    """A port is gone from a zone: with the last one there, a network that spans zones goes from it, too."""
+    await standard.lock(tx, Kind.NETWORK, network_id)
+    network = await resources.find(tx, Kind.NETWORK, network_id)
+    if network is None or network.deleting or not network.spec.get("interconnect"):
+        return
+    if await realizations.retire(tx, (Kind.NETWORK, network_id), port.backend_id, port, now):
+        left = {backend: zone for backend, zone in network.spec["backends"].items() if backend != port.backend_id}
+        await standard.note(tx, network, document, spec=_spread(left))
 
 
 async def list_subnet(tx: Transaction, network: Resource, subnet_id: str, *, gone: bool = False) -> None:
@@ -187,10 +290,16 @@ async def _check_mtu(tx: Transaction, network: Resource, mtu: int) -> None:
         )
 
 
+async def leaves(tx: Transaction, network: Resource, realization: Realization, now: datetime) -> None:
+    """A backend has let go of it: whoever needs it there comes before or after that, in one order of locks."""
+    await standard.lock(tx, Kind.NETWORK, network.id)
+
+
 async def settled(tx: Transaction, network: Resource, observed: Observed) -> None:
     """A backend has it: its status and MTU are what the tenant sees."""
     seen = observed.document
-    mtu = {} if network.spec["mtu_is_chosen"] else {"mtu": seen.get("mtu") or MTU}
+    known = network.spec["mtu_is_chosen"] or network.spec.get("interconnect")
+    mtu = {} if known else {"mtu": seen.get("mtu") or MTU}
     await standard.note(tx, network, document, status=seen.get("status", "ACTIVE"), spec=mtu)
 
 

@@ -73,7 +73,7 @@ async def _write(
     associations.require_same_zone(ip, port.id, port.backend_id)
     if port.backend_id is None:
         on = await resources.get(tx, Kind.NETWORK, port.spec["network_id"])
-        await networks.settle_in(tx, on, str(ip.backend_id), ip.availability_zone)
+        await networks.settle_beside(tx, on, ip)
     if others and ip.spec["router_id"] != router_id:
         raise _bad(
             f"The Floating IP {ip.id} had been set on router {ip.spec['router_id']}, the internal Neutron port "

@@ -8,10 +8,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from vregion.model.backend import Binding
 from vregion.model.caller import Caller
 from vregion.model.observed import Observed
 from vregion.model.refusals import Conflict, Forbidden, Invalid, NotFound
-from vregion.model.resource import Kind, Resource
+from vregion.model.resource import Kind, Realization, Resource
 from vregion.region import addresses as address_rows
 from vregion.region import (
     associations,
@@ -28,6 +29,7 @@ from vregion.region import standard_attributes as standard
 from vregion.region.fixed_ips import Seat
 from vregion.region.regions import Transaction
 
+_MEMBERSHIP = {"security_groups", "fixed_ips", "allowed_address_pairs"}
 DEFAULTS: dict[str, Any] = {
     "name": "",
     "admin_state_up": True,
@@ -100,8 +102,11 @@ async def update(
         return port
     if "device_id" in spec and not port.spec["server_id"]:
         columns["parent_id"] = spec["device_id"] or None
+    before = port.spec["security_groups"]
     port = await standard.revise(tx, port, document, now, spec=spec, **columns)
     await _renew_needs(tx, port, now)
+    if spec.keys() & _MEMBERSHIP:
+        await security_groups.members_changed(tx, port, [*before, *port.spec["security_groups"]], now)
     return port
 
 
@@ -123,6 +128,7 @@ async def remove(tx: Transaction, port: Resource, now: datetime) -> None:
     await usages.release(tx, port.project_id, {"port": 1})
     await resources.change(tx, port, parent_id=None)
     await standard.end(tx, port, now, vanished)
+    await security_groups.members_changed(tx, port, port.spec["security_groups"], now)
 
 
 async def plug(
@@ -131,8 +137,7 @@ async def plug(
     requested: dict[str, Any],
     server_id: str,
     server_project_id: str,
-    availability_zone: str,
-    backend_id: str,
+    binding: Binding,
     security_groups: list[str],
     now: datetime,
 ) -> Resource:
@@ -146,13 +151,13 @@ async def plug(
     else:
         asked = {**requested, "security_groups": security_groups}
         port = await _port_for_server(tx, caller, asked, server_project_id, now)
-    return await _seat_in(tx, port, server_id, availability_zone, backend_id, now)
+    return await _seat_in(tx, port, server_id, binding, now)
 
 
 async def unplug(tx: Transaction, port: Resource, now: datetime) -> None:
     """End a port that was made for its server; the tenant's own stays, plugged into nothing.
 
-    Its realization stays too, as its network can be in no other zone: the next server there finds it.
+    Its realization stays too: the next server there finds it, and one in another zone lets it go.
     """
     if port.spec["made_by_server"]:
         await remove(tx, port, now)
@@ -232,6 +237,7 @@ async def forget_subnet(tx: Transaction, subnet: Resource, now: datetime) -> Non
 async def _readdress(tx: Transaction, port: Resource, spec: dict[str, Any], now: datetime) -> None:
     port = await standard.revise(tx, port, document, now, spec=spec)
     await _renew_needs(tx, port, now)
+    await security_groups.members_changed(tx, port, port.spec["security_groups"], now)
 
 
 async def _make(tx: Transaction, caller: Caller, network: Resource, wanted: dict[str, Any], now: datetime) -> Resource:
@@ -394,16 +400,17 @@ async def _check_free(tx: Transaction, network_id: str, address: str) -> None:
         raise Invalid(message, reason="FixedIpAlreadyInUse")
 
 
-async def _seat_in(
-    tx: Transaction, port: Resource, server_id: str, availability_zone: str, backend_id: str, now: datetime
-) -> Resource:
-    """Bind the port to a server in a zone; it, its network, subnets and groups are wanted there."""
+async def _seat_in(tx: Transaction, port: Resource, server_id: str, binding: Binding, now: datetime) -> Resource:
+    """Bind the port to a server in a zone: it, its network, subnets and groups are wanted there, it nowhere else."""
     network = await resources.get(tx, Kind.NETWORK, port.spec["network_id"])
-    await networks.settle_in(tx, network, backend_id, availability_zone)
+    await networks.settle_in(tx, network, binding)
+    for realization in await realizations.of_resource(tx, Kind.PORT, port.id):
+        if realization.backend_id != binding.backend_id:
+            await realizations.unwant(tx, Kind.PORT, port.id, now, realization.backend_id)
     earlier = await of_server(tx, server_id)
     spec = {
         "device_id": server_id,
-        "device_owner": f"compute:{availability_zone}",
+        "device_owner": f"compute:{binding.availability_zone}",
         "server_id": server_id,
         "plugged_at": [now.isoformat(), len(earlier)],
     }
@@ -414,17 +421,26 @@ async def _seat_in(
         now,
         spec=spec,
         parent_id=server_id,
-        backend_id=backend_id,
-        availability_zone=availability_zone,
+        backend_id=binding.backend_id,
+        availability_zone=binding.availability_zone,
     )
-    await want(tx, port, backend_id, now)
-    await associations.follow(tx, port, backend_id, now)
+    await want(tx, port, binding.backend_id, now)
+    await security_groups.members_changed(tx, port, port.spec["security_groups"], now)
+    await associations.follow(tx, port, binding.backend_id, now)
     for interface in (await resources.find_many(tx, Kind.PORT, network.spec.get("router_ports", ()))).values():
-        if await realizations.on_backend(tx, Kind.PORT, interface.id, backend_id) is not None:
+        if await realizations.on_backend(tx, Kind.PORT, interface.id, binding.backend_id) is not None:
             continue
-        await want(tx, interface, backend_id, now)
-        await routers.enter(tx, interface.spec["router_id"], backend_id, availability_zone, now)
+        await want(tx, interface, binding.backend_id, now)
+        await routers.enter(tx, interface.spec["router_id"], binding.backend_id, binding.availability_zone, now)
     return port
+
+
+async def leaves(tx: Transaction, port: Resource, realization: Realization, now: datetime) -> None:
+    """A backend has let go of it: with its last port there, a network that spans zones goes, too."""
+    await standard.lock(tx, Kind.NETWORK, port.spec["network_id"])
+    current = await realizations.on_backend(tx, Kind.PORT, port.id, realization.backend_id)
+    if current is not None and not current.wanted:
+        await networks.port_leaves(tx, port.spec["network_id"], realization, now)
 
 
 async def settled(tx: Transaction, port: Resource, observed: Observed) -> None:

@@ -13,12 +13,15 @@ from sqlalchemy import (
     ColumnElement,
     Row,
     Select,
+    String,
     and_,
     case,
+    cast,
     delete,
     func,
     insert,
     literal,
+    not_,
     or_,
     select,
     tuple_,
@@ -33,6 +36,7 @@ from vregion.region.resources import find_many
 from vregion.region.tables import needs, realizations, resources
 
 Key = tuple[Kind, str]
+_ON_ITS_WAY = (State.PENDING, State.CREATING, State.PROGRESSING)
 _COLUMNS = [c for c in realizations.c if c.name not in ("region_id", "due_at", "lease_owner", "lease_until")]
 
 
@@ -59,12 +63,24 @@ async def need(tx: Transaction, resource: Resource, needed: Iterable[Key]) -> No
 
 
 async def want(tx: Transaction, kind: Kind, resource_id: str, backend_id: str, now: datetime) -> None:
-    """The resource, and all that it needs, shall be on that backend. What is there already is left alone."""
+    """The resource, and all that it needs, shall be on that backend. What is there already is left alone.
+
+    What was on its way out is wanted again. Its pass may be deleting it at this moment: in state DELETING nobody takes
+    it for there, and the next pass, which that one's lease holds off, finds out.
+    """
     found = await tx.execute(_closure(tx, kind, resource_id))
-    rows = [_fresh(tx, kind, resource_id, backend_id, now)]
-    rows += [_fresh(tx, Kind(row.needed_kind), row.needed_id, backend_id, now) for row in found]
+    keys = {(str(kind), resource_id)} | {(row.needed_kind, row.needed_id) for row in found}
+    rows = [_fresh(tx, Kind(k), i, backend_id, now) for k, i in sorted(keys)]  # writers lock them in one order
+    leaving = case(
+        (realizations.c.external_id.is_not(None), State.DELETING.value), else_=cast(realizations.c.state, String(16))
+    )
     dialect_insert = sqlite_insert if tx.sqlite else postgresql_insert
-    await tx.execute(dialect_insert(realizations).on_conflict_do_nothing(), rows)
+    fresh = dialect_insert(realizations).on_conflict_do_update(
+        index_elements=["region_id", "resource_id", "kind", "backend_id"],
+        set_={"wanted": True, "due_at": now, "attempts": 0, "waiting_on": None, "state": leaving},
+        where=realizations.c.wanted.is_(False),
+    )
+    await tx.execute(fresh, rows)
     tx.ring = True
 
 
@@ -137,6 +153,22 @@ async def unwant(tx: Transaction, kind: Kind, resource_id: str, now: datetime, b
 async def of_resource(tx: Transaction, kind: Kind, resource_id: str) -> list[Realization]:
     """Where a resource is, or shall be."""
     return [_realization(r) for r in await tx.execute(select(*_COLUMNS).where(*_of(tx, kind, resource_id)))]
+
+
+async def beyond(tx: Transaction, kind: Kind, ids: Iterable[str], backend_id: str) -> set[str]:
+    """Which of these resources are, or shall be, on another backend than that one, too."""
+    rows = await tx.execute(
+        select(realizations.c.resource_id)
+        .where(
+            realizations.c.region_id == tx.region_id,
+            realizations.c.kind == kind,
+            realizations.c.resource_id.in_(list(ids)),
+            realizations.c.backend_id != backend_id,
+            realizations.c.wanted,
+        )
+        .distinct()
+    )
+    return set(rows.scalars())
 
 
 async def on_backend(tx: Transaction, kind: Kind, resource_id: str, backend_id: str) -> Realization | None:
@@ -321,10 +353,26 @@ async def park(tx: Transaction, realization: Realization, on: Key, now: datetime
     The other row is locked until the wait is written: else it could arrive in between, and wake nobody.
     """
     where = [*_of(tx, *on), realizations.c.backend_id == realization.backend_id]
-    row = (await tx.execute(select(realizations.c.state).where(*where).with_for_update(read=True))).first()
-    moving = row is not None and row.state in (State.PENDING, State.CREATING, State.PROGRESSING)
+    columns = (realizations.c.state, realizations.c.wanted)
+    row = (await tx.execute(select(*columns).where(*where).with_for_update(read=True))).first()
+    moving = row is not None and (row.state in _ON_ITS_WAY or (row.wanted and row.state == State.DELETING))
     await finish(tx, realization, now + backstop if moving else now, waiting_on=on[1] if moving else None)
     tx.ring = not moving
+
+
+async def wanted_again(tx: Transaction, realization: Realization) -> bool:
+    """The backend confirmed that it is gone: whether it is wanted there after all, as if it had never been made.
+
+    The row is locked by the answer, so that who wants it now waits for the end of this transaction.
+    """
+    mine = [*_exactly(tx, realization), realizations.c.fence == realization.fence]
+    row = (await tx.execute(select(realizations.c.wanted).where(*mine).with_for_update())).first()
+    if row is None or not row.wanted:
+        return False
+    again: dict[str, Any] = {"external_id": None, "asked_at": None, "lease_until": None, "generation": 0}
+    await tx.execute(update(realizations).where(*mine).values(state=State.PENDING, **again))
+    tx.ring = True
+    return True
 
 
 async def drop(tx: Transaction, realization: Realization) -> bool:
@@ -345,6 +393,48 @@ async def drop(tx: Transaction, realization: Realization) -> bool:
     await tx.execute(select(resources.c.id).where(*row, resources.c.kind == realization.kind).with_for_update())
     left = select(func.count()).select_from(realizations).where(*_of(tx, realization.kind, realization.resource_id))
     return int((await tx.execute(left)).scalar_one()) == 0
+
+
+async def last_to_go(tx: Transaction, realization: Realization) -> bool:
+    """The backend confirmed that it is gone, and the row stays for a moment: whether every other backend has, too.
+
+    Of two that let go at the same time the second one sees what the first has written here.
+    """
+    row = (resources.c.region_id == tx.region_id, resources.c.id == realization.resource_id)
+    await tx.execute(select(resources.c.id).where(*row, resources.c.kind == realization.kind).with_for_update())
+    await save(tx, realization, external_id=None, asked_at=None, state=State.DELETING)
+    gone = and_(realizations.c.state == State.DELETING, realizations.c.external_id.is_(None))
+    others = [*_of(tx, realization.kind, realization.resource_id), not_(gone)]
+    left = await tx.execute(select(func.count()).select_from(realizations).where(*others))
+    return int(left.scalar_one()) == 0
+
+
+async def retire(tx: Transaction, on: Key, backend_id: str, but: Realization, now: datetime) -> bool:
+    """Nothing but its own parts needs it on that backend any more, `but` aside: it and they shall be gone from there.
+
+    Parts are of the kinds that cannot be without it (a network's subnets). False while something needs it. The caller
+    holds the lock under which others come to need it.
+    """
+    kind, resource_id = on
+    there = and_(
+        realizations.c.region_id == needs.c.region_id,
+        realizations.c.resource_id == needs.c.resource_id,
+        realizations.c.kind == needs.c.kind,
+        realizations.c.backend_id == backend_id,
+        realizations.c.wanted,
+    )
+    found = await tx.execute(
+        select(realizations.c.kind, realizations.c.resource_id)
+        .join(needs, there)
+        .where(needs.c.region_id == tx.region_id, needs.c.needed_id == resource_id, needs.c.needed_kind == kind)
+    )
+    users = [(Kind(row.kind), row.resource_id) for row in found]
+    parts = [key for key in users if key[0] is Kind.SUBNET]
+    if any(key not in parts and key != (but.kind, but.resource_id) for key in users):
+        return False
+    for one in (*parts, on):
+        await unwant(tx, *one, now, backend_id)
+    return True
 
 
 async def forget_needs(tx: Transaction, kind: Kind, resource_id: str) -> None:

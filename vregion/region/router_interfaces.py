@@ -223,6 +223,9 @@ def _has_ipv6(port: Resource) -> bool:
 async def _listed(tx: Transaction, port: Resource, *, gone: bool = False) -> None:
     """Keep the network's list of routers' ports."""
     network = await resources.get(tx, Kind.NETWORK, port.spec["network_id"])
+    if not gone and len(network.spec.get("backends") or ()) > 1:
+        words = f"Network {network.id} is in several availability zones, in which a router cannot have one interface."
+        raise Conflict(words, reason="NetworkInOtherAvailabilityZone")
     others = [name for name in network.spec.get("router_ports", ()) if name != port.id]
     spec = {"router_ports": others if gone else [*others, port.id]}
     await standard.note(tx, network, networks.document, spec=spec)

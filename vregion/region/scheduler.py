@@ -37,11 +37,21 @@ class Zone:
 
 @dataclass(frozen=True, slots=True)
 class Tie:
-    """Something the server needs that is on a backend already: `noun` is 'volume', 'network' or 'server'."""
+    """Something the server needs that is on a backend already: `noun` is 'volume', 'network' or 'server'.
+
+    `reached` are other backends that will do as well: those to which a network can be stretched. `why` says why the
+    named zone is none of them.
+    """
 
     noun: str
     id: str
     backend_id: str
+    reached: frozenset[str] = frozenset()
+    why: str = ""
+
+    def allows(self, backend_id: str) -> bool:
+        """Whether the server may be there."""
+        return backend_id == self.backend_id or backend_id in self.reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,27 +86,39 @@ def _named(named: str, flavor: str, zones: Sequence[Zone], ties: Sequence[Tie]) 
     if not zone.has_flavor:
         raise Invalid(f"{UNKNOWN_ZONE}: {named} has no flavor {flavor}")
     for tie in ties:
-        if tie.backend_id != zone.binding.backend_id:
+        if not tie.allows(zone.binding.backend_id):
             raise _elsewhere(tie, named, zones)
     return Decision(zone.binding, f"zone {named}: named in the request")
 
 
 def _tied(flavor: str, zones: Sequence[Zone], ties: Sequence[Tie]) -> Decision:
-    first = ties[0]
+    first = min(ties, key=lambda tie: len(tie.reached))
+    if first.reached and (decision := _within_reach(zones, ties)):
+        return decision
     zone = next((zone for zone in zones if zone.binding.backend_id == first.backend_id), None)
     if zone is None or not zone.open:
         raise Invalid(f"{UNKNOWN_ZONE}: that of {first.noun} {first.id} takes nothing new")
     for tie in ties:
-        if tie.backend_id != first.backend_id:
+        if not tie.allows(first.backend_id):
             raise _elsewhere(tie, zone.name, zones)
     if not zone.has_flavor:
         raise Invalid(f"{UNKNOWN_ZONE}: {zone.name}, where {first.noun} {first.id} is, has no flavor {flavor}")
     return Decision(zone.binding, f"zone {zone.name}: {first.noun} {first.id} is there")
 
 
+def _within_reach(zones: Sequence[Zone], ties: Sequence[Tie]) -> Decision | None:
+    """Where all that the server needs is or can be stretched to: the default zone, else where the first of it is."""
+    fit = [z for z in zones if z.open and z.has_flavor and all(tie.allows(z.binding.backend_id) for tie in ties)]
+    if not fit:
+        return None
+    home = ties[0].backend_id
+    best = min(fit, key=lambda zone: (not zone.binding.default, zone.binding.backend_id != home, zone.name))
+    return Decision(best.binding, f"zone {best.name}: {ties[0].noun} {ties[0].id} is there or reaches there")
+
+
 def _elsewhere(tie: Tie, wanted: str, zones: Sequence[Zone]) -> Refusal:
     where = next((zone.name for zone in zones if zone.binding.backend_id == tie.backend_id), "another zone")
-    words = f"{tie.noun} {tie.id} is in {where}, not in {wanted}"
+    words = f"{tie.noun} {tie.id} is in {where}, not in {wanted}" + (f" ({tie.why})" if tie.why else "")
     if tie.noun == "volume":
         return Invalid(MISMATCH.format(words))
     return Conflict(f"The server and its {tie.noun} would be in different availability zones: {words}.")

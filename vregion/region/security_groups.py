@@ -4,9 +4,10 @@ Called by the API, by ports (the groups of a port) and by compute (names to grou
 makes that group needed wherever this one is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from typing import Any
 
 from sqlalchemy import and_, select
@@ -25,6 +26,7 @@ from vregion.region.tables import needs
 from vregion.region.tables import resources as rows
 
 DEFAULT = "default"
+_PAIRS = "allowed_address_pairs"
 
 
 def document(group: Resource) -> dict[str, Any]:
@@ -259,6 +261,61 @@ async def _in_use(tx: Transaction, group_id: str) -> bool:
         .limit(1)
     )
     return found.first() is not None
+
+
+async def members_elsewhere(tx: Transaction, group: Resource, backend_id: str) -> dict[str, list[str]]:
+    """Addresses that the members of the groups in its rules have on other backends: remote group -> CIDRs.
+
+    A group that is on one backend alone, as is all that it names, has nothing to be told: the answer is empty then.
+    """
+    remote = {str(rule["remote_group_id"]) for rule in group.spec["security_group_rules"]} - {"None"}
+    found: dict[str, set[str]] = {group_id: set() for group_id in sorted(remote)}
+    if not found:
+        return {}
+    port = and_(rows.c.region_id == needs.c.region_id, rows.c.kind == needs.c.kind, rows.c.id == needs.c.resource_id)
+    members = await tx.execute(
+        select(needs.c.needed_id, rows.c.spec["fixed_ips"].label("ips"), rows.c.spec[_PAIRS].label("pairs"))
+        .join(needs, port)
+        .where(
+            needs.c.region_id == tx.region_id,
+            needs.c.needed_id.in_(found),
+            needs.c.needed_kind == Kind.SECURITY_GROUP,
+            needs.c.kind == Kind.PORT,
+            rows.c.deleting.is_(False),
+            rows.c.backend_id != backend_id,
+        )
+    )
+    for row in members:
+        own = [ip["ip_address"] for ip in (*row.ips, *row.pairs)]  # Neutron counts a member's address pairs, too
+        found[row.needed_id] |= {str(ip_network(address, strict=False)) for address in own}
+    others = await realizations.of_resource(tx, Kind.SECURITY_GROUP, group.id)
+    if not any(found.values()) and len(others) < 2:
+        return {}
+    return {group_id: sorted(addresses) for group_id, addresses in found.items()}
+
+
+async def members_changed(tx: Transaction, port: Resource, group_ids: Iterable[str], now: datetime) -> None:
+    """A port came to these groups, left them or changed its addresses: other backends' rules that name them follow."""
+    changed = sorted(set(group_ids))
+    if port.backend_id is None or not changed:
+        return
+    naming = await tx.execute(
+        select(needs.c.resource_id).where(
+            needs.c.region_id == tx.region_id,
+            needs.c.needed_id.in_(changed),
+            needs.c.needed_kind == Kind.SECURITY_GROUP,
+            needs.c.kind == Kind.SECURITY_GROUP,
+        )
+    )
+    affected = {*changed, *(row.resource_id for row in naming)}
+    elsewhere = await realizations.beyond(tx, Kind.SECURITY_GROUP, affected, port.backend_id)
+    for group_id in sorted(elsewhere):
+        group = await resources.find(tx, Kind.SECURITY_GROUP, group_id)
+        rules_of = group.spec["security_group_rules"] if group is not None else ()
+        if group is not None and any(rule["remote_group_id"] in changed for rule in rules_of):
+            # Counted by the database: two ports at once must not make one step of it.
+            await resources.change(tx, group, generation=rows.c.generation + 1, updated_at=group.updated_at)
+            await realizations.changed(tx, Kind.SECURITY_GROUP, group_id, now)
 
 
 async def settled(tx: Transaction, group: Resource, observed: Observed) -> None:

@@ -209,8 +209,18 @@ async def _find_networks(tx: Transaction, request: Boot, found: Found) -> None:
     seen: set[str] = set()
     for item in wanted:
         network = await _network_of(tx, request, item, seen)
-        if network.backend_id is not None:
-            found.ties.append(Tie("network", network.id, network.backend_id))
+        found.ties += _tie_of(network, request)
+
+
+def _tie_of(network: Resource, request: Boot) -> list[Tie]:
+    """To the zone that has it, or can have it by its hints; none while it can be anywhere."""
+    reached = [zone.backend_id for zone in request.zones if networks.admits(network, zone)]
+    home = network.backend_id or (reached[0] if network.spec["availability_zone_hints"] and reached else None)
+    if home is None:
+        return []
+    named = [zone for zone in request.zones if zone.availability_zone == request.server.get("availability_zone")]
+    why = next((networks.why_not(network, zone) for zone in named if zone.backend_id not in reached), "")
+    return [Tie("network", network.id, home, frozenset(reached) - {home}, why)]
 
 
 async def _chosen_networks(tx: Transaction, request: Boot, wanted: Any) -> list[dict[str, Any]]:
@@ -436,7 +446,7 @@ async def _plug(
     try:
         return await ports.plug(
             tx, caller, dict(item), server_id, caller.project_id,
-            binding.availability_zone, binding.backend_id, _groups_named(request), request.now,
+            binding, _groups_named(request), request.now,
         )  # fmt: skip
     except OverQuota as over:
         raise Forbidden("Maximum number of ports exceeded") from over

@@ -14,7 +14,7 @@ from vregion.ipam.prefixes import Prefix
 from vregion.model.caller import Caller
 from vregion.model.observed import Observed
 from vregion.model.refusals import Conflict, Invalid, NotFound
-from vregion.model.resource import Kind, Resource
+from vregion.model.resource import Kind, Realization, Resource
 from vregion.region import addresses, networks, realizations, resources, usages
 from vregion.region import standard_attributes as standard
 from vregion.region.regions import Transaction
@@ -141,7 +141,47 @@ async def prepare(tx: Transaction, subnet: Resource, backend_id: str) -> Resourc
         if address is None:
             raise no_more_addresses(subnet.spec["network_id"])
         known[backend_id] = address
-    return await standard.note(tx, subnet, document, backend_id=backend_id, spec={"dhcp_addresses": known})
+    home = subnet.backend_id or backend_id
+    return await standard.note(tx, subnet, document, backend_id=home, spec={"dhcp_addresses": known})
+
+
+async def gateway_in(tx: Transaction, subnet: Resource, backend_id: str, now: datetime) -> str | None:
+    """The address of the router on a backend. The first backend that asks has the subnet's own gateway address.
+
+    Further ones get one of their own, since two routers of one address cannot be on one broadcast domain; servers there
+    are told that one. Called when a router gets its interface there; `no_gateway_in` gives it back.
+    """
+    known = dict(subnet.spec.get("gateway_addresses") or {})
+    if subnet.spec["gateway_ip"] is None or backend_id in known:
+        return known.get(backend_id)
+    address: str | None = subnet.spec["gateway_ip"]
+    if address in known.values():
+        address = await addresses.allocate(tx, subnet, addresses.gateway_owner(backend_id))
+        if address is None:
+            raise no_more_addresses(subnet.spec["network_id"])
+    known[backend_id] = str(address)
+    await standard.revise(tx, subnet, document, now, spec={"gateway_addresses": known})
+    return address
+
+
+async def no_gateway_in(tx: Transaction, subnet: Resource, backend_id: str, now: datetime) -> None:
+    """The router's interface is gone from a backend."""
+    known = dict(subnet.spec.get("gateway_addresses") or {})
+    if known.pop(backend_id, None) is not None:
+        await addresses.release(tx, addresses.gateway_owner(backend_id), subnet_id=subnet.id)
+        await standard.revise(tx, subnet, document, now, spec={"gateway_addresses": known})
+
+
+async def leaves(tx: Transaction, subnet: Resource, realization: Realization, now: datetime) -> None:
+    """A backend has let go of it, DHCP service and all: its address there is free, unless it is wanted there again."""
+    await standard.lock(tx, Kind.NETWORK, subnet.spec["network_id"])
+    subnet = await resources.get(tx, Kind.SUBNET, subnet.id)
+    current = await realizations.on_backend(tx, Kind.SUBNET, subnet.id, realization.backend_id)
+    known = dict(subnet.spec.get("dhcp_addresses") or {})
+    if current is None or current.wanted or known.pop(realization.backend_id, None) is None:
+        return
+    await addresses.release(tx, addresses.dhcp_owner(realization.backend_id), subnet_id=subnet.id)
+    await standard.note(tx, subnet, document, spec={"dhcp_addresses": known})
 
 
 def no_more_addresses(network_id: str) -> Conflict:

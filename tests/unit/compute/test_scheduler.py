@@ -77,3 +77,14 @@ def test_what_it_needs_may_be_where_nothing_new_goes() -> None:
         choose(None, "f", [ONE, zone("az2", state="draining")], [Tie("network", "n", "backend-az2")])
     with pytest.raises(Invalid):
         choose(None, "f", [ONE, zone("az2", flavor=False)], [Tie("network", "n", "backend-az2")])
+
+
+def test_a_network_that_reaches_other_zones_ties_to_none_of_them() -> None:
+    spans = Tie("network", "n", "backend-az2", frozenset({"backend-az1"}))
+    assert choose("az1", "f", [ONE, TWO], [spans]).binding is ONE.binding
+    assert choose(None, "f", [ONE, TWO], [spans]).binding is ONE.binding  # the default zone
+    assert choose(None, "f", [zone("az1"), TWO], [spans]).binding is TWO.binding  # where it is
+    assert choose(None, "f", [zone("az1"), zone("az2", state="draining")], [spans]).binding.availability_zone == "az1"
+    assert choose(None, "f", [ONE, TWO], [spans, Tie("volume", "v", "backend-az2")]).binding is TWO.binding
+    with pytest.raises(Conflict, match="nothing joins them"):
+        choose("az3", "f", [ONE, TWO, zone("az3")], [Tie("network", "n", "backend-az2", why="nothing joins them")])

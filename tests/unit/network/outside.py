@@ -6,6 +6,7 @@ from tests.reconcile.world import World
 from tests.unit.network.network_rows import NOW, caller, network, subnet
 from vregion.drivers.memory import MemoryDriver
 from vregion.drivers.memory.networks import Networks
+from vregion.model.backend import Binding
 from vregion.model.resource import Kind, Resource
 from vregion.reconcile.recipes import RECIPES as RECIPES
 from vregion.region import external_networks, floating_ips, ports, resources, router_changes, router_interfaces
@@ -45,10 +46,15 @@ async def joined(tx: Transaction, on: Resource, cidr: str = "10.0.0.0/24") -> Re
     return await resources.get(tx, Kind.NETWORK, inside.id)
 
 
+def bound(zone: str) -> Binding:
+    """A zone that nothing joins with others."""
+    return Binding(zone, "r1", zone, ZONES[zone], "enabled", default=False)
+
+
 async def plug(tx: Transaction, on: Resource, server: str, zone: str = "az1", **wanted: Any) -> Resource:
     """A port of a server in a zone."""
     asked = {"uuid": on.id, **wanted}
-    return await ports.plug(tx, WHO, asked, server, WHO.project_id, zone, ZONES[zone], [], NOW)
+    return await ports.plug(tx, WHO, asked, server, WHO.project_id, bound(zone), [], NOW)
 
 
 async def floating_ip(tx: Transaction, outside: str, **wanted: Any) -> Resource:

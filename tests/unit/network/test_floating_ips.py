@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from tests.reconcile.world import World
 from tests.unit.network.network_rows import NOW
-from tests.unit.network.outside import RECIPES, WHO, ZONES, floating_ip, joined, lead_outside, plug, router
+from tests.unit.network.outside import RECIPES, WHO, ZONES, bound, floating_ip, joined, lead_outside, plug, router
 from vregion.model.refusals import Conflict, Invalid, NotFound
 from vregion.model.resource import Kind
 from vregion.region import floating_ips, port_forwardings, ports, realizations, resources, router_interfaces
@@ -94,7 +94,7 @@ async def test_zones(world: World) -> None:
         placed = await floating_ip(tx, outside, port_id=loose.id)
         assert placed.availability_zone == "az1"
         with pytest.raises(Conflict):
-            await ports.plug(tx, WHO, {"port": loose.id}, "s2", WHO.project_id, "az2", "b2", [], NOW)
+            await ports.plug(tx, WHO, {"port": loose.id}, "s2", WHO.project_id, bound("az2"), [], NOW)
         subnets = (await resources.get(tx, Kind.NETWORK, outside)).spec["subnets"]
         for name in subnets:
             zone = (await resources.get(tx, Kind.SUBNET, name)).availability_zone

@@ -31,7 +31,7 @@ async def test_a_plugged_port_brings_all_that_it_needs_with_our_addresses(world:
         on = await network(tx, WHO, name="front")
         await subnet(tx, WHO, on, **CIDR, dns_nameservers=["9.9.9.9"])
         await subnet(tx, WHO, on, **SLAAC)
-        port = await ports.plug(tx, WHO, {"uuid": on.id}, "s1", WHO.project_id, "az1", "b1", [], NOW)
+        port = await ports.plug(tx, WHO, {"uuid": on.id}, "s1", WHO.project_id, world.binding(), [], NOW)
     await world.turn()
     (net,), (there,) = on_cloud(world, Kind.NETWORK), on_cloud(world, Kind.PORT)
     plain, automatic = sorted(on_cloud(world, Kind.SUBNET), key=lambda s: str(s["ip_version"]))
@@ -70,7 +70,7 @@ async def test_groups_that_name_each_other_are_made_without_waiting_for_ever(wor
                 "remote_group_id": other.id,
             }
             await security_groups.create_rules(tx, WHO, [rule], NOW)
-        await ports.plug(tx, WHO, {"uuid": on.id}, "s1", WHO.project_id, "az1", "b1", [made[0].id], NOW)
+        await ports.plug(tx, WHO, {"uuid": on.id}, "s1", WHO.project_id, world.binding(), [made[0].id], NOW)
     await world.turn()
     groups = {group["name"]: group for group in on_cloud(world, Kind.SECURITY_GROUP)}
     for first, second in ("ab", "bc", "ca"):
@@ -83,7 +83,7 @@ async def test_a_new_rule_about_a_group_that_is_not_there_brings_the_group(world
     async with world.region.write() as tx:
         on = await network(tx, WHO)
         await subnet(tx, WHO, on, **CIDR)
-        port = await ports.plug(tx, WHO, {"uuid": on.id}, "s1", WHO.project_id, "az1", "b1", [], NOW)
+        port = await ports.plug(tx, WHO, {"uuid": on.id}, "s1", WHO.project_id, world.binding(), [], NOW)
     await world.turn()
     async with world.region.write() as tx:
         late = await security_groups.create(tx, WHO, {"name": "late", "stateful": True}, NOW)
@@ -107,7 +107,7 @@ async def test_a_change_reaches_the_cloud_and_waits_for_a_new_group(world: World
     async with world.region.write() as tx:
         on = await network(tx, WHO)
         first = await subnet(tx, WHO, on, **CIDR)
-        port = await ports.plug(tx, WHO, {"uuid": on.id}, "s1", WHO.project_id, "az1", "b1", [], NOW)
+        port = await ports.plug(tx, WHO, {"uuid": on.id}, "s1", WHO.project_id, world.binding(), [], NOW)
     await world.turn()
     async with world.region.write() as tx:
         group = await security_groups.create(tx, WHO, {"name": "web", "stateful": True}, NOW)
@@ -133,7 +133,7 @@ async def test_what_is_deleted_behind_our_back_is_told(world: World) -> None:
     async with world.region.write() as tx:
         on = await network(tx, WHO)
         await subnet(tx, WHO, on, **CIDR)
-        port = await ports.plug(tx, WHO, {"uuid": on.id}, "s1", WHO.project_id, "az1", "b1", [], NOW)
+        port = await ports.plug(tx, WHO, {"uuid": on.id}, "s1", WHO.project_id, world.binding(), [], NOW)
     await world.turn()
     world.cloud.delete_behind_back(Kind.PORT, on_cloud(world, Kind.PORT)[0]["id"])
     async with world.region.write() as tx:

@@ -27,6 +27,7 @@ class Regions:
     held: dict[tuple[str, str | None], list[str]] = field(default_factory=dict)
     forgotten: list[str] = field(default_factory=list)
     cleared: list[tuple[str, str]] = field(default_factory=list)
+    drawn: dict[str, Any] = field(default_factory=dict)
     told: dict[str, list[str]] = field(default_factory=dict)
 
     async def resources_on(self, region_id: str, backend_id: str | None) -> list[str]:
@@ -35,6 +36,9 @@ class Regions:
     async def clear(self, region_id: str, backend_id: str) -> list[str]:
         self.cleared.append((region_id, backend_id))
         return []
+
+    async def topology(self, region_id: str) -> dict[str, Any]:
+        return {"networks": [], "routers": [], "unsettled": []} | self.drawn
 
     async def forget(self, region_id: str) -> None:
         self.forgotten.append(region_id)
@@ -55,7 +59,7 @@ async def provider(keystone: RunningKeystone, tmp_path: Path, regions: Regions) 
     directory = await Directory.open(Settings(state_dir=tmp_path))
     async with keystone.admin() as identity:
         drivers = {"memory": MemoryDriver.open}
-        told = (regions.resources_on, regions.clear, regions.forget, regions.outside)
+        told = (regions.resources_on, regions.clear, regions.forget, regions.outside, regions.topology)
         yield Provider(directory, identity, drivers, *told, notice_seconds=0)
     await directory.close()
 

@@ -1,5 +1,6 @@
 """What is wanted where: closure of needs, claims under leases, fences, waking."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -122,6 +123,38 @@ async def test_dropping_tells_the_last_one(region: Region) -> None:
         claims = [c for b in ("b1", "b2") for c in await realizations.claim(tx, "me", b, NOON, LEASE, 10)]
         volumes = [c.realization for c in claims if c.realization.resource_id == volume.id]
         assert [await realizations.drop(tx, r) for r in volumes] == [False, True]
+
+
+async def test_wanted_again_on_its_way_out(region: Region) -> None:
+    """Before its pass ends, it stays and is made anew; nobody takes it for there meanwhile; its fence still counts."""
+    _, volume, snapshot = await written(region)
+    async with region.write() as tx:
+        claims = await realizations.claim(tx, "me", "b1", NOON, LEASE, 10)
+        (mine,) = [c.realization for c in claims if c.realization.resource_id == volume.id]
+        mine = await realizations.save(tx, mine, external_id="e", state=State.READY)
+        await realizations.unwant(tx, Kind.VOLUME, volume.id, NOON)
+        assert not await realizations.wanted_again(tx, mine)
+        await realizations.want(tx, Kind.SNAPSHOT, snapshot.id, "b1", NOON)  # which needs the volume
+        seen = await realizations.on_backend(tx, Kind.VOLUME, volume.id, "b1")
+        assert seen is not None
+        assert (seen.wanted, seen.state, seen.external_id) == (True, State.DELETING, "e")
+        assert not await realizations.wanted_again(tx, replace(mine, fence=mine.fence - 1))
+        assert await realizations.wanted_again(tx, mine)
+        seen = await realizations.on_backend(tx, Kind.VOLUME, volume.id, "b1")
+        assert seen is not None
+        assert (seen.wanted, seen.state, seen.external_id) == (True, State.PENDING, None)
+        await realizations.want(tx, Kind.VOLUME, volume.id, "b1", NOON)  # what is wanted already is left alone
+        assert await realizations.on_backend(tx, Kind.VOLUME, volume.id, "b1") == seen
+
+
+async def test_the_second_of_two_that_let_go_is_the_last(region: Region) -> None:
+    _, volume, _ = await written(region)
+    async with region.write() as tx:
+        await realizations.want(tx, Kind.VOLUME, volume.id, "b2", NOON)
+        claims = [c for b in ("b1", "b2") for c in await realizations.claim(tx, "me", b, NOON, LEASE, 10)]
+        volumes = [c.realization for c in claims if c.realization.resource_id == volume.id]
+        assert [await realizations.last_to_go(tx, r) for r in volumes] == [False, True]
+        assert [await realizations.last_to_go(tx, r) for r in volumes] == [True, True]  # asked again after a crash
 
 
 async def test_next_due_counts_leases_and_skips_busy_backends(region: Region) -> None:

@@ -12,7 +12,7 @@ from vregion.api.http import Call, Reply, Routes
 from vregion.api.live import realized
 from vregion.api.schemas.compute import server_parts as schema
 from vregion.model.microversion import Microversion
-from vregion.model.refusals import Forbidden, Invalid, NotFound, OverQuota, Refusal
+from vregion.model.refusals import Conflict, Forbidden, Invalid, NotFound, OverQuota, Refusal
 from vregion.model.resource import Resource
 from vregion.region import ports, server_changes, servers
 
@@ -115,6 +115,10 @@ def _wanted(call: Call) -> dict[str, Any]:
 
 async def _plug(call: Call, server: Resource, wanted: dict[str, Any]) -> Resource:
     """The port, bound to the server. Raises in Nova's words and with its codes."""
+    zones = await call.use.directory.bindings(call.region.id)
+    binding = next((zone for zone in zones if zone.backend_id == server.backend_id), None)
+    if binding is None:
+        raise Conflict(f"Availability zone {server.availability_zone} is being taken away.")
     async with call.region.write() as tx:
         if "uuid" not in wanted and "port" not in wanted:
             available = await ports.choose_networks(tx, call.caller)
@@ -124,10 +128,9 @@ async def _plug(call: Call, server: Resource, wanted: dict[str, Any]) -> Resourc
             if len(available) > 1:
                 raise Invalid("Multiple possible networks found, use a Network ID to be more specific.")
             wanted["uuid"] = available[0].id
-        zone, backend = str(server.availability_zone), str(server.backend_id)
         try:
             return await ports.plug(
-                tx, call.caller, wanted, server.id, server.project_id, zone, backend, [], datetime.now(UTC)
+                tx, call.caller, wanted, server.id, server.project_id, binding, [], datetime.now(UTC)
             )
         except OverQuota as over:
             raise Forbidden("Maximum number of ports exceeded") from over

@@ -55,6 +55,8 @@ class MemoryCloud:
 
     `quotas` are ceilings per kind and project. `flavors_forbidden` refuses `create_flavor` as a plain project's
     credential is refused. `volume_types` are names; the first is the default.
+    `address_groups` are the members elsewhere of security groups, by the group's id.
+    `administrators` are the projects whose credentials may act for others and choose segments.
     """
 
     clouds: ClassVar[dict[str, "MemoryCloud"]] = {}
@@ -76,6 +78,8 @@ class MemoryCloud:
         self.flavors_forbidden = False
         self.volume_types = {"memory": str(uuid.uuid4())}
         self.projects: dict[str, str] = {}
+        self.address_groups: dict[str, list[str]] = {}
+        self.administrators = {"admin", "provider"}
         self.closed: set[str] = set()
         self.rows: dict[Kind, dict[str, Row]] = {kind: {} for kind in Kind}
         self.marks: dict[tuple[Kind, str], list[Row]] = {}

@@ -53,6 +53,7 @@ _SERVICES: dict[str, dict[str, Any]] = {
 _CAPABILITIES = frozenset({
     "server.changes", "server.description", "server.tags", "server.hostname", "server.networks.none",
     "volume.extend.attached", "flavor.create", "project.open", "network.router", "network.floating-ip-port-forwarding",
+    "network.segments", "network.provider",
 })  # fmt: skip
 _LIMITS = {
     Kind.SERVER: "compute.maxTotalInstances", Kind.KEYPAIR: "compute.maxTotalKeypairs",
@@ -68,7 +69,7 @@ class MemoryDriver:
 
     def __init__(self, cloud: MemoryCloud, project: str) -> None:
         self.cloud = cloud
-        self.project = project
+        self.project_id = project
         self._images = Images(cloud, project)
         self._rooms = {room.kind: room for room in (make(cloud, project) for make in _ROOMS)}
 
@@ -126,10 +127,10 @@ class MemoryDriver:
         after = since if kind == Kind.SERVER else None
 
         def listed() -> Changes:
-            own = self.cloud.of(kind, self.project)
+            own = self.cloud.of(kind, self.project_id)
             items = [room.observe(row) for row in own if after is None or row.changed >= after]
             if after is not None:
-                graves = (row for row in self.cloud.graves[kind] if row.project == self.project)
+                graves = (row for row in self.cloud.graves[kind] if row.project == self.project_id)
                 items += [Observed(row.id, copied(row.document), absent=True) for row in graves if row.changed >= after]
             return Changes(items, self.cloud.clock())
 
@@ -169,6 +170,9 @@ class MemoryDriver:
         for chunk in content.read(offset):
             yield chunk
 
+    async def project(self) -> str:
+        return self.project_id
+
     async def project_open(self, name: str, mark: str) -> Mapping[str, str]:
         def opened() -> Mapping[str, str]:
             return {"project": self.cloud.projects.setdefault(mark, uuid.uuid4().hex)}
@@ -190,7 +194,7 @@ class MemoryDriver:
         """Nothing is held."""
 
     async def _step(self, operation: str, kind: Kind | None, effect: Callable[[], T]) -> T:
-        return await self.cloud.step(self.project, operation, kind, effect)
+        return await self.cloud.step(self.project_id, operation, kind, effect)
 
     def _room(self, kind: Kind) -> MemoryCollection:
         if kind not in self._rooms:

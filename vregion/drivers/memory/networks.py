@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from vregion.drivers.contract import Transient
+from vregion.drivers.contract import Permanent, Transient
 from vregion.drivers.memory.cloud import MemoryCloud, Row
 from vregion.drivers.memory.collection import Described
 from vregion.drivers.memory.subnets import Subnets
@@ -13,6 +13,7 @@ _DEFAULTS: dict[str, Any] = {
     "router:external": False, "vlan_transparent": False, "qinq": False, "is_default": False,
     "availability_zone_hints": [], "ipv4_address_scope": None, "ipv6_address_scope": None,
 }  # fmt: skip
+_SEGMENT = ("provider:network_type", "provider:physical_network", "provider:segmentation_id")
 
 
 class Networks(Described):
@@ -23,7 +24,13 @@ class Networks(Described):
 
     def make(self, body: dict[str, Any], mark: str | None) -> Row:
         """Whatever the body has is kept and shown, provider attributes included, as an admin sees them."""
-        row = self.add(_DEFAULTS | body | {"subnets": [], "availability_zones": [self.cloud.availability_zone]}, mark)
+        owner = str(body.get("project_id", self.project))
+        segment = {name: body[name] for name in _SEGMENT if name in body}
+        if (owner != self.project or segment) and self.project not in self.cloud.administrators:
+            raise Permanent("((rule:create_network and rule:create_network:provider)) is disallowed by policy", 403)
+        self._refuse_use(segment)
+        made = {"subnets": [], "availability_zones": [self.cloud.availability_zone]}
+        row = Networks(self.cloud, owner).add(_DEFAULTS | body | made, mark)
         row.extra = {"ports": {}, "macs": set(), "addresses": set()}
         row.release = lambda: self._release(row)
         return row
@@ -43,6 +50,14 @@ class Networks(Described):
                 f"network, id for these ports is: {','.join(row.extra['ports'])}."
             )
         self.cloud.remove(row)
+
+    def _refuse_use(self, segment: dict[str, Any]) -> None:
+        """One network per segment, as far as this cloud knows."""
+        for row in self.cloud.of(Kind.NETWORK) if segment else ():
+            if all(row.document.get(name) == value for name, value in segment.items()):
+                number, network = segment.get(_SEGMENT[2]), segment.get(_SEGMENT[1])
+                words = f"The VLAN {number} on physical network {network} is in use."
+                raise Permanent(f"Unable to create the network. {words}", 409)
 
     def _release(self, row: Row) -> None:
         """Subnets go with their network; ports too, when an admin takes it away."""

@@ -23,7 +23,7 @@ class SecurityGroups(Described):
 
     kind = Kind.SECURITY_GROUP
     required = ("name",)
-    mutable: ClassVar[frozenset[str]] = frozenset({"name", "stateful", "security_group_rules"})
+    mutable: ClassVar[frozenset[str]] = frozenset({"name", "stateful", "security_group_rules", "remote_members"})
 
     def make(self, body: dict[str, Any], mark: str | None) -> Row:
         """The rules come by update, as Neutron takes none with the group."""
@@ -35,11 +35,18 @@ class SecurityGroups(Described):
         return row
 
     def change(self, row: Row, fields: dict[str, Any]) -> None:
+        members = fields.pop("remote_members", {})
         if (wanted := fields.pop("security_group_rules", None)) is not None:
             for rule in wanted:
                 group = rule.get("remote_group_id")
                 if group and not self.cloud.visible(self.kind, group, self.project):
                     raise Permanent(f"Security group {group} does not exist", 404)
+            self.cloud.address_groups |= members
+            wanted = wanted + [
+                rule | {"remote_group_id": None, "remote_address_group_id": f"members of {rule['remote_group_id']}"}
+                for rule in wanted
+                if members.get(rule.get("remote_group_id"))
+            ]
             row.document["security_group_rules"] = self._equalled(row, wanted)
         row.document |= fields
 
@@ -49,6 +56,7 @@ class SecurityGroups(Described):
         self.cloud.remove(row)
 
     def _release(self, row: Row) -> None:
+        self.cloud.address_groups.pop(row.id, None)
         for port in self._users(row):
             port.document["security_groups"].remove(row.id)
 

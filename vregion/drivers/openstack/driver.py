@@ -133,6 +133,13 @@ class OpenStackDriver:
         """Stream an image's bytes out."""
         return self._images.download(external_id, offset)
 
+    async def project(self) -> str:
+        """The project of our token; a credential for a domain has none."""
+        project_id = (await self._session.token()).project_id
+        if project_id is None:
+            raise Unsupported("project: the credential is for a domain")
+        return project_id
+
     async def project_open(self, name: str, mark: str) -> Mapping[str, str]:
         """A project for one virtual region, with a credential of its own."""
         return await self._projects().open(name, mark)

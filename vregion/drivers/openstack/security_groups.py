@@ -3,17 +3,21 @@
 A group is made with `create` and gets its rules by `update`, because a create must be one request. Rules that we
 make say so in their description; the egress rules that Neutron puts into a fresh group are adopted when they are
 wanted and removed when not; any other rule is somebody else's and is not touched. Rules are added before others are
-removed: the group is never without the rules that it keeps.
+removed: the group is never without the rules that it keeps. `remote_members` in an update are addresses of remote
+groups' members on other clouds, by the group's id here: each rule that names such a group lets them in, too.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vregion.drivers.contract import Gone, Observed
+from vregion.drivers.openstack.address_groups import AddressGroups
 from vregion.drivers.openstack.collection import Resources
 from vregion.drivers.openstack.marks import InDescription
+from vregion.drivers.openstack.service import Service
 
 OURS = "vregion"
+MEMBERS = "remote_members"
 _RULES = "security_group_rules"
 _ANYWHERE = {"0.0.0.0/0", "::/0"}
 _SENT = (
@@ -43,17 +47,22 @@ class SecurityGroups(Resources):
     path = "/security-groups"
     mark = InDescription()
 
+    def __init__(self, service: Service) -> None:
+        super().__init__(service)
+        self._elsewhere = AddressGroups(service)
+
     async def create(self, mark: str, body: Mapping[str, Any]) -> Observed:
         """The group alone; the rules come by `update`."""
         return await super().create(mark, {key: value for key, value in body.items() if key != _RULES})
 
     async def update(self, external_id: str, body: Mapping[str, Any]) -> Observed:
         """Make the name and, where given, the rules equal to what is wanted."""
-        plain = {key: value for key, value in body.items() if key != _RULES}
+        plain = {key: value for key, value in body.items() if key not in (_RULES, MEMBERS)}
         seen = await super().update(external_id, plain)
         if _RULES not in body:
             return seen
-        wanted = {rule_key(rule): rule for rule in body[_RULES]}
+        reaching = await self._reaching(body[_RULES], body.get(MEMBERS, {}))
+        wanted = {rule_key(rule): rule for rule in (*body[_RULES], *reaching)}
         present = seen.document[_RULES]
         missing = [rule for key, rule in wanted.items() if key not in {rule_key(one) for one in present}]
         born = seen.document.get("created_at")
@@ -63,6 +72,29 @@ class SecurityGroups(Resources):
         await self._add(external_id, missing)
         await self._remove(surplus)
         return await self.get(external_id)
+
+    async def delete(self, external_id: str) -> None:
+        """The group with its rules, then what named its members elsewhere: the group's own rules may do so."""
+        await super().delete(external_id)
+        await self._elsewhere.forget(external_id)
+
+    async def _reaching(self, rules: Sequence[Rule], members: Mapping[str, Sequence[str]]) -> list[Rule]:
+        """What lets the members of remote groups in that are on other clouds: each rule once more, by address."""
+        if not members:
+            return []
+        if not await self._elsewhere.available():
+            return [
+                {**rule, "remote_group_id": None, "remote_ip_prefix": address}
+                for rule in rules
+                for address in members.get(rule.get("remote_group_id") or "", ())
+                if (":" in address) == (rule.get("ethertype") == "IPv6")
+            ]
+        named = {group_id: await self._elsewhere.equal(group_id, members[group_id]) for group_id in sorted(members)}
+        return [
+            {**rule, "remote_group_id": None, "remote_address_group_id": address_group}
+            for rule in rules
+            if (address_group := named.get(rule.get("remote_group_id") or ""))
+        ]
 
     async def _add(self, external_id: str, rules: Sequence[Rule]) -> None:
         if not rules:

@@ -1,0 +1,110 @@
+"""Interconnects by the provider's API and command line: what is kept, shown and refused."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit.provider.conftest import CREDENTIAL, Cloud, Regions
+from tests.unit.provider.test_cli import Run, _json
+from tests.unit.provider.test_cli import environ as environ
+from tests.unit.provider.test_cli import run as run
+from tests.unit.provider.test_provider_api import SECRET, Served
+from tests.unit.provider.test_provider_api import admin_token as admin_token
+from tests.unit.provider.test_provider_api import served as served
+from vregion.directory import backends as backend_rows
+from vregion.provider import backends
+from vregion.provider.provider import Provider
+
+MEMBERS = [{"backend": "north", "physical_network": "p1"}, {"backend": "south", "physical_network": "p2"}]
+WAN: dict[str, Any] = {"name": "wan", "members": MEMBERS, "segments": {"first": 100, "last": 199}}
+
+
+@pytest.fixture
+async def two(provider: Provider, cloud: Cloud) -> Provider:
+    """Backends north and south, and plain, whose credential is no administrator's."""
+    for name in ("north", "south", "plain"):
+        await backends.add(provider, cloud(name)[0], CREDENTIAL)
+    plain = await provider.backend("plain")
+    await backend_rows.record(provider.directory, plain.id, "ready", {"capabilities": ["network.provider"]})
+    return provider
+
+
+async def test_over_http(served: Served, two: Provider) -> None:
+    status, made = await served.ask("POST", "/interconnects", WAN)
+    shown = {
+        "name": "wan",
+        "kind": "vlan",
+        "members": MEMBERS,
+        "segments": {"first": 100, "last": 199, "used": 0},
+        "mtu": 1500,
+        "transit_prefix": "100.64.0.0/16",
+    }
+    made["members"].sort(key=lambda member: member["backend"])
+    assert (status, made) == (201, shown)
+    assert (await served.ask("POST", "/interconnects", WAN))[0] == 409
+    assert await two.directory.segment("wan", "some-region", "network n1") == 100
+    _, listed = await served.ask("GET", "/interconnects")
+    assert [(one["name"], one["segments"]["used"]) for one in listed["interconnects"]] == [("wan", 1)]
+    _, one = await served.ask("GET", "/interconnects/wan")
+    assert one["carries"] == ["some-region/network n1 (100)"]
+    status, refused = await served.ask("DELETE", "/interconnects/wan")
+    assert status == 409
+    assert "some-region/network n1 (100)" in refused["error"]["message"]
+    status, refused = await served.ask("DELETE", "/backends/north")
+    assert (status, "joined by interconnects: wan" in refused["error"]["message"]) == (409, True)
+    await two.directory.free_segments("some-region", "network n1")
+    assert (await served.ask("DELETE", "/interconnects/wan"))[0] == 204
+    assert (await served.ask("GET", "/interconnects/wan"))[0] == 404
+    assert (await served.ask("DELETE", "/interconnects/wan"))[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status", "words"),
+    [
+        ({"kind": "string"}, 400, "no kind of interconnect string"),
+        ({"segments": {"first": 9, "last": 3}}, 400, "ends before"),
+        ({"segments": {"first": 9, "last": 4095}}, 400, "1 to 4094"),
+        ({"transit_prefix": "8.8.8.0/24"}, 400, "no prefix for transit"),
+        ({"transit_prefix": "10.0.0.1/24"}, 400, "host bits"),
+        ({"transit_prefix": "10.0.0.0/29"}, 400, "no prefix for transit"),
+        ({"mtu": 100}, 400, "mtu"),
+        ({"members": MEMBERS[:1]}, 400, "members"),
+        ({"members": [MEMBERS[0], MEMBERS[0]]}, 400, "named twice"),
+        ({"members": [MEMBERS[0], MEMBERS[1] | {"backend": "west"}]}, 404, "no backend west"),
+        ({"members": [MEMBERS[0], MEMBERS[1] | {"backend": "plain"}]}, 409, "no administrator's"),
+    ],
+)
+async def test_what_is_refused(served: Served, two: Provider, wrong: dict[str, Any], status: int, words: str) -> None:
+    answered, body = await served.ask("POST", "/interconnects", WAN | wrong)
+    assert (answered, words in body["error"]["message"]) == (status, True), body
+    assert await two.directory.interconnects() == {}
+
+
+async def test_by_the_command_line(run: Run, two: Provider) -> None:
+    add = ("interconnect", "add", "wan", "--member", "north=p1", "--member", "south=p2", "--segments")
+    assert "FIRST-LAST" in str((await run(*add, "100")).exception)
+    made = await _json(run, *add, "100-199", "--mtu", "9000", "--transit-prefix", "100.65.0.0/16")
+    assert isinstance(made, dict)
+    assert (made["mtu"], made["transit_prefix"], made["segments"]["last"]) == (9000, "100.65.0.0/16", 199)
+    assert "wan" in (await run("interconnect", "list")).stdout
+    assert "carries" in (await run("interconnect", "show", "wan")).stdout
+    assert (await run("interconnect", "remove", "wan")).exit_code == 0
+    assert await _json(run, "interconnect", "list") == []
+
+
+async def test_a_tenants_topology(run: Run, two: Provider, regions: Regions, name: str) -> None:
+    await run(
+        "tenant", "open", name, "--zone", "az1=north", "--zone", "az2=south", "--password-file", "-", stdin=SECRET
+    )
+    north = (await two.backend("north")).id
+    place = {"backend_id": north, "state": "creating", "wanted": True, "reason": "no room"}
+    regions.drawn = {"unsettled": [{"kind": "network", "id": "n1", "name": "front", **place}]}
+    assert "not settled: network front in az1: creating: no room" in (await run("tenant", "topology", name)).stdout
+    regions.drawn["unsettled"][0] |= place
+    assert (await run("tenant", "topology", name, "--svg")).stdout.startswith("<svg ")
+    regions.drawn["unsettled"][0] |= place
+    assert (await run("tenant", "topology", name, "--dot")).stdout.startswith("graph ")
+    regions.drawn = {}
+    told = await _json(run, "tenant", "topology", name)
+    assert isinstance(told, dict)
+    assert [zone["backend"] for zone in told["zones"]] == ["north", "south"]

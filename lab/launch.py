@@ -1,6 +1,6 @@
 """The processes of one region: which they are, in which order they start, when it is ready.
 
-Eleven services in fourteen processes. `up`, `start-region` and `restart` call it. Six APIs, one waitress process
+Eleven services in fifteen processes. `up`, `start-region` and `restart` call it. Six APIs, one waitress process
 each, and the daemons; with switches also neutron's RPC server and, on ML2/OVS, its agents. nova-compute comes second,
 because it exits when Keystone does not know its user yet.
 """
@@ -25,7 +25,7 @@ WSGI = {
     "cinder": "cinder.wsgi.api",
 }
 THREADS = {"keystone": 6, "nova": 8, "neutron": 8}
-EARLY = ("nova-conductor", "nova-scheduler", "cinder-scheduler", "cinder-volume")
+EARLY = ("nova-conductor", "nova-scheduler", "cinder-scheduler", "cinder-volume", "cinder-backup")
 LATE = "nova-compute"
 
 

@@ -61,6 +61,10 @@ def defaults(region: Region) -> Section:
         "periodic_fuzzy_delay": 0,
         "enable_force_upload": "true",
         "allow_availability_zone_fallback": "false",
+        "backup_driver": "cinder.backup.drivers.posix.PosixBackupDriver",
+        "backup_posix_path": region.path("cinder", "backups"),
+        "quota_backups": -1,
+        "quota_backup_gigabytes": -1,
     }
 
 
@@ -79,7 +83,7 @@ def files_backend(region: Region) -> Section:
 
 
 def configure(region: Region) -> None:
-    for name in ("conv", "coord", "volumes"):
+    for name in ("backups", "conv", "coord", "volumes"):
         region.path("cinder", name).mkdir(parents=True, exist_ok=True)
     helper = f"{BIN}/privsep-helper --config-file {region.etc('cinder', 'cinder.conf')}"
     sections: dict[str, Section] = {
@@ -94,6 +98,7 @@ def configure(region: Region) -> None:
         "oslo_messaging_notifications": {"driver": "noop"},
         "coordination": {"backend_url": f"file://{region.path('cinder', 'coord')}"},
         "cinder_sys_admin": {"helper_command": helper},
+        "privsep_osbrick": {"helper_command": helper},  # cinder-backup's; else it would ask for sudo
     }
     write(region.etc("cinder", "cinder.conf"), render(sections))
     write(region.etc("cinder", "shares"), f"{share_of(region)}\n")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from vregion.model.resource import Kind
 from vregion.reconcile import (
+    backups,
     floating_ips,
     images,
     keypairs,
@@ -22,6 +23,7 @@ from vregion.reconcile.recipe import Recipe
 RECIPES: Mapping[Kind, Recipe] = {
     recipe.kind: recipe
     for recipe in (
+        backups.RECIPE,
         floating_ips.RECIPE,
         images.RECIPE,
         keypairs.RECIPE,

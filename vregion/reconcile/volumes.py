@@ -19,7 +19,12 @@ def body(resource: Resource, references: References) -> dict[str, Any]:
         if (Kind.IMAGE, copy["image"]) not in references:
             raise Transient("its copy is on the way")
         return wanted | {"imageRef": references[Kind.IMAGE, copy["image"]]}
-    for name, kind in (("snapshot_id", Kind.SNAPSHOT), ("source_volid", Kind.VOLUME), ("imageRef", Kind.IMAGE)):
+    for name, kind in (
+        ("snapshot_id", Kind.SNAPSHOT),
+        ("source_volid", Kind.VOLUME),
+        ("backup_id", Kind.BACKUP),
+        ("imageRef", Kind.IMAGE),
+    ):
         if spec.get(name):
             wanted[name] = references[kind, spec[name]]
             break

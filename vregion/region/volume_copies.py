@@ -38,7 +38,7 @@ async def begin(
     """
     backend_id = str(source.backend_id)
     size = int(source.spec["size"])
-    word = "snapshot_id" if source.kind is Kind.SNAPSHOT else "source_volid"
+    word = {Kind.SNAPSHOT: "snapshot_id", Kind.BACKUP: "backup_id"}.get(source.kind, "source_volid")
     helper = Resource(
         id=str(uuid4()),
         kind=Kind.VOLUME,

@@ -28,7 +28,17 @@ async def create(
     zone = zone_of(zones, wanted.get("availability_zone"), source, kind)
     size = _size(wanted.get("size"), source)
     await volumes.charge(tx, caller.project_id, volumes=1, gigabytes=size)
-    kept = ("name", "description", "metadata", "snapshot_id", "source_volid", "imageRef", "scheduler_hints", "group_id")
+    kept = (
+        "name",
+        "description",
+        "metadata",
+        "snapshot_id",
+        "source_volid",
+        "imageRef",
+        "scheduler_hints",
+        "group_id",
+        "backup_id",
+    )
     spec = {name: wanted[name] for name in kept if wanted.get(name) is not None}
     spec |= {"size": size, "bootable": "false", volumes.GIGABYTES: size, **_inherited(source)}
     if kind is not None:
@@ -58,7 +68,8 @@ async def create(
 
 async def _copied(tx: Transaction, caller: Caller, volume: Resource, source: Resource, now: datetime) -> Resource:
     """Its source is in another zone: a copy brings it, and what the source said of its image stays said of this one."""
-    origin = source if source.kind is Kind.VOLUME else await resources.find(tx, Kind.VOLUME, str(source.parent_id))
+    origin_id = source.spec.get("volume_id", source.id)  # a backup may have outlived it
+    origin = await resources.find(tx, Kind.VOLUME, origin_id, caller.project_id)
     facts = origin.spec if origin is not None else {}
     known = {name: facts[name] for name in ("bootable", "volume_image_metadata") if name in facts}
     spec = volume.spec | known | await volume_copies.begin(tx, caller, volume, source, facts, now)
@@ -79,6 +90,13 @@ async def _source(tx: Transaction, project_id: str, wanted: Mapping[str, Any]) -
         if volume.status not in ("available", "in-use"):
             raise Invalid("Invalid volume: Originating source volume status must be one of 'available, in-use' values")
         return volume
+    if backup_id := wanted.get("backup_id"):
+        backup = await resources.find(tx, Kind.BACKUP, backup_id, project_id)
+        if backup is None:
+            raise NotFound(f"Backup {backup_id} could not be found.")
+        if backup.status != "available":
+            raise Invalid("Invalid backup: Originating backup status must be one of 'available' values")
+        return backup
     if image_id := wanted.get("imageRef"):
         try:
             return await images.bootable(tx, image_id, project_id)
@@ -115,7 +133,7 @@ def _size(size: int | None, source: Resource | None) -> int:
         least = int(source.spec["size"])
         size = least if size is None else size
         if size < least:
-            noun = "the snapshot" if source.kind is Kind.SNAPSHOT else "original volume"
+            noun = {Kind.SNAPSHOT: "the snapshot", Kind.BACKUP: "the backup"}.get(source.kind, "original volume")
             raise Invalid(
                 f"Invalid input received: Volume size '{size}'GB cannot be smaller than {noun} size {least}GB. "
                 f"They must be >= original {noun.split()[-1]} size."

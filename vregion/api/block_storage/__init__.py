@@ -8,6 +8,7 @@ from vregion.api import faults, operations
 from vregion.api.block_storage import (
     attachments,
     availability_zones,
+    backups,
     consistency_groups,
     encryption,
     extensions,
@@ -47,6 +48,7 @@ HANDLED: list[Route] = [
     *resource_filters.routes.all,
     *attachments.routes.all,
     *availability_zones.routes.all,
+    *backups.routes.all,
     *extensions.routes.all,
     *limits.routes.all,
     *messages.routes.all,
@@ -56,6 +58,7 @@ ROUTES = [*HANDLED, *operations.refusals(OPERATIONS, HANDLED)]
 RULES = {
     **operations.rules(OPERATIONS),
     **volume_actions.RULES,
+    **backups.RULES,
     **encryption.RULES,
     **groups.RULES,
     **group_types.RULES,

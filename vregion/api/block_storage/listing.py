@@ -118,7 +118,28 @@ GROUP_SNAPSHOTS = Listing(
     {"id": "id", "name": "name", "status": "status", "group_id": "parent_id", "created_at": "created_at"},
     noun="GroupSnapshot",
 )
-ALL = (VOLUMES, SNAPSHOTS, TRANSFERS, GROUPS, GROUP_SNAPSHOTS)
+BACKUPS = Listing(
+    Kind.BACKUP,
+    {
+        "name": "name",
+        "status": "status",
+        "volume_id": "spec.volume_id",
+        "snapshot_id": "spec.snapshot_id",
+        "id": "id",
+        "availability_zone": "availability_zone",
+        "size": "spec.size",
+    },
+    {
+        "id": "id",
+        "name": "name",
+        "display_name": "name",
+        "status": "status",
+        "volume_id": "spec.volume_id",
+        "created_at": "created_at",
+        "updated_at": "updated_at",
+    },
+)
+ALL = (VOLUMES, SNAPSHOTS, BACKUPS, TRANSFERS, GROUPS, GROUP_SNAPSHOTS)
 
 
 async def page(tx: Transaction, call: Call, listing: Listing) -> tuple[list[Resource], dict[str, Any], int]:

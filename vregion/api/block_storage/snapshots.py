@@ -44,7 +44,8 @@ async def index(call: Call) -> Reply:
     """Documents without what Cinder's extensions add."""
     async with call.region.read() as tx:
         found, tail, size = await listing.page(tx, call, listing.SNAPSHOTS)
-    shown = [views.one(call, snapshot.document, SNAPSHOT, SNAPSHOT_EXTENDED) for snapshot in found]
+    hidden = (*SNAPSHOT_EXTENDED, "group_snapshot_id", "user_id", "consumes_quota")
+    shown = [views.one(call, snapshot.document, SNAPSHOT, hidden) for snapshot in found]
     links = listing.next_page(call, "snapshots", found, size)
     return Reply({"snapshots": shown} | tail | ({"snapshots_links": links} if links else {}))
 

@@ -20,7 +20,10 @@ async def index(call: Call) -> Reply:
 @routes.get("/types/{type_id}", policy="volume_extension:type_get")
 async def show(call: Call) -> Reply:
     """By id; `default` is Cinder's own word for the default type."""
-    return Reply({"volume_type": await _found(call)})
+    found = await _found(call)
+    if call.path["type_id"] == volume_types.NAME:  # asked for by that word, Cinder's extension does not find it
+        del found["os-volume-type-access:is_public"]
+    return Reply({"volume_type": found})
 
 
 @routes.get("/types/{type_id}/extra_specs", policy="volume_extension:type_get")

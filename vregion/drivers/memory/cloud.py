@@ -26,7 +26,7 @@ T = TypeVar("T")
 NEUTRON = frozenset({
     Kind.NETWORK, Kind.SUBNET, Kind.PORT, Kind.SECURITY_GROUP, Kind.ROUTER, Kind.FLOATING_IP,
 })  # fmt: skip
-CINDER = frozenset({Kind.VOLUME, Kind.SNAPSHOT})
+CINDER = frozenset({Kind.VOLUME, Kind.SNAPSHOT, Kind.BACKUP})
 FLAVORS = (("m1.tiny", 1, 512, 1), ("m1.small", 1, 2048, 20), ("m1.medium", 2, 4096, 40))
 
 

@@ -16,7 +16,19 @@ from vregion.drivers.memory.marks import InDescription, InName, Mark
 from vregion.model.resource import Kind
 
 T = TypeVar("T")
-_PASSING = frozenset({"creating", "queued", "deleting", "extending", "detaching", "uploading"})
+_PASSING = frozenset(
+    {
+        "creating",
+        "queued",
+        "deleting",
+        "extending",
+        "detaching",
+        "uploading",
+        "backing-up",
+        "restoring",
+        "restoring-backup",
+    }
+)
 
 
 def copied(document: Mapping[str, Any]) -> dict[str, Any]:

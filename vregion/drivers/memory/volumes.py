@@ -18,6 +18,7 @@ _DELETABLE = (
     "from snapshots after volume transfer."
 )
 
+_SOURCES = (("snapshot_id", Kind.SNAPSHOT), ("source_volid", Kind.VOLUME), ("backup_id", Kind.BACKUP))
 _ALWAYS = {
     "encrypted": False, "replication_status": None, "consistencygroup_id": None, "multiattach": False, "group_id": None,
     "shared_targets": False, "service_uuid": None, "consumes_quota": True,
@@ -132,7 +133,7 @@ class Volumes(MemoryCollection):
             if row is None or row.document["status"] != "active":
                 raise Permanent("Invalid image identifier or unable to access requested image.")
             return row, max(-(-row.document["size"] // GIB), row.document["min_disk"])
-        for name, kind in (("snapshot_id", Kind.SNAPSHOT), ("source_volid", Kind.VOLUME)):
+        for name, kind in _SOURCES:
             if wanted := body.get(name):
                 row = self.cloud.visible(kind, wanted, self.project)
                 if row is None:

@@ -11,6 +11,7 @@ import aiohttp
 
 from vregion.drivers.contract import Answer, Changes, Collection, Flavor, Gone, Report, Transient, Unsupported
 from vregion.drivers.openstack import check, flavors, projects
+from vregion.drivers.openstack.backups import Backups
 from vregion.drivers.openstack.collection import Resources
 from vregion.drivers.openstack.faults import error_of
 from vregion.drivers.openstack.floating_ips import FloatingIps
@@ -78,6 +79,7 @@ class OpenStackDriver:
             Kind.IMAGE: self._images,
             Kind.VOLUME: Volumes(self.volume),
             Kind.SNAPSHOT: Snapshots(self.volume),
+            Kind.BACKUP: Backups(self.volume),
             Kind.NETWORK: Networks(self.network),
             Kind.SUBNET: Subnets(self.network),
             Kind.PORT: Ports(self.network),

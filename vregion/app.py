@@ -30,6 +30,7 @@ from vregion.directory.directory import Directory
 from vregion.directory.tenants import page
 from vregion.drivers.memory.driver import MemoryDriver
 from vregion.drivers.openstack.driver import OpenStackDriver
+from vregion.drivers.web import Web
 from vregion.identity.catalog import ensure_catalog
 from vregion.identity.client import Identity, PasswordCredential
 from vregion.provider import api as provider_api
@@ -68,6 +69,7 @@ class Application:
         owner = f"{socket.gethostname()}:{os.getpid()}"
         self.loop = Loop(self.regions, self.backends, RECIPES, self._flavors, owner, settings.backend_budget)
         self.loop.doubt = timedelta(seconds=1.5 * settings.backend_timeout)
+        self.loop.web, self.loop.copies_gib = Web.of(settings), settings.image_copies_gib
         self.feeds = Feeds(self.loop, self.backends)
         self.regions.bell = self.loop.ring
         self.provider = Provider(

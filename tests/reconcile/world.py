@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Self
 
 from vregion.backends import Backends
 from vregion.drivers.memory import MemoryCloud, MemoryDriver
@@ -94,7 +95,7 @@ class World:
         self.killer = Killer()
         self.flavors: dict[str, str] = {}
 
-    async def __aenter__(self) -> "World":
+    async def __aenter__(self) -> Self:
         await self._open()
         return self
 

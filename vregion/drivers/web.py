@@ -111,7 +111,8 @@ class Web:
                         raise Permanent(f"the image at {url} took longer than {self.seconds:.0f} seconds")
                     yield chunk
         except (aiohttp.ClientError, OSError, TimeoutError) as broken:
-            raise Permanent(f"could not read {url}: {broken or 'it stands still'}") from broken
+            reason = getattr(broken, "os_error", None) or broken
+            raise Permanent(f"could not read {url}: {reason if str(reason) else 'it stands still'}") from broken
 
     async def _get(self, session: aiohttp.ClientSession, url: str) -> aiohttp.ClientResponse:
         """The answer at the end of the redirects; each step is checked as the first one was."""

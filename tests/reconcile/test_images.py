@@ -21,7 +21,7 @@ from vregion.region.image_imports import COPY, DIRECT, FAILED, IMPORTING, WEB, I
 DATA = b"vregion!" * 1000
 WHO = caller("p1", "member")
 BOTH = (("b1", "az1"), ("b2", "az2"))
-POINTS = 90
+DOWNLOAD, MOVE, FAILURE, CEILING = 45, 36, 28, 90  # points, and some beyond
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ async def test_an_image_that_is_deleted_meanwhile_ends_its_task(tmp_path: Path) 
             assert (await usages.limits(tx, "p1"))["images"][1] == 0
 
 
-@pytest.mark.parametrize("point", range(POINTS))
+@pytest.mark.parametrize("point", range(DOWNLOAD))
 async def test_killed_anywhere_a_download_ends_once(tmp_path: Path, point: int) -> None:
     async with Images(tmp_path, RECIPES) as world:
         image = await world.queued()
@@ -196,7 +196,7 @@ async def test_killed_anywhere_a_download_ends_once(tmp_path: Path, point: int) 
         assert image.spec["checksum"] == hashlib.md5(DATA, usedforsecurity=False).hexdigest()
 
 
-@pytest.mark.parametrize("point", range(POINTS))
+@pytest.mark.parametrize("point", range(MOVE))
 async def test_killed_anywhere_a_staged_image_moves_once(tmp_path: Path, point: int) -> None:
     async with Images(tmp_path, RECIPES) as world:
         image = await world.staged()
@@ -208,7 +208,7 @@ async def test_killed_anywhere_a_staged_image_moves_once(tmp_path: Path, point: 
         assert world.cloud.count(Kind.IMAGE) == 0
 
 
-@pytest.mark.parametrize("point", range(POINTS))
+@pytest.mark.parametrize("point", range(FAILURE))
 async def test_killed_anywhere_a_failed_download_leaves_nothing(tmp_path: Path, point: int) -> None:
     async with Images(tmp_path, RECIPES) as world:
         world.web = world.loop.web = Page(trouble="gone")
@@ -220,7 +220,7 @@ async def test_killed_anywhere_a_failed_download_leaves_nothing(tmp_path: Path, 
         assert [cloud.count(Kind.IMAGE) for cloud in world.clouds.values()] == [0, 0]
 
 
-@pytest.mark.parametrize("point", range(0, POINTS, 2))
+@pytest.mark.parametrize("point", range(0, CEILING, 2))
 async def test_killed_anywhere_a_copy_over_the_ceiling_goes_and_comes_back(tmp_path: Path, point: int) -> None:
     """Two volumes in az2 of two images that az1 has: with no room for copies, each goes once its volume is made."""
     async with Images(tmp_path, RECIPES) as world:
@@ -242,12 +242,13 @@ async def test_killed_anywhere_a_copy_over_the_ceiling_goes_and_comes_back(tmp_p
 
 async def test_the_points_reach_beyond_the_flows(tmp_path: Path) -> None:
     async with Images(tmp_path, RECIPES) as world:
-        image = await world.queued()
-        await world.begin(image, WEB, BOTH)
-        assert not await world.die_at(POINTS - 1)
-        staged = await world.staged()
-        await world.begin(staged, DIRECT, BOTH[1:])
-        assert not await world.die_at(POINTS - 1)
+        await world.begin(await world.queued(), WEB, BOTH)
+        assert not await world.die_at(DOWNLOAD - 1)
+        await world.begin(await world.staged(), DIRECT, BOTH[1:])
+        assert not await world.die_at(MOVE - 1)
+        world.web = world.loop.web = Page(trouble="gone")
+        await world.begin(await world.queued(), WEB, BOTH)
+        assert not await world.die_at(FAILURE - 1)
 
 
 async def uploaded(world: Images) -> Resource:

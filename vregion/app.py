@@ -23,7 +23,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from vregion.api import block_storage, compute, image, network
 from vregion.api.caller import Authenticator
 from vregion.api.http import Resources
-from vregion.api.policy import Policy
+from vregion.api.policy import FORBIDDEN, Policy
 from vregion.api.service import Service
 from vregion.backends import Backends, OpenDriver
 from vregion.directory.directory import Directory
@@ -116,7 +116,7 @@ class Application:
         authenticate = Authenticator(self.identity, self.directory)
         routes: list[BaseRoute] = [Route("/metrics", metrics), Route("/healthz", healthy)]
         for name, (module, prefix) in SERVICES.items():
-            policy = Policy(module.RULES)
+            policy = Policy(module.RULES, forbidden=getattr(module, "FORBIDDEN", FORBIDDEN))
             service = Service(
                 name, prefix, module.ROUTES, module.VERSIONS, module.FAULT, use, policy, authenticate, module.documents,
                 LEGACY.get(name, ""),

@@ -46,7 +46,7 @@ def ask(service: str, module: ModuleType, operation: Operation, token: str) -> r
         path = f"{path[: path.index('{')]}{uuid4()}{path[path.index('}') + 1 :]}"
     versions = module.VERSIONS
     version = operation.until or os.environ.get(f"{WORDS[service]}_NEWEST") or versions.newest
-    headers = {"X-Auth-Token": os.environ[token]}
+    headers = {"X-Auth-Token": os.environ[token], "Accept": "application/json"}
     if versions.service_type:
         headers["OpenStack-API-Version"] = f"{versions.service_type} {version}"
     body: Any = {operation.action: {}} if operation.action else {}
@@ -93,4 +93,4 @@ def message(answer: requests.Response) -> str:
         return answer.text
     body = answer.json()
     inner = body if "message" in body else next(iter(body.values()))
-    return str(inner["message"])
+    return str(inner["message"]).removesuffix("<br /><br />\n\n\n")

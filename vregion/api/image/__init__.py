@@ -4,10 +4,9 @@ Joins this folder's files for `vregion.app`. Only the routes that move bytes, or
 already, speak to a backend; all others read and write the region's rows.
 """
 
-from vregion.api import faults
+from vregion.api import faults, operations
 from vregion.api.http import Reply, Route
 from vregion.api.image import (
-    cached_images,
     image_data,
     image_imports,
     image_locations,
@@ -27,7 +26,8 @@ from vregion.api.image import (
 from vregion.api.service import Versions
 from vregion.model.microversion import Microversion
 
-ROUTES: list[Route] = [
+OPERATIONS = operations.table("image")
+HANDLED: list[Route] = [
     *images.routes.all,
     *image_data.routes.all,
     *image_tags.routes.all,
@@ -43,9 +43,10 @@ ROUTES: list[Route] = [
     *metadef_properties.routes.all,
     *metadef_tags.routes.all,
     *metadef_resource_types.routes.all,
-    *cached_images.routes.all,
 ]
+ROUTES = [*HANDLED, *operations.refusals(OPERATIONS, HANDLED)]
 RULES = {
+    **operations.rules(OPERATIONS),
     "get_images": "reader",
     "get_image": "reader",
     "download_image": "member",
@@ -96,15 +97,10 @@ RULES = {
     "delete_image_location": "admin",
     "tasks_api_access": "admin",
     "stores_info_detail": "admin",
-    "cache_list": "admin",
-    "cache_delete": "admin",
-    "cache_image": "admin",
-    "cache_clean": "admin",
-    "cache_prune": "admin",
-    "list_cached_nodes": "admin",
 }
 VERSIONS = Versions()
 FAULT = faults.image
+FORBIDDEN = "You are not authorized to complete {} action."
 
 _SUPPORTED = (15, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
 

@@ -10,8 +10,7 @@ from uuid import UUID
 from vregion.api.http import Call, Reply, Routes
 from vregion.api.image import bodies, image_imports
 from vregion.api.schemas.image.tasks import BODY
-from vregion.api.service import MethodNotAllowed
-from vregion.model.refusals import Invalid, NotFound
+from vregion.model.refusals import Invalid
 from vregion.model.resource import Kind
 from vregion.region import images, resources, tasks
 from vregion.region.resources import Filter, Query
@@ -69,21 +68,11 @@ async def show(call: Call) -> Reply:
         return Reply(tasks.document(await tasks.get(tx, call.path["task_id"], datetime.now(UTC))))
 
 
-@routes.delete("/tasks/{task_id}", policy="tasks_api_access")
-async def delete(call: Call) -> Reply:
-    """Nobody may."""
-    words = "This operation is currently not permitted on Glance Tasks. They are auto deleted after reaching the time"
-    raise MethodNotAllowed(f"{words} based on their expires_at property.")
-
-
 @routes.get("/images/{image_id}/tasks", policy="get_image")
 async def of_image(call: Call) -> Reply:
     """An image's, for whoever sees it and is of the project that began them."""
     async with call.region.read() as tx:
-        try:
-            image = await images.visible(tx, call.path["image_id"], call.project_id)
-        except NotFound as unseen:
-            raise NotFound("The resource could not be found.") from unseen
+        image = await images.visible(tx, call.path["image_id"], call.project_id)
         found = await tasks.of_image(tx, image.id, datetime.now(UTC))
     mine = [task for task in found if call.caller.is_admin or task.project_id == call.project_id]
     return Reply({"tasks": [tasks.row(task) for task in mine]})

@@ -23,13 +23,14 @@ from starlette.routing import BaseRoute, Mount, Route
 from vregion.api import block_storage, compute, image, network
 from vregion.api.caller import Authenticator
 from vregion.api.http import Resources
-from vregion.api.policy import Policy
+from vregion.api.policy import FORBIDDEN, Policy
 from vregion.api.service import Service
 from vregion.backends import Backends, OpenDriver
 from vregion.directory.directory import Directory
 from vregion.directory.tenants import page
 from vregion.drivers.memory.driver import MemoryDriver
 from vregion.drivers.openstack.driver import OpenStackDriver
+from vregion.drivers.web import Web
 from vregion.identity.catalog import ensure_catalog
 from vregion.identity.client import Identity, PasswordCredential
 from vregion.provider import api as provider_api
@@ -69,6 +70,7 @@ class Application:
         self.loop = Loop(self.regions, self.backends, RECIPES, self._flavors, owner, settings.backend_budget)
         self.loop.doubt = timedelta(seconds=1.5 * settings.backend_timeout)
         self.loop.joins, self.backends.own = directory, directory.own
+        self.loop.web, self.loop.copies_gib = Web.of(settings), settings.image_copies_gib
         self.feeds = Feeds(self.loop, self.backends)
         self.regions.bell = self.loop.ring
         self.provider = Provider(directory, identity, drivers, *self._told())
@@ -113,7 +115,7 @@ class Application:
         authenticate = Authenticator(self.identity, self.directory)
         routes: list[BaseRoute] = [Route("/metrics", metrics), Route("/healthz", healthy)]
         for name, (module, prefix) in SERVICES.items():
-            policy = Policy(module.RULES)
+            policy = Policy(module.RULES, forbidden=getattr(module, "FORBIDDEN", FORBIDDEN))
             service = Service(
                 name, prefix, module.ROUTES, module.VERSIONS, module.FAULT, use, policy, authenticate, module.documents,
                 LEGACY.get(name, ""),

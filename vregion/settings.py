@@ -33,6 +33,20 @@ class Settings:
     backend_timeout: float = field(default=60.0, metadata={"doc": "Seconds until a backend's call is given up."})
     max_body_bytes: int = field(default=1 << 20, metadata={"doc": "Largest JSON body that is read."})
 
+    image_copies_gib: int = field(
+        default=-1,
+        metadata={"doc": "GiB of images in a zone only for servers there; more, and the longest unused go. -1: any."},
+    )
+    image_import_hosts: str = field(
+        default="", metadata={"doc": "Hosts that images are downloaded from, comma-separated; empty: every public one."}
+    )
+    image_import_networks: str = field(
+        default="", metadata={"doc": "Networks (CIDR, comma-separated) allowed for that although they are not public."}
+    )
+    image_import_ports: str = field(default="80,443", metadata={"doc": "Ports that images are downloaded from."})
+    image_import_gib: int = field(default=1024, metadata={"doc": "Largest image that is downloaded, in GiB."})
+    image_import_seconds: float = field(default=14400.0, metadata={"doc": "Longest time that a download may take."})
+
     @property
     def keys_path(self) -> Path:
         """Where the sealing keys lie."""

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Self
 
 from vregion.backends import Backends
 from vregion.drivers.memory import MemoryCloud, MemoryDriver
@@ -130,7 +131,7 @@ class World:
         self.flavors: dict[str, str] = {}
         self.joined = Joined()
 
-    async def __aenter__(self) -> "World":
+    async def __aenter__(self) -> Self:
         await self._open()
         return self
 

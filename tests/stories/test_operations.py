@@ -20,6 +20,8 @@ WORDS = {"compute": "COMPUTE", "network": "NETWORK", "block-storage": "VOLUME", 
 TOKENS = {"public": "READER", "reader": "READER", "member": "TOKEN", "manager": "MANAGER", "admin": "ADMIN"}
 ALIASES = {"block-storage": "os-hosts", "compute": "servers", "network": "external-net"}  # extensions that are there
 UNROUTED = ("The resource could not be found.", "The method specified is not allowed", "There is no such action")
+BROKEN = ("DELETE", "/cache/{}")  # glance 33.0.0 answers 500 to everybody when it has no cache (seen)
+TERSE = ("GET", "/images/{}/tasks")  # Glance says of an unknown image what it says of an unknown path (seen)
 Entry = tuple[str, ModuleType, Operation]
 
 
@@ -35,7 +37,9 @@ WORKING = [entry for entry in entries() if entry[2].answer is None]
 REFUSED = [entry for entry in entries() if entry[2].answer is not None]
 # The oracle's part. What needs no body is decided by policy alone; a body would be looked at first.
 ADMINS = [
-    (s, m, o) for s, m, o in REFUSED if o.answer == 403 and o.persona == "admin" and o.method in ("GET", "DELETE")
+    (s, m, o)
+    for s, m, o in REFUSED
+    if o.answer == 403 and o.persona == "admin" and o.method in ("GET", "DELETE") and o.shape != BROKEN
 ]
 
 
@@ -46,7 +50,7 @@ def ask(service: str, module: ModuleType, operation: Operation, token: str) -> r
         path = f"{path[: path.index('{')]}{uuid4()}{path[path.index('}') + 1 :]}"
     versions = module.VERSIONS
     version = operation.until or os.environ.get(f"{WORDS[service]}_NEWEST") or versions.newest
-    headers = {"X-Auth-Token": os.environ[token]}
+    headers = {"X-Auth-Token": os.environ[token], "Accept": "application/json"}
     if versions.service_type:
         headers["OpenStack-API-Version"] = f"{versions.service_type} {version}"
     body: Any = {operation.action: {}} if operation.action else {}
@@ -64,7 +68,8 @@ def test_what_works_is_routed(service: str, module: ModuleType, operation: Opera
     answer = ask(service, module, operation, TOKENS[operation.persona])
     assert answer.status_code not in (401, 403, 405, 501), answer.text
     assert answer.status_code < 500, answer.text
-    assert not any(words in answer.text for words in UNROUTED), answer.text
+    if not (BARE and operation.shape == TERSE):
+        assert not any(words in answer.text for words in UNROUTED), answer.text
 
 
 if BARE:
@@ -93,4 +98,4 @@ def message(answer: requests.Response) -> str:
         return answer.text
     body = answer.json()
     inner = body if "message" in body else next(iter(body.values()))
-    return str(inner["message"])
+    return str(inner["message"]).removesuffix("<br /><br />\n\n\n")

@@ -17,7 +17,9 @@ from vregion.model.microversion import Microversion
 from vregion.model.refusals import Invalid, Refusal
 
 _REFUSED = "operations:refused"
-_POLICY = re.compile(r"^Policy doesn't allow (\S+) to be performed\.$")
+_POLICY = re.compile(
+    r"^(?:Policy doesn't allow|You are not authorized to complete) (\S+) (?:to be performed|action)\.$"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,14 @@ PERSONAS = {
     "any": "@",
     "nobody": "!",
 }
+FORBIDDEN = "Policy doesn't allow {} to be performed."
 
 
 class Policy:
     """Answers from the rules' defaults and the provider's file; an answer is remembered per rule and set of roles."""
 
-    def __init__(self, rules: Mapping[str, str], policy_file: str | None = None) -> None:
+    def __init__(self, rules: Mapping[str, str], policy_file: str | None = None, forbidden: str = FORBIDDEN) -> None:
+        self._forbidden = forbidden
         configuration = cfg.ConfigOpts()
         configuration([], project="vregion", default_config_files=[], default_config_dirs=[])
         self._enforcer = policy.Enforcer(configuration, policy_file=policy_file)
@@ -48,6 +50,6 @@ class Policy:
         return known
 
     def enforce(self, rule: str, caller: Caller) -> None:
-        """Raises Forbidden in the services' common words."""
+        """Raises Forbidden in the service's words."""
         if not self.check(rule, caller):
-            raise Forbidden(f"Policy doesn't allow {rule} to be performed.", reason="PolicyNotAuthorized")
+            raise Forbidden(self._forbidden.format(rule), reason="PolicyNotAuthorized")

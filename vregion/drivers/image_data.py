@@ -30,6 +30,12 @@ class Digest:
         self._md5.update(chunk)
         self._sha512.update(chunk)
 
+    async def counted(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """The same bytes, added as they pass."""
+        async for chunk in chunks:
+            self.add(chunk)
+            yield chunk
+
     def facts(self) -> dict[str, Any]:
         """In Glance's names."""
         return {

@@ -33,6 +33,9 @@ class Kind(StrEnum):
     SECURITY_GROUP_RULE = "security_group_rule"
     ROUTER = "router"
     FLOATING_IP = "floatingip"
+    METADEF_NAMESPACE = "metadef_namespace"
+    METADEF_RESOURCE_TYPE = "metadef_resource_type"
+    TASK = "task"
 
 
 class State(StrEnum):

@@ -13,7 +13,7 @@ from vregion.drivers.contract import Observed, Permanent, Transient
 from vregion.model.resource import Kind, Resource, State
 from vregion.reconcile.recipe import Recipe, References
 from vregion.reconcile.work import Work
-from vregion.region import image_data, images, volume_creates
+from vregion.region import image_copies, image_data, image_imports, images, volume_creates
 
 UNFINISHED = ("queued", "saving", "importing", "uploading", "killed")
 
@@ -46,12 +46,14 @@ async def fill(work: Work, observed: Observed) -> Observed:
         return observed
     if observed.document["status"] not in UNFINISHED:
         return observed
-    if image.status in ("queued", "saving"):
+    if image.status == "queued" or image_data.unfinished(image):
         async with work.region.write() as tx:
             await image_data.upload_died(tx, image.id, work.now())
         return observed
     async with work.region.read() as tx:
         found = await image_data.sources(tx, image, but=work.realization.backend_id)
+    if not found and (uri := _from_the_web(image)):
+        return await _download(work, image, observed, uri)
     if not found:
         raise Permanent(f"no availability zone has the data of image {image.id} any more")
     if observed.document["status"] != "queued":
@@ -60,7 +62,31 @@ async def fill(work: Work, observed: Observed) -> Observed:
     async with image_data.kept(work.region, work.realization, work.now):
         chunks = _verified(stream.read(sources, image.spec["size"]), image)
         await work.driver.upload(observed.external_id, chunks, image.spec["size"])
-    return await _checked(work, image, observed.external_id)
+    observed = await _checked(work, image, observed.external_id)
+    async with work.region.write() as tx:
+        await image_copies.shrink(tx, work.realization.backend_id, work.copies_ceiling, work.now())
+    return observed
+
+
+def _from_the_web(image: Resource) -> str | None:
+    """The address to download from, when an import says so."""
+    running = image.spec.get(image_imports.IMPORT)
+    return running["uri"] if running and running["method"] == image_imports.WEB else None
+
+
+async def _download(work: Work, image: Resource, observed: Observed, uri: str) -> Observed:
+    """The bytes from the web into this zone. They are the image's as the zone counted and hashed them."""
+    if observed.document["status"] != "queued":
+        observed = await _anew(work, image, observed.external_id)
+    digest = stream.Digest()
+    async with image_data.kept(work.region, work.realization, work.now):
+        await work.driver.upload(observed.external_id, digest.counted(work.web.read(uri)), None)
+    observed = await work.collection.get(observed.external_id)
+    facts = digest.facts()
+    for name in ("size", "checksum"):
+        if observed.settled and observed.document.get(name) not in (None, facts[name]):
+            raise Permanent(f"the {name} of image {image.id} is not that of what was downloaded")
+    return observed
 
 
 async def _anew(work: Work, image: Resource, external_id: str) -> Observed:
@@ -105,7 +131,7 @@ RECIPE = Recipe(
     fill=fill,
     settled=volume_creates.image_seen,
     stopped=volume_creates.image_stopped,
-    lost=images.lost,
+    lost=image_imports.lost,
     vanished=images.vanished,
     recreate=True,
 )

@@ -17,6 +17,7 @@ from functools import partial
 
 from vregion.backends import Backends
 from vregion.drivers.contract import Driver, Observed, Transient
+from vregion.drivers.web import Web
 from vregion.model.resource import Kind
 from vregion.reconcile.outcome import Outcome, Retry, Stop, Wait
 from vregion.reconcile.recipe import Recipe
@@ -63,6 +64,8 @@ class Loop:
         self.time = Time()
         self.joins: Joins = NOTHING_JOINED
         self.doubt = DOUBT
+        self.web = Web()
+        self.copies_gib = -1
         self._inherited: set[str] = set()
         self._ringing: set[str] = set()
         self._timers: dict[str, datetime] = {}
@@ -192,6 +195,8 @@ class Loop:
                     hint=self._hints.pop(key, None),
                     doubt=self.doubt,
                     back_at=self._back_at(realization.backend_id),
+                    web=self.web,
+                    copies_ceiling=_ceiling(opened.backend.options.get("image_copies_gib", self.copies_gib)),
                 )
                 outcome = await reconcile(work)
         except Transient as trouble:
@@ -243,3 +248,8 @@ class Loop:
         key = (region.id, realization.resource_id, realization.backend_id)
         looks = self._polls[key] = self._polls.get(key, -1) + 1
         return float(min(POLL * 1.5 ** min(looks, 12), POLL_LONGEST))
+
+
+def _ceiling(gib: int) -> int | None:
+    """In bytes; None where there is none."""
+    return None if gib < 0 else gib << 30

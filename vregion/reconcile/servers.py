@@ -21,7 +21,7 @@ def body(server: Resource, references: References) -> dict[str, Any]:
     wanted = {name: spec[name] for name in _CREATE if name in spec}
     wanted["flavorRef"] = references[Kind.FLAVOR, spec["flavorRef"]]
     wanted["networks"] = _networks(spec["networks"], references)
-    if spec["imageRef"]:
+    if spec["imageRef"] and not spec.get("image_of_volumes"):
         wanted["imageRef"] = references[Kind.IMAGE, spec["imageRef"]]
     if spec["keypair"]:
         wanted["key_name"] = references[Kind.KEYPAIR, spec["keypair"]]

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from vregion.drivers.contract import Collection, Driver, DriverError, Gone, Observed, Permanent, Transient
+from vregion.drivers.web import Web
 from vregion.model.interconnect import Interconnect
 from vregion.model.resource import Kind, Realization, Resource, State
 from vregion.reconcile.outcome import Done, Outcome, Retry, Stop, Wait
@@ -58,6 +59,8 @@ class Work:
     `back_at` is when the cloud answered again after its last silence, if there was one.
     `doubt` is how long a backend that answers may still carry out a create that it has not answered.
     `flavors` maps our flavor ids to external ones; `hint` is what a change feed has just seen of it.
+    `web` reads what is to be imported from an URL; `copies_ceiling` is how many bytes of copies of images that another
+    zone has too may lie here (None: any).
     """
 
     region: Region
@@ -74,6 +77,8 @@ class Work:
     hint: Observed | None = None
     doubt: timedelta = timedelta(0)
     back_at: datetime | None = None
+    web: Web = field(default_factory=Web)
+    copies_ceiling: int | None = None
 
     @property
     def in_doubt(self) -> bool:

@@ -15,6 +15,7 @@ from vregion.model.observed import Observed
 from vregion.model.refusals import Conflict, Invalid
 from vregion.model.resource import Kind, Realization, Resource, State
 from vregion.region import images, realizations
+from vregion.region.image_imports import STAGED
 from vregion.region.realizations import LeaseLost
 from vregion.region.regions import Region, Transaction
 
@@ -23,20 +24,23 @@ ADOPT_AFTER = timedelta(seconds=60)  # a backend that was asked to make an image
 
 
 async def begin_upload(
-    tx: Transaction, caller: Caller, image_id: str, place: tuple[str, str], now: datetime
+    tx: Transaction, caller: Caller, image_id: str, place: tuple[str, str], now: datetime, status: str = "saving"
 ) -> tuple[Resource, Realization]:
-    """The image is saving, and its realization in that place (zone, backend) is ours. Raises what Glance answers."""
+    """The image is saving, and its realization in that place (zone, backend) is ours. Raises what Glance answers.
+
+    With status 'uploading' the bytes are staged: they lie in that zone, and are the image's only once it is imported.
+    """
     zone, backend_id = place
-    image = await images.own(tx, caller, image_id, "upload_image")
+    image = await images.own(tx, caller, image_id, "upload_image" if status == "saving" else "modify_image")
     if image.status != "queued":
-        raise Conflict(f"Image status transition from {image.status} to saving is not allowed")
+        raise Conflict(f"Image status transition from {image.status} to {status} is not allowed")
     if image.spec["disk_format"] is None or image.spec["container_format"] is None:
         raise Invalid("Properties disk_format, container_format must be set prior to saving data.")
     await realizations.want(tx, Kind.IMAGE, image.id, backend_id, now)
     realization = await realizations.seize(tx, (Kind.IMAGE, image.id), backend_id, "upload", now, now + LEASE)
     if realization is None:
         raise Conflict(f"Image {image.id} is being uploaded, or an upload that failed is being cleaned up.")
-    image = await images.write(tx, image, now, status="saving", availability_zone=zone, backend_id=backend_id)
+    image = await images.write(tx, image, now, status=status, availability_zone=zone, backend_id=backend_id)
     return image, realization
 
 
@@ -44,13 +48,19 @@ async def uploaded(
     tx: Transaction, image_id: str, realization: Realization, facts: Mapping[str, Any], now: datetime
 ) -> bool:
     """All bytes are there. False when the image was deleted meanwhile."""
+    await images.lock(tx, image_id)
     image = await images.present(tx, image_id)
     if image is None:
         await realizations.finish(tx, realization, now)
         tx.ring = True
         return False
     await realizations.finish(tx, realization, None, state=State.READY, generation=image.generation, attempts=0)
-    await images.write(tx, image, now, status="active", spec=image.spec | dict(facts))
+    if image.status == "uploading":
+        staged = {"size": facts["size"], STAGED: dict(facts)}
+        await images.write(tx, image, now, spec=image.spec | staged)
+        return True
+    stores = {realization.backend_id: str(image.availability_zone)}
+    await images.write(tx, image, now, status="active", spec=image.spec | dict(facts) | {images.STORES: stores})
     return True
 
 
@@ -65,9 +75,14 @@ async def upload_failed(tx: Transaction, image_id: str, realization: Realization
 async def upload_died(tx: Transaction, image_id: str, now: datetime) -> None:
     """A saving image that nobody saves any more is queued again (glance 33.0.0 api/v2/image_data.py _restore)."""
     image = await images.present(tx, image_id)
-    if image is not None and image.status == "saving":
+    if image is not None and unfinished(image):
         await images.write(tx, image, now, status="queued", availability_zone=None, backend_id=None)
         await realizations.unwant(tx, Kind.IMAGE, image_id, now)
+
+
+def unfinished(image: Resource) -> bool:
+    """Whether its bytes are on their way from the tenant: saved, or staged."""
+    return image.status == "saving" or (image.status == "uploading" and STAGED not in image.spec)
 
 
 async def sources(tx: Transaction, image: Resource, but: str = "") -> list[tuple[str, str]]:
@@ -99,6 +114,7 @@ async def register(
     foreign = {**image.spec.get(images.REGISTERED, {}), backend_id: observed.external_id}
     home = {} if image.backend_id else {"availability_zone": zone, "backend_id": backend_id}
     spec = image.spec | facts | {images.REGISTERED: foreign}
+    spec[images.STORES] = images.stores(image) | {backend_id: zone}
     return await images.write(tx, image, now, status="active", spec=spec, **home)
 
 

@@ -11,13 +11,16 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+from sqlalchemy import Integer, case, cast, func, select
+
 from vregion.model.caller import Caller
 from vregion.model.observed import Observed
 from vregion.model.refusals import Conflict, Forbidden, Invalid, NotFound, OverQuota
 from vregion.model.resource import Kind, Resource, State
-from vregion.region import realizations, resources, usages
+from vregion.region import realizations, resources, tasks, usages
 from vregion.region.regions import Transaction
 from vregion.region.resources import Filter
+from vregion.region.tables import resources as rows
 
 INTERNAL = "vregion"
 TAGS = "vregion:tags"  # |a|b|, for the filter
@@ -28,6 +31,10 @@ REGISTERED = "vregion:registered"  # backend -> the external id that is not ours
 MADE_THERE = "vregion:made_there"  # a backend made it of a server or a volume: nobody uploads it
 OF_VOLUME = "vregion:of_volume"  # made of that volume, by the reconciler, on its way to another zone
 REMOVED = "vregion:removed"  # properties that a backend may still have
+STORES = (
+    "vregion:stores"  # backend -> zone: where the tenant has it; copies elsewhere are only for servers that need it
+)
+GLANCE = "os_glance"  # begins what imports tell of themselves
 FACTS = ("size", "virtual_size", "checksum", "os_hash_algo", "os_hash_value")
 BASE = frozenset(
     {"id", "name", "status", "visibility", "protected", "os_hidden", "owner", "container_format", "disk_format", "tags"}
@@ -55,8 +62,9 @@ def no_image(image_id: str) -> NotFound:
 
 def document(image: Resource) -> dict[str, Any]:
     """Glance's v2 document."""
-    place = f"/v2/images/{image.id}"
+    place, zones = f"/v2/images/{image.id}", stores(image).values()
     return {
+        **({"stores": ",".join(zones)} if zones and image.status in ("active", "deactivated") else {}),
         **{name: value for name, value in image.spec.items() if not name.startswith(INTERNAL)},
         "id": image.id,
         "status": image.status,
@@ -76,7 +84,13 @@ def record(image: Resource) -> dict[str, Any]:
 
 def properties(image: Resource) -> dict[str, str]:
     """The custom properties."""
-    return {n: v for n, v in image.spec.items() if n not in BASE and not n.startswith(INTERNAL)}
+    return {n: v for n, v in image.spec.items() if n not in BASE and not n.startswith((INTERNAL, GLANCE))}
+
+
+def stores(image: Resource) -> dict[str, str]:
+    """Backend -> zone of those that the tenant has it in, its home first."""
+    found: dict[str, str] = image.spec.get(STORES, {})
+    return dict(sorted(found.items(), key=lambda store: (store[0] != image.backend_id, store[1])))
 
 
 async def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any], now: datetime) -> Resource:
@@ -122,11 +136,28 @@ async def present(tx: Transaction, image_id: str) -> Resource | None:
 
 
 async def own(tx: Transaction, caller: Caller, image_id: str, doing: str) -> Resource:
-    """An image that the caller may change. Raises NotFound, or Forbidden when he sees another project's."""
+    """An image that the caller may change, and nobody else until the commit.
+
+    Raises NotFound, or Forbidden when he sees another project's.
+    """
+    await lock(tx, image_id)
     image = await visible(tx, image_id, caller.project_id)
     if image.project_id != caller.project_id and not caller.is_admin:
         raise Forbidden(f"You are not authorized to complete {doing} action.")
     return image
+
+
+async def hold(tx: Transaction, image: Resource) -> Resource:
+    """As it is now, and as it stays until the commit: two zones may tell of it at once (PostgreSQL)."""
+    await lock(tx, image.id)
+    return await resources.get(tx, Kind.IMAGE, image.id)
+
+
+async def lock(tx: Transaction, image_id: str) -> None:
+    """Nobody else changes that row until the commit."""
+    if not tx.sqlite:
+        row = (rows.c.region_id == tx.region_id, rows.c.kind == Kind.IMAGE, rows.c.id == image_id)
+        await tx.execute(select(rows.c.id).where(*row).with_for_update())
 
 
 async def update(tx: Transaction, image: Resource, wanted: Mapping[str, Any], now: datetime) -> Resource:
@@ -151,8 +182,11 @@ async def delete(tx: Transaction, image: Resource, now: datetime) -> None:
 
 
 async def remove(tx: Transaction, image: Resource, now: datetime) -> None:
-    """Protected or not, as when it came to nothing."""
+    """Protected or not, as when it came to nothing. What was made of it goes on without it."""
     await resources.change(tx, image, deleting=True, status="deleted", updated_at=now)
+    await realizations.release_needs(tx, Kind.IMAGE, image.id)
+    if task_id := image.spec.get("os_glance_import_task"):
+        await tasks.end(tx, task_id, now, failure=f"Image {image.id} was deleted.")
     foreign = image.spec.get(REGISTERED, {})
     for realization in await realizations.of_resource(tx, Kind.IMAGE, image.id):
         if foreign.get(realization.backend_id, "") == realization.external_id:
@@ -161,6 +195,20 @@ async def remove(tx: Transaction, image: Resource, now: datetime) -> None:
         await vanished(tx, image)
         await realizations.forget_needs(tx, Kind.IMAGE, image.id)
         await resources.remove(tx, Kind.IMAGE, image.id)
+
+
+async def leave_store(tx: Transaction, image: Resource, backend_id: str, now: datetime) -> Resource:
+    """It is not a store of the image any more; what was registered there is its owner's again."""
+    left = {b: zone for b, zone in stores(image).items() if b != backend_id}
+    foreign = {b: i for b, i in image.spec.get(REGISTERED, {}).items() if b != backend_id}
+    if backend_id in image.spec.get(REGISTERED, {}):
+        for realization in await realizations.of_resource(tx, Kind.IMAGE, image.id):
+            if realization.backend_id == backend_id:
+                await realizations.release_needs(tx, Kind.IMAGE, image.id, backend_id)
+                await realizations.drop(tx, realization)
+    home, zone = next(iter(left.items()))
+    spec = image.spec | {STORES: left} | ({REGISTERED: foreign} if REGISTERED in image.spec else {})
+    return await write(tx, image, now, spec=spec, backend_id=home, availability_zone=zone)
 
 
 async def set_status(tx: Transaction, image: Resource, status: str, now: datetime) -> Resource:
@@ -212,6 +260,7 @@ async def settled(tx: Transaction, image: Resource, observed: Observed) -> None:
     if seen.get("status") == "active":
         names = (*FACTS, "disk_format", "container_format", "min_disk", "min_ram")
         spec = image.spec | {name: seen.get(name) for name in names} | _made_properties(image, seen)
+        spec[STORES] = {str(image.backend_id): str(image.availability_zone)}
         await write(tx, image, datetime.now(UTC), spec=spec, status="active")
     elif seen.get("status") == "saving" != image.status:
         await write(tx, image, datetime.now(UTC), status="saving")
@@ -232,6 +281,32 @@ async def lost(tx: Transaction, image: Resource) -> None:
 async def vanished(tx: Transaction, image: Resource) -> None:
     """The last copy is gone."""
     await usages.release(tx, image.project_id, {"images": 1})
+
+
+async def usage(tx: Transaction, project_id: str) -> dict[str, tuple[int, int]]:
+    """(limit, used) of a project, by the names of Glance's registered limits; sizes in MiB, one query."""
+    size = cast(rows.c.spec["size"].as_integer(), Integer)
+    staged = rows.c.status == "uploading"
+    moving = rows.c.status.in_(("saving", "uploading", "importing"))
+    found = await tx.execute(
+        select(
+            func.sum(case((staged, 0), else_=func.coalesce(size, 0))),
+            func.sum(case((staged, func.coalesce(size, 0)), else_=0)),
+            func.sum(case((moving, 1), else_=0)),
+        ).where(
+            rows.c.region_id == tx.region_id,
+            rows.c.kind == Kind.IMAGE,
+            rows.c.project_id == project_id,
+            rows.c.deleting.is_(False),
+        )
+    )
+    total, stage, uploading = (int(value or 0) for value in found.one())
+    return {
+        "image_size_total": (-1, total >> 20),
+        "image_stage_total": (-1, stage >> 20),
+        "image_count_total": (await usages.limits(tx, project_id))["images"],
+        "image_count_uploading": (-1, uploading),
+    }
 
 
 def _may_see(image: Resource, project_id: str) -> bool:

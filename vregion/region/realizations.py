@@ -18,6 +18,7 @@ from sqlalchemy import (
     case,
     cast,
     delete,
+    exists,
     func,
     insert,
     literal,
@@ -37,6 +38,8 @@ from vregion.region.tables import needs, realizations, resources
 
 Key = tuple[Kind, str]
 _ON_ITS_WAY = (State.PENDING, State.CREATING, State.PROGRESSING)
+USED_AT = "used_at"  # in `observed` of a copy of an image: when something there last asked for it
+USED_SELDOM = timedelta(seconds=60)  # how exactly that is known
 _COLUMNS = [c for c in realizations.c if c.name not in ("region_id", "due_at", "lease_owner", "lease_until")]
 
 
@@ -66,10 +69,12 @@ async def want(tx: Transaction, kind: Kind, resource_id: str, backend_id: str, n
     """The resource, and all that it needs, shall be on that backend. What is there already is left alone.
 
     What was on its way out is wanted again. Its pass may be deleting it at this moment: in state DELETING nobody takes
-    it for there, and the next pass, which that one's lease holds off, finds out.
+    it for there, and the next pass, which that one's lease holds off, finds out. Copies of images note their use.
     """
     found = await tx.execute(_closure(tx, kind, resource_id))
     keys = {(str(kind), resource_id)} | {(row.needed_kind, row.needed_id) for row in found}
+    if copies := [i for k, i in sorted(keys) if k == Kind.IMAGE]:
+        await _use(tx, copies, backend_id, now)
     rows = [_fresh(tx, Kind(k), i, backend_id, now) for k, i in sorted(keys)]  # writers lock them in one order
     leaving = case(
         (realizations.c.external_id.is_not(None), State.DELETING.value), else_=cast(realizations.c.state, String(16))
@@ -107,10 +112,30 @@ async def revive(tx: Transaction, keys: Iterable[Key], backend_id: str, now: dat
     """What was on its way out there is wanted again; a pass that is just ending it makes way for it (`drop`)."""
     for kind, resource_id in keys:
         where = [*_of(tx, kind, resource_id), realizations.c.backend_id == backend_id, realizations.c.wanted.is_(False)]
-        state = case((realizations.c.state == State.DELETING, State.PROGRESSING.value), else_=realizations.c.state)
+        moves = ((State.DELETING, State.PROGRESSING.value), (State.ERROR, State.CREATING.value))
+        state = case(*((realizations.c.state == old, new) for old, new in moves), else_=realizations.c.state)
         values = {"wanted": True, "due_at": now, "attempts": 0, "generation": 0, "state": state}
         await tx.execute(update(realizations).where(*where).values(**values))
     tx.ring = True
+
+
+async def _use(tx: Transaction, image_ids: list[str], backend_id: str, now: datetime) -> None:
+    """Copies of images come and go: one on its way out is wanted again, and each knows when it was last of use.
+
+    The rows are held, so that nobody decides meanwhile that a copy is not needed (`image_copies.drop`).
+    """
+    mine = (
+        realizations.c.region_id == tx.region_id,
+        realizations.c.kind == Kind.IMAGE,
+        realizations.c.backend_id == backend_id,
+        realizations.c.resource_id.in_(image_ids),
+    )
+    if not tx.sqlite:
+        await tx.execute(select(realizations.c.resource_id).where(*mine).with_for_update(read=True))
+    used = realizations.c.observed[USED_AT].as_string()
+    stale = or_(used.is_(None), used < (now - USED_SELDOM).isoformat())
+    await tx.execute(update(realizations).where(*mine, stale).values(observed={USED_AT: now.isoformat()}))
+    await revive(tx, [(Kind.IMAGE, image_id) for image_id in image_ids], backend_id, now)
 
 
 async def changed(tx: Transaction, kind: Kind, resource_id: str, now: datetime) -> None:
@@ -442,6 +467,20 @@ async def forget_needs(tx: Transaction, kind: Kind, resource_id: str) -> None:
     await tx.execute(
         delete(needs).where(needs.c.region_id == tx.region_id, needs.c.resource_id == resource_id, needs.c.kind == kind)
     )
+
+
+async def release_needs(tx: Transaction, kind: Kind, resource_id: str, backend_id: str | None = None) -> None:
+    """What was made with it, on that backend or anywhere, goes on without it; what is not made yet still needs it."""
+    made = [
+        realizations.c.region_id == needs.c.region_id,
+        realizations.c.resource_id == needs.c.resource_id,
+        realizations.c.kind == needs.c.kind,
+        realizations.c.external_id.is_not(None),
+    ]
+    if backend_id is not None:
+        made.append(realizations.c.backend_id == backend_id)
+    needed = (needs.c.region_id == tx.region_id, needs.c.needed_id == resource_id, needs.c.needed_kind == kind)
+    await tx.execute(delete(needs).where(*needed, exists().where(*made)))
 
 
 async def wake(tx: Transaction, realization: Realization, now: datetime) -> None:

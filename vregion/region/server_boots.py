@@ -103,8 +103,8 @@ async def boot(tx: Transaction, request: Boot) -> list[Resource]:
 
 async def _find(tx: Transaction, request: Boot) -> Found:
     project_id, server = request.caller.project_id, request.server
-    disks = server_disks.requested(server, request.flavor)
     image = await images.bootable(tx, server["imageRef"], project_id) if server.get("imageRef") else None
+    disks = server_disks.requested(server, request.flavor, server_disks.of_image(image.spec if image else None))
     _check_counts(request, disks)
     _check_image(request, image, disks)
     found = Found(disks, image, await _keypair(tx, request), None, [], [], [], [])
@@ -146,6 +146,8 @@ def _check_image(request: Boot, image: Resource | None, disks: Sequence[Disk]) -
         return
     if request.flavor["ram"] < (image.spec.get("min_ram") or 0):
         raise Invalid("Flavor's memory is too small for requested image.")
+    if _of_volumes(image):
+        return
     have, size = request.flavor["disk"] * GIB, image.spec.get("size") or 0
     least = (image.spec.get("min_disk") or 0) * GIB
     if have == 0 and not request.caller.is_admin:
@@ -159,6 +161,11 @@ def _check_image(request: Boot, image: Resource | None, disks: Sequence[Disk]) -
             "Flavor's disk is smaller than the minimum size specified in image metadata. "
             f"Flavor disk is {have} bytes, minimum size is {least} bytes."
         )
+
+
+def _of_volumes(image: Resource) -> bool:
+    """Whether the image has no bytes of its own, only devices (`server_images`)."""
+    return any(disk["boot_index"] == 0 for disk in server_disks.of_image(image.spec))
 
 
 async def _keypair(tx: Transaction, request: Boot) -> Resource | None:
@@ -380,6 +387,7 @@ def _spec(request: Boot, found: Found, place: tuple[int, int, str]) -> dict[str,
     spec |= {
         "name": name if count == 1 else f"{name}-{index + 1}",
         "imageRef": server.get("imageRef") or "",
+        "image_of_volumes": found.image is not None and _of_volumes(found.image),
         "flavorRef": request.flavor_id,
         "flavor": dict(request.flavor),
         "metadata": server.get("metadata") or {},
@@ -465,7 +473,7 @@ def _needs(found: Found, spec: Mapping[str, Any], plugged: Sequence[Resource], b
     """What must be on the backend before the server can be."""
     wanted: list[Key] = [(Kind.PORT, port.id) for port in plugged]
     wanted += [(Kind.VOLUME, volume["volumeId"]) for volume in spec["volumes"]]
-    wanted += [(Kind.IMAGE, found.image.id)] if found.image else []
+    wanted += [(Kind.IMAGE, found.image.id)] if found.image and not _of_volumes(found.image) else []
     wanted += [(Kind.KEYPAIR, found.keypair.id)] if found.keypair else []
     wanted += [(Kind.SERVER_GROUP, found.group.id)] if found.group else []
     wanted += [(Kind.SERVER, other.id) for other in found.servers if other.backend_id == backend_id]

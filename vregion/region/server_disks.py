@@ -8,6 +8,8 @@ exists. So it has our id, our quota and our name for it from the first moment.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
+
 from vregion.model.refusals import Invalid
 
 Disk = dict[str, Any]
@@ -20,8 +22,22 @@ def truth(value: Any) -> bool:
     return str(value).strip().lower() in _TRUE
 
 
-def requested(server: Mapping[str, Any], flavor: Mapping[str, Any]) -> list[Disk]:
-    """The devices of a create body beside its image, each with source_type, destination_type and boot_index."""
+def of_image(image: Mapping[str, Any] | None) -> list[Disk]:
+    """The devices that an image defines by its properties: those of a server that booted from a volume."""
+    if image is None or not image.get("block_device_mapping") or not truth(image.get("bdm_v2", "")):
+        return []
+    try:
+        items = orjson.loads(image["block_device_mapping"])
+        return [_modern(item, False) for item in items if not item.get("no_device")]
+    except (orjson.JSONDecodeError, AttributeError, TypeError) as broken:
+        raise _bad("Unrecognized legacy format.") from broken
+
+
+def requested(server: Mapping[str, Any], flavor: Mapping[str, Any], defined: Sequence[Disk] = ()) -> list[Disk]:
+    """The devices of a create body beside its image, each with source_type, destination_type and boot_index.
+
+    Of those that the image defines a request may replace one by its device name (nova 34.0.0 _merge_bdms_lists).
+    """
     legacy = server.get("block_device_mapping") or []
     modern = server.get("block_device_mapping_v2") or []
     if legacy and modern:
@@ -31,6 +47,10 @@ def requested(server: Mapping[str, Any], flavor: Mapping[str, Any]) -> list[Disk
     disks = [disk for disk in disks if not disk.get("no_device")]
     if not has_image and not disks:
         raise Invalid("Missing imageRef attribute")
+    if any(disk["boot_index"] == 0 for disk in defined):
+        disks = [disk for disk in disks if not (disk["source_type"] == "image" and disk["boot_index"] == 0)]
+    names = {disk["device_name"] for disk in disks if disk.get("device_name")}
+    disks = [disk for disk in defined if disk.get("device_name") not in names] + disks
     if disks:
         _check(disks, flavor)
     return disks

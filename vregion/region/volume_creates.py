@@ -15,7 +15,7 @@ from vregion.model.caller import Caller
 from vregion.model.observed import Observed
 from vregion.model.refusals import Invalid, NotFound
 from vregion.model.resource import Kind, Resource
-from vregion.region import images, realizations, resources, volume_copies, volume_types, volumes
+from vregion.region import image_imports, images, realizations, resources, volume_copies, volume_types, volumes
 from vregion.region.regions import Transaction
 
 
@@ -166,7 +166,7 @@ def _inherited(source: Resource | None) -> dict[str, Any]:
 
 async def image_seen(tx: Transaction, image: Resource, observed: Observed) -> None:
     """An image, by its backend's word; one that is on its way to another zone brings a copy on."""
-    await images.settled(tx, image, observed)
+    await image_imports.settled(tx, image, observed)
     if volume_copies.OF_VOLUME not in image.spec or image.deleting:
         return
     if observed.failed:
@@ -179,6 +179,6 @@ async def image_seen(tx: Transaction, image: Resource, observed: Observed) -> No
 
 async def image_stopped(tx: Transaction, image: Resource, reason: str) -> None:
     """A backend refused an image; a copy that needs it ends with that."""
-    await images.stopped(tx, image, reason)
+    await image_imports.stopped(tx, image, reason)
     if volume_copies.OF_VOLUME in image.spec and not image.deleting:
         await volumes.copy_failed(tx, image, reason)

@@ -9,7 +9,9 @@ from tests.unit.image.clouds import CALLER, ZONES, now, opened
 from vregion.drivers.contract import Transient
 from vregion.drivers.memory import MemoryDriver
 from vregion.model.resource import Kind, State
-from vregion.region import image_data, images, realizations, usages, volume_creates
+from vregion.reconcile.images import RECIPE as IMAGES
+from vregion.reconcile.work import gone
+from vregion.region import image_copies, image_data, images, realizations, usages, volume_creates, volumes
 from vregion.region.regions import Region, Regions
 
 DATA = bytes(range(256)) * 4096
@@ -137,3 +139,77 @@ async def test_a_registered_image_is_neither_copied_nor_deleted(regions: Regions
         assert clouds.clouds["b2"].count(Kind.IMAGE) == 1
         async with region.read() as tx:
             assert (await usages.limits(tx, "p1"))["images"][1] == 1
+
+
+async def test_the_longest_unused_copies_go_until_the_rest_fits(regions: Regions, region: Region) -> None:
+    async with opened(regions, region) as clouds:
+        made = [await clouds.image(DATA) for _ in range(3)]
+        for at, image in enumerate(made):
+            async with region.write() as tx:
+                await realizations.want(tx, Kind.IMAGE, image.id, "b2", now() - timedelta(hours=3 - at))
+                await realizations.want(tx, Kind.IMAGE, image.id, "b2", now() - timedelta(hours=3 - at))
+        await clouds.settle()
+        async with region.write() as tx:
+            await realizations.want(tx, Kind.IMAGE, made[0].id, "b2", now())
+            assert [copy.image_id for copy in await image_copies.there(tx, "b2")] == [
+                made[1].id, made[2].id, made[0].id,
+            ]  # fmt: skip
+            assert await image_copies.shrink(tx, "b2", len(DATA), now()) == [made[1].id, made[2].id]
+        await clouds.settle()
+        assert clouds.clouds["b2"].count(Kind.IMAGE) == 1
+        assert await clouds.bytes_in(made[0], "b2") == DATA
+
+
+async def test_neither_a_store_nor_what_is_waited_for_goes(regions: Regions, region: Region) -> None:
+    async with opened(regions, region) as clouds:
+        image = await clouds.image(DATA)
+        async with region.write() as tx:
+            wanted = {"size": 1, "imageRef": image.id, "availability_zone": "az2"}
+            volume = await volume_creates.create(tx, CALLER, wanted, ZONES, now())
+            there = await realizations.on_backend(tx, Kind.IMAGE, image.id, "b2")
+            assert there is not None
+            await realizations.save(tx, there, state=State.READY, external_id="x")
+            assert await image_copies.shrink(tx, "b2", 0, now()) == []
+            assert await image_copies.shrink(tx, "b1", 0, now()) == []
+            await realizations.save(tx, there, state=State.PENDING, external_id=None)
+        await clouds.settle()
+        async with region.write() as tx:
+            assert await image_copies.shrink(tx, "b2", 0, now()) == [image.id]
+            await volumes.update(tx, await volumes.get(tx, volume.id, "p1"), {"name": "renamed"}, now())
+        await clouds.settle()
+        async with region.read() as tx:
+            assert (await volumes.get(tx, volume.id, "p1")).status == "available"
+        assert clouds.clouds["b2"].count(Kind.IMAGE) == 0
+
+
+async def test_a_copy_on_its_way_out_that_is_wanted_again_comes_back(regions: Regions, region: Region) -> None:
+    async with opened(regions, region) as clouds:
+        image = await clouds.image(DATA)
+        async with region.write() as tx:
+            await realizations.want(tx, Kind.IMAGE, image.id, "b2", now())
+        await clouds.settle()
+        async with region.write() as tx:
+            assert await image_copies.drop(tx, "b2", image.id, now())
+            [claim] = await realizations.claim(tx, "w:1", "b2", now(), timedelta(seconds=9), 1)
+        async with region.write() as tx:
+            await realizations.want(tx, Kind.IMAGE, image.id, "b2", now())
+        async with region.write() as tx:
+            await gone(tx, IMAGES, claim.realization, now())
+        await clouds.settle()
+        assert await clouds.bytes_in(image, "b2") == DATA
+
+
+async def test_what_was_made_of_an_image_outlives_it(regions: Regions, region: Region) -> None:
+    async with opened(regions, region) as clouds:
+        image = await clouds.image(DATA)
+        async with region.write() as tx:
+            wanted = {"size": 1, "imageRef": image.id, "availability_zone": "az1"}
+            volume = await volume_creates.create(tx, CALLER, wanted, ZONES, now())
+        await clouds.settle()
+        async with region.write() as tx:
+            await images.delete(tx, await images.visible(tx, image.id, "p1"), now())
+            await volumes.update(tx, await volumes.get(tx, volume.id, "p1"), {"name": "renamed"}, now())
+        await clouds.settle()
+        async with region.read() as tx:
+            volume = await volumes.get(tx, volume.id, "p1")
+        assert (volume.status, volume.name) == ("available", "renamed")

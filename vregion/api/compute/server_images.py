@@ -11,9 +11,9 @@ from vregion.api.compute.server_calls import ask, record
 from vregion.api.http import Call, Reply
 from vregion.drivers.contract import Answer
 from vregion.model.microversion import Microversion
-from vregion.model.refusals import Forbidden, Invalid, Unsupported
+from vregion.model.refusals import Forbidden, Invalid
 from vregion.model.resource import Kind, Resource
-from vregion.region import image_data, images, resources, usages
+from vregion.region import image_data, images, resources, server_images, usages
 from vregion.region.resources import Filter, Query
 
 _ID_IN_BODY = Microversion(2, 45)
@@ -22,12 +22,9 @@ MARK = "vregion_id"
 
 
 async def create_image(call: Call, server: Resource, given: Any) -> Reply:
-    """A snapshot in the server's zone."""
-    if not server.spec["imageRef"]:
-        raise Unsupported(
-            "A server that was booted from a volume has no disk of its own to make an image of: "
-            "make a snapshot of the volume instead."
-        )
+    """A snapshot in the server's zone; of its volumes, when it boots from one."""
+    if server_images.boots_from_volume(server):
+        return await _of_volumes(call, server, given)
     image = await _make(call, server, given, {"image_type": "snapshot"}, {})
     await record(call, server, "createImage")
     return _answer(call, image)
@@ -35,7 +32,7 @@ async def create_image(call: Call, server: Resource, given: Any) -> Reply:
 
 async def create_backup(call: Call, server: Resource, given: Any) -> Reply:
     """A snapshot that takes the place of the oldest of its type; which are too many is decided here."""
-    if not server.spec["imageRef"]:
+    if server_images.boots_from_volume(server):
         raise Invalid("Backup is not supported for volume-backed instances.")
     rotation, kind = int(given["rotation"]), given["backup_type"]
     image = None
@@ -44,6 +41,16 @@ async def create_backup(call: Call, server: Resource, given: Any) -> Reply:
         await record(call, server, "createBackup")
     await _rotate(call, server, kind, rotation)
     return _answer(call, image) if image is not None else Reply(None, 202)
+
+
+async def _of_volumes(call: Call, server: Resource, given: Mapping[str, Any]) -> Reply:
+    """Rows only: no zone is asked."""
+    metadata = given.get("metadata") or {}
+    await _check_metadata(call, metadata)
+    async with call.region.write() as tx:
+        image = await server_images.create(tx, call.caller, server, given["name"].strip(), metadata, datetime.now(UTC))
+    await record(call, server, "createImage")
+    return _answer(call, image)
 
 
 async def _make(

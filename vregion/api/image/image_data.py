@@ -29,6 +29,16 @@ _NO_RANGE = "The Range requested is not available."
 @routes.put("/images/{image_id}/file", policy="upload_image", streams=True)
 async def upload(call: Call) -> Reply:
     """The intent, the record in the zone, the bytes, and what they were."""
+    return await _receive(call, "saving")
+
+
+@routes.put("/images/{image_id}/stage", policy="modify_image", streams=True)
+async def stage(call: Call) -> Reply:
+    """The same; but the image is not active before the import of what was staged."""
+    return await _receive(call, "uploading")
+
+
+async def _receive(call: Call, status: str) -> Reply:
     kind = call.headers.get("content-type", "").partition(";")[0].strip()
     if kind != "application/octet-stream":
         words = f"The request media type {kind} is not supported by this server. Invalid content type {kind}"
@@ -37,7 +47,8 @@ async def upload(call: Call) -> Reply:
     zone = await chosen_zone(call)
     place = (zone.availability_zone, zone.backend_id)
     async with call.region.write() as tx:
-        image, realization = await image_data.begin_upload(tx, call.caller, call.path["image_id"], place, _now())
+        begun = image_data.begin_upload(tx, call.caller, call.path["image_id"], place, _now(), status)
+        image, realization = await begun
     try:
         facts = await _store(call, image, realization, size)
     except BaseException as trouble:

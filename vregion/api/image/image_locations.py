@@ -54,7 +54,7 @@ async def patched(call: Call, change: Change) -> None:
 
 async def _register(call: Call, url: str) -> None:
     zone, external_id = await _place(call, url)
-    async with call.region.read() as tx:
+    async with call.region.write() as tx:
         await images.own(tx, call.caller, call.path["image_id"], "set_image_location")
     seen = await _observed(call, zone, external_id)
     place = (zone.availability_zone, zone.backend_id)

@@ -6,13 +6,12 @@ Documents are sent as they are stored; a list is one query.
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlencode
 
 import orjson
 
 from vregion.api.http import Call, Reply, Routes
-from vregion.api.image import image_filters, image_locations, patch
-from vregion.api.image.bodies import parsed
+from vregion.api.image import bodies, image_filters, image_locations, patch
+from vregion.api.image.info import METHODS
 from vregion.api.schemas.image.images import BODY
 from vregion.model.refusals import Forbidden, Invalid
 from vregion.model.resource import Kind
@@ -24,13 +23,12 @@ routes = Routes()
 NEVER_SENT = ("direct_url", "self", "file", "schema", "stores")
 READ_ONLY = frozenset({*NEVER_SENT, "created_at", "updated_at", "status", *images.FACTS})
 RESERVED = frozenset({"location", "deleted", "deleted_at"})
-_PAGE, _LONGEST_PAGE = 25, 1000
 
 
 @routes.post("/images", policy="add_image")
 async def create(call: Call) -> Reply:
     """A queued image."""
-    body = parsed(call)
+    body = bodies.parsed(call)
     if not isinstance(body, dict):
         raise Invalid("Body expected in request.")
     for name in NEVER_SENT:
@@ -41,17 +39,19 @@ async def create(call: Call) -> Reply:
         writable(name)
     if "locations" in body:
         raise Forbidden("It's not allowed to add locations if locations are invisible.")
-    _may_own(call, body)
+    may_own(call, body)
     async with call.region.write() as tx:
         image = await images.create(tx, call.caller, body, datetime.now(UTC))
-    return Reply(image.document, 201, {"Location": f"{call.base}/images/{image.id}"})
+    zones = ",".join(zone.availability_zone for zone in await call.use.directory.bindings(call.region.id))
+    told = {"OpenStack-image-import-methods": ",".join(METHODS), "OpenStack-image-store-ids": zones}
+    return Reply(image.document, 201, {"Location": f"{call.base}/images/{image.id}", **told})
 
 
 @routes.get("/images", policy="get_images")
 async def index(call: Call) -> Reply:
     """One page, with Glance's links to the first and the next."""
     query = call.query
-    limit = _limit(query.get("limit"))
+    limit = bodies.limit(call)
     filters, shared = image_filters.parse(call)
     marker = query.get("marker")
     asked = Query(Kind.IMAGE, call.project_id, filters, image_filters.sort(query), limit, marker, shared)
@@ -59,9 +59,9 @@ async def index(call: Call) -> Reply:
         if marker and await resources.find(tx, Kind.IMAGE, marker) is None:
             raise Invalid(images.no_image(marker).message)
         found = await resources.list_resources(tx, asked)
-    links = [("first", _page(query.multi_items())), ("schema", "/v2/schemas/images")]
+    links = [("first", bodies.page(call, "/v2/images")), ("schema", "/v2/schemas/images")]
     if found and len(found) == limit:
-        links.append(("next", _page(query.multi_items(), found[-1].id)))
+        links.append(("next", bodies.page(call, "/v2/images", found[-1].id)))
     tail = "".join(f',"{name}":{orjson.dumps(href).decode()}' for name, href in links)
     return Reply(b'{"images":[' + b",".join(image.document for image in found) + b"]" + tail.encode() + b"}")
 
@@ -92,7 +92,7 @@ async def update(call: Call) -> Reply:
         for change in changes:
             if change not in locations:
                 _apply(change, spec)
-        _may_own(call, {name: spec[name] for name in ("visibility", "owner") if spec[name] != image.spec[name]})
+        may_own(call, {name: spec[name] for name in ("visibility", "owner") if spec[name] != image.spec[name]})
         if len(locations) < len(changes):
             spec["tags"] = sorted(set(spec["tags"]))
             image = await images.update(tx, image, spec, datetime.now(UTC))
@@ -129,10 +129,7 @@ async def _set_status(call: Call, status: str) -> Reply:
 
 def checked(call: Call, body: Mapping[str, Any]) -> None:
     """Raises Invalid in Glance's words (glance 33.0.0 common/exception.py InvalidObject)."""
-    try:
-        BODY.check(body, call.microversion)
-    except Invalid as wrong:
-        raise Invalid(f"Provided object does not match schema 'image': {wrong.message}") from wrong
+    bodies.matches(call, BODY, "image", body)
     for name in ("min_disk", "min_ram"):
         if body.get(name, 0) < 0:
             raise Invalid(f"Invalid value '{body[name]}' for parameter '{name}': Cannot be a negative value")
@@ -148,7 +145,7 @@ def writable(name: str) -> None:
         raise Forbidden(f"Attribute '{name}' is reserved.")
 
 
-def _may_own(call: Call, wanted: Mapping[str, Any]) -> None:
+def may_own(call: Call, wanted: Mapping[str, Any]) -> None:
     """Who may publish, and for whom."""
     for visibility, rule in (("public", "publicize_image"), ("community", "communitize_image")):
         if wanted.get("visibility") == visibility and not call.policy.check(rule, call.caller):
@@ -172,20 +169,3 @@ def _apply(change: patch.Change, spec: dict[str, Any]) -> None:
     if change.op == "add" and name in spec and change.draft == 4:
         raise patch.present(name)
     spec[name] = change.value
-
-
-def _limit(text: str | None) -> int:
-    if text is None:
-        return _PAGE
-    try:
-        limit = int(text)
-    except ValueError:
-        raise Invalid("limit param must be an integer") from None
-    if limit < 0:
-        raise Invalid("limit param must be positive")
-    return min(limit, _LONGEST_PAGE)
-
-
-def _page(asked: list[tuple[str, str]], marker: str | None = None) -> str:
-    kept = [(name, value) for name, value in asked if name != "marker"] + ([("marker", marker)] if marker else [])
-    return "/v2/images" + (f"?{urlencode(kept)}" if kept else "")

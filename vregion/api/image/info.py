@@ -1,36 +1,44 @@
-"""What Glance tells of itself: its schemas, its stores (the zones), its ways to import (none: bytes are uploaded)."""
+"""What Glance tells of itself: its stores (the zones), its ways to import, and what a project uses of its quota."""
 
 from typing import Any
 
 from vregion.api.http import Call, Reply, Routes
-from vregion.api.schemas.image.image_members import MEMBER, MEMBERS
-from vregion.api.schemas.image.images import IMAGE, IMAGES
-from vregion.model.refusals import NotFound
+from vregion.region import images
 
 routes = Routes()
-_SCHEMAS: dict[str, dict[str, Any]] = {"image": IMAGE, "images": IMAGES, "member": MEMBER, "members": MEMBERS}
-
-
-@routes.get("/schemas/{name}", policy="get_schema")
-async def schema(call: Call) -> Reply:
-    """One of the published schemas."""
-    found = _SCHEMAS.get(call.path["name"])
-    if found is None:
-        raise NotFound("The resource could not be found.")
-    return Reply(found)
+METHODS = ("glance-direct", "web-download", "copy-image")
 
 
 @routes.get("/info/stores", policy="stores_info")
 async def stores(call: Call) -> Reply:
     """A zone is a store; uploads without a choice go to the default one."""
-    found = []
-    for zone in await call.use.directory.bindings(call.region.id):
-        found.append({"id": zone.availability_zone} | ({"default": "true"} if zone.default else {}))
-    return Reply({"stores": found})
+    return Reply({"stores": await _stores(call)})
+
+
+@routes.get("/info/stores/detail", policy="stores_info_detail")
+async def stores_detail(call: Call) -> Reply:
+    """For admins of the virtual region. What lies behind a zone is the provider's to know."""
+    more: dict[str, Any] = {"type": "zone", "weight": 0, "properties": {}}
+    return Reply({"stores": [store | more for store in await _stores(call)]})
 
 
 @routes.get("/info/import", policy="stores_info")
 async def import_methods(call: Call) -> Reply:
-    """None."""
-    methods = {"description": "Import methods available.", "type": "array", "value": []}
+    """The three that a Glance offers by default."""
+    methods = {"description": "Import methods available.", "type": "array", "value": list(METHODS)}
     return Reply({"import-methods": methods})
+
+
+@routes.get("/info/usage", policy="stores_info")
+async def usage(call: Call) -> Reply:
+    """Used and limit (-1: none) by Glance's names of registered limits; sizes in MiB."""
+    async with call.region.read() as tx:
+        found = await images.usage(tx, call.project_id)
+    return Reply({"usage": {name: {"limit": limit, "usage": used} for name, (limit, used) in found.items()}})
+
+
+async def _stores(call: Call) -> list[dict[str, Any]]:
+    found = []
+    for zone in await call.use.directory.bindings(call.region.id):
+        found.append({"id": zone.availability_zone} | ({"default": "true"} if zone.default else {}))
+    return found

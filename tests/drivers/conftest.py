@@ -16,6 +16,7 @@ import yaml
 from tests.drivers.bench import Bench, Cloud, Ground, grounded
 from vregion.drivers.contract import Driver
 from vregion.drivers.memory import MemoryCloud, MemoryDriver
+from vregion.drivers.memory.networks import Networks
 from vregion.drivers.openstack import OpenStackDriver
 from vregion.model.backend import Backend, Credential
 from vregion.model.resource import Kind
@@ -37,6 +38,7 @@ def memory() -> Cloud:
     """A cloud in memory, and another one that is down."""
     cloud, dark = MemoryCloud("suite"), MemoryCloud("dark")
     dark.faults.down = True
+    Networks.to_the_outside(cloud, "203.0.113.0/24")
 
     async def remove_flavor(external_id: str) -> None:
         del cloud.flavors[external_id]

@@ -70,6 +70,8 @@ def scene(acme: Cloud, inside: dict[str, Cloud], image: str) -> Iterator[Scene]:
         made = acme.make("server", networks=[{"uuid": on}], security_groups=[{"name": "north-south"}], **server)["id"]
         seats[zone] = (made, on, subnet)
     yield Scene(outside["id"], router, {zone: seat(acme, inside, zone, *found) for zone, found in seats.items()})
+    for ip in network(acme, "GET", "/floatingips")["floatingips"]:  # of a test that failed
+        network(acme, "DELETE", f"/floatingips/{ip['id']}")
     for server, on, subnet in seats.values():
         acme.drop("server", server)
         acme.gone("server", server)

@@ -43,14 +43,15 @@ async def bind_for(provider: Provider, tenant: Tenant, zone: Zone) -> Binding:
         async with provider.open(backend, zone.credential) as driver:
             await driver.check()
     binding = await _written(provider, tenant, backend, zone)
-    await external_networks.tell(provider, backend, binding)
+    credential = zone.credential
     if zone.credential:
         if binding.state != "opening" and not await bindings.is_given(provider.directory, binding.id):
             raise Conflict(f"Zone {zone.availability_zone} has a credential that was made for it; unbind it first.")
-        await bindings.enable(provider.directory, binding.id, zone.credential, given=True)
     elif binding.state == "opening":
         credential = await _project(provider, tenant, backend, binding)
-        await bindings.enable(provider.directory, binding.id, credential, given=False)
+    await external_networks.tell(provider, backend, binding)
+    if credential:
+        await bindings.enable(provider.directory, binding.id, credential, given=zone.credential is not None)
     else:
         await bindings.set_state(provider.directory, binding.id, "enabled")
     if zone.default and not binding.default:

@@ -1,6 +1,7 @@
 """Floating IPs on backends: the address first, since somebody waits for it; then what it leads to."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from vregion.drivers.contract import Observed
@@ -9,6 +10,7 @@ from vregion.reconcile.recipe import Recipe, References
 from vregion.reconcile.work import Work
 from vregion.region import floating_ips
 
+PATIENCE = timedelta(minutes=2)
 _FORWARDED = (
     "protocol", "internal_ip_address", "internal_port", "external_port", "internal_port_range", "external_port_range",
 )  # fmt: skip
@@ -45,7 +47,21 @@ async def associate(work: Work, observed: Observed) -> Observed:
                     wanted["port_forwardings"].append(plain | {"internal_port_id": inside})
     if not waits or "port_forwardings" in wanted or observed.document.get("port_id"):
         observed = await work.collection.update(observed.external_id, wanted)
+    waits = waits or await _passes(work, observed)
     return replace(observed, settled=observed.settled and not waits)
+
+
+async def _passes(work: Work, observed: Observed) -> bool:
+    """Whether the zone is still at it: an agent reports the state of an associated one later, or, being dead, never."""
+    if observed.document.get("port_id") is None or observed.document.get("status") != "DOWN":
+        if work.realization.observed:
+            await work.save(observed={})
+        return False
+    since = work.realization.observed.get("down_since")
+    if since is None:
+        await work.save(observed={"down_since": work.now().isoformat()})
+        return True
+    return work.now() < datetime.fromisoformat(since) + PATIENCE
 
 
 RECIPE = Recipe(

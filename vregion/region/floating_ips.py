@@ -6,6 +6,7 @@ for which the API waits (docs/adr/0011-floating-ips-wait.md). The checks and the
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -64,8 +65,7 @@ async def create(
     ip = standard.fresh(Kind.FLOATING_IP, caller, spec, now, **columns)
     await standard.reserve(tx, ip.project_id, "floatingip")
     found = await _association(tx, caller, ip, wanted)
-    port_id = found["port_id"]
-    ip = standard.fresh(Kind.FLOATING_IP, caller, {**spec, **found}, now, parent_id=port_id, **columns)
+    ip = replace(ip, spec={**ip.spec, **found}, parent_id=found["port_id"])
     ip = await standard.insert(tx, ip, document)
     await associations.need(tx, ip)
     await realizations.want(tx, Kind.FLOATING_IP, ip.id, zones[zone], now)
@@ -269,7 +269,8 @@ def _bad(message: str) -> Invalid:
 
 async def settled(tx: Transaction, ip: Resource, observed: Observed) -> None:
     """The zone's address and state; the row's address never changes once it is known."""
-    seen = observed.document
+    await standard.lock(tx, Kind.FLOATING_IP, ip.id)
+    ip, seen = await resources.get(tx, Kind.FLOATING_IP, ip.id), observed.document
     address = ip.spec["floating_ip_address"] or seen.get("floating_ip_address")
     status = seen.get("status", "DOWN") if ip.spec["port_id"] or ip.spec["forwards"] else "DOWN"
     ip = await standard.note(tx, ip, document, status=status, spec={"floating_ip_address": address})

@@ -331,12 +331,12 @@ async def make_for_router(
     tx: Transaction, caller: Caller, network: Resource, wanted: dict[str, Any], now: datetime
 ) -> Resource:
     """A port that a router has on a network; `wanted` names router and addresses."""
-    return await _write_new(tx, await _make(tx, caller, network, wanted, now))
+    return await _write_new(tx, await _make(tx, caller, network, {"status": "ACTIVE", **wanted}, now))
 
 
 async def hand_over(tx: Transaction, port: Resource, spec: dict[str, Any], now: datetime) -> Resource:
     """A tenant's port becomes a router's interface."""
-    port = await standard.revise(tx, port, document, now, spec=spec, parent_id=spec["router_id"])
+    port = await standard.revise(tx, port, document, now, spec=spec, parent_id=spec["router_id"], status="ACTIVE")
     await _renew_needs(tx, port, now)
     return port
 
@@ -444,8 +444,10 @@ async def leaves(tx: Transaction, port: Resource, realization: Realization, now:
 
 
 async def settled(tx: Transaction, port: Resource, observed: Observed) -> None:
-    """The port's state there is what the tenant sees."""
-    await standard.note(tx, port, document, status=observed.document.get("status", "DOWN"))
+    """The port's state there is what the tenant sees; a router's is up wherever its network comes to be."""
+    status = observed.document.get("status", "DOWN")
+    up = port.spec.get("router_id") and status == "DOWN"
+    await standard.note(tx, port, document, status="ACTIVE" if up else status)
 
 
 async def stopped(tx: Transaction, port: Resource, reason: str) -> None:

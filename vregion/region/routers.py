@@ -97,7 +97,9 @@ async def leave(tx: Transaction, router: Resource, now: datetime) -> Resource:
 
 
 async def settled(tx: Transaction, router: Resource, observed: Observed) -> None:
-    """A zone has it; a router of several zones is in ERROR when one of them says so."""
+    """A zone has it: the tenant sees the state that was seen last."""
+    await standard.lock(tx, Kind.ROUTER, router.id)
+    router = await resources.get(tx, Kind.ROUTER, router.id)
     await standard.note(tx, router, document, status=observed.document.get("status", "ACTIVE"))
 
 

@@ -1,6 +1,7 @@
 """Floating IPs: the zone's own address, and to what it leads, as servers and routers come and go."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -150,3 +151,33 @@ async def test_ports_are_forwarded(world: World) -> None:
         assert (await realizations.of_resource(tx, Kind.FLOATING_IP, ip.id))[0].wanted
     assert seen.spec["router_id"] is None
     assert set(ZONES) == {"az1", "az2"}
+
+
+async def test_a_zone_that_reports_later_is_looked_at_again_for_a_while(world: World) -> None:
+    outside = await lead_outside(world)
+    async with world.region.write() as tx:
+        inside = await joined(tx, await router(tx, outside))
+        port = await plug(tx, inside, "s1")
+        ip = await floating_ip(tx, outside, port_id=port.id)
+    await world.turn()
+    row = next(iter(world.cloud.of(Kind.FLOATING_IP)))
+
+    async def late(moment: str, operation: str, kind: Kind | None) -> None:
+        if kind is Kind.FLOATING_IP:
+            row.document["status"] = "ACTIVE" if world.clock.now > reported else "DOWN"
+
+    began, world.cloud.faults.crash = world.clock.now, late
+    reported = began + timedelta(seconds=20)
+    async with world.region.write() as tx:
+        await floating_ips.update(tx, WHO, ip.id, {"description": "again"}, None, NOW)
+    await world.turn()
+    async with world.region.read() as tx:
+        assert (await resources.get(tx, Kind.FLOATING_IP, ip.id)).status == "ACTIVE"
+    reported += timedelta(days=1)
+    async with world.region.write() as tx:
+        await floating_ips.update(tx, WHO, ip.id, {"description": "and again"}, None, NOW)
+    asked = world.cloud.faults.count("get", Kind.FLOATING_IP)
+    await world.turn()
+    async with world.region.read() as tx:
+        assert (await resources.get(tx, Kind.FLOATING_IP, ip.id)).status == "DOWN"
+    assert world.cloud.faults.count("get", Kind.FLOATING_IP) - asked < 60, "not for ever"

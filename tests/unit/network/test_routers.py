@@ -43,6 +43,9 @@ async def test_a_router_comes_with_the_first_server_and_shows_the_zones_true_add
         inside = await joined(tx, mine)
     await world.turn()
     assert not on_cloud(world, Kind.ROUTER), "nothing is made before something needs it"
+    async with world.region.read() as tx:
+        (early,) = await routers.interfaces(tx, mine.id)
+        assert early.status == "ACTIVE", "clients wait for that"
     async with world.region.write() as tx:
         await plug(tx, inside, "s1")
     await world.turn()

@@ -6,7 +6,7 @@
 from ipaddress import ip_address, ip_network
 from typing import Any, ClassVar
 
-from vregion.drivers.contract import Answer, Permanent, Transient
+from vregion.drivers.contract import Answer, Exhausted, Permanent, Transient
 from vregion.drivers.memory.cloud import MemoryCloud, Row
 from vregion.drivers.memory.collection import Described
 from vregion.drivers.memory.subnets import free
@@ -107,7 +107,7 @@ def outside(cloud: MemoryCloud, network: Row, subnet_id: str | None) -> dict[str
         if subnet_id in (None, name) and address is not None:
             network.extra["addresses"].add(address)
             return {"subnet_id": name, "ip_address": address}
-    raise Permanent(f"No more IP addresses available on network {network.id}.", 409)
+    raise Exhausted(f"No more IP addresses available on network {network.id}.")
 
 
 def interfaces(cloud: MemoryCloud, router_id: str) -> list[Row]:

@@ -1,0 +1,74 @@
+"""Routers and floating IPs: the calls by which a tenant's network is joined with the outside, on every cloud."""
+
+import pytest
+
+from tests.drivers.bench import Bench
+from vregion.drivers.contract import Driver, Permanent
+from vregion.model.resource import Kind
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+ROUTE, FOREIGN = ({"destination": f"192.0.{n}.0/24", "nexthop": "10.93.0.9"} for n in (2, 3))
+
+
+async def outside(driver: Driver) -> str:
+    """The id of the cloud's external network, as a check finds it."""
+    report = await driver.check()
+    assert "network.external" in report.capabilities
+    (found,) = report.external_networks
+    assert {"cidr", "ip_version", "gateway_ip", "allocation_pools"} <= found["subnets"][0].keys()
+    return str(found["id"])
+
+
+async def test_from_the_inside_to_the_outside_and_back(bench: Bench, driver: Driver) -> None:
+    """Gateway, interface, routes, a floating IP; then each taken away, and refused before its users are."""
+    external = await outside(driver)
+    network = (await bench.make(Kind.NETWORK, {"name": "suite-inside"})).external_id
+    body = {"name": "suite-inside", "network_id": network, "ip_version": 4, "cidr": "10.93.0.0/24"}
+    subnet = (await bench.make(Kind.SUBNET, body)).external_id
+    router = (await bench.ready(Kind.ROUTER, {"name": "suite"})).external_id
+    routers, ports, ips = (driver.collections[kind] for kind in (Kind.ROUTER, Kind.PORT, Kind.FLOATING_IP))
+    seen = await routers.update(router, {"external_gateway_info": {"network_id": external}})
+    assert seen.document["external_gateway_info"]["external_fixed_ips"][0]["ip_address"]
+
+    fixed = [{"subnet_id": subnet, "ip_address": "10.93.0.1"}]
+    door = (await bench.make(Kind.PORT, {"name": "door", "network_id": network, "fixed_ips": fixed})).external_id
+    answer = await driver.call(Kind.ROUTER, router, "PUT", "/add_router_interface", {"port_id": door})
+    assert answer.status == 200
+    assert (await ports.get(door)).document["device_id"] == router
+    again = await driver.call(Kind.ROUTER, router, "PUT", "/add_router_interface", {"port_id": door})
+    assert again.status == 409
+
+    for path, routes in (("/add_extraroutes", [ROUTE, FOREIGN]), ("/remove_extraroutes", [ROUTE])):
+        answer = await driver.call(Kind.ROUTER, router, "PUT", path, {"router": {"routes": routes}})
+        assert answer.status == 200
+    assert (await routers.get(router)).document["routes"] == [FOREIGN]
+    astray = {"router": {"routes": [ROUTE | {"nexthop": "10.99.0.1"}]}}
+    assert (await driver.call(Kind.ROUTER, router, "PUT", "/add_extraroutes", astray)).status == 400
+
+    port = (await bench.make(Kind.PORT, {"name": "inner", "network_id": network})).external_id
+    made = await bench.make(Kind.FLOATING_IP, {"floating_network_id": external})
+    assert made.document["floating_ip_address"]
+    assert made.document["port_id"] is None
+    seen = await ips.update(made.external_id, {"port_id": port})
+    assert seen.document["router_id"] == router
+    assert (await ips.update(made.external_id, {"port_id": port})).document["port_id"] == port
+    with pytest.raises(Permanent) as refused:
+        await routers.update(router, {"external_gateway_info": None})
+    assert refused.value.status == 409
+    await ips.update(made.external_id, {"port_id": None})
+    unroute = {"router": {"routes": [FOREIGN]}}
+    assert (await driver.call(Kind.ROUTER, router, "PUT", "/remove_extraroutes", unroute)).status == 200
+    await ports.delete(door)
+    await bench.gone(Kind.PORT, door)
+    assert (await routers.update(router, {"external_gateway_info": None})).document["external_gateway_info"] is None
+
+
+async def test_without_a_way_a_floating_ip_does_not_lead_in(bench: Bench, driver: Driver) -> None:
+    """404 in the cloud's words, which is no `Gone`."""
+    external = await outside(driver)
+    network = (await bench.make(Kind.NETWORK, {"name": "suite-shut"})).external_id
+    await bench.make(Kind.SUBNET, {"name": "s", "network_id": network, "ip_version": 4, "cidr": "10.94.0.0/24"})
+    port = (await bench.make(Kind.PORT, {"name": "inner", "network_id": network})).external_id
+    made = await bench.make(Kind.FLOATING_IP, {"floating_network_id": external})
+    with pytest.raises(Permanent, match="is not reachable from subnet"):
+        await driver.collections[Kind.FLOATING_IP].update(made.external_id, {"port_id": port})

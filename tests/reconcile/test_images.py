@@ -15,7 +15,17 @@ from vregion.drivers.contract import Permanent
 from vregion.drivers.web import Web
 from vregion.model.resource import Kind, Resource, State
 from vregion.reconcile.recipes import RECIPES
-from vregion.region import image_copies, image_data, image_imports, images, realizations, tasks, usages, volume_creates
+from vregion.region import (
+    image_copies,
+    image_data,
+    image_imports,
+    images,
+    leases,
+    realizations,
+    tasks,
+    usages,
+    volume_creates,
+)
 from vregion.region.image_imports import COPY, DIRECT, FAILED, IMPORTING, WEB, Import
 
 DATA = b"vregion!" * 1000
@@ -66,7 +76,7 @@ class Images(World):
         await driver.upload(seen.external_id, Page().read(""), None)
         seen = await driver.collections[Kind.IMAGE].get(seen.external_id)
         async with self.region.write() as tx:
-            await realizations.save(tx, there, external_id=seen.external_id)
+            await leases.save(tx, there, external_id=seen.external_id)
             facts = {name: seen.document[name] for name in images.FACTS}
             assert await image_data.uploaded(tx, image.id, there, facts, self.clock.now)
         return await self.now(image)

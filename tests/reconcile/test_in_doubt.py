@@ -9,7 +9,7 @@ from vregion.drivers.contract import Transient
 from vregion.drivers.memory import MemoryDriver
 from vregion.model.resource import Kind, Resource, State
 from vregion.reconcile.loop import LEASE
-from vregion.region import realizations
+from vregion.region import leases
 
 SOON = timedelta(seconds=30)
 
@@ -66,7 +66,7 @@ async def test_a_new_process_goes_on_at_once(tmp_path: Path) -> None:
     async with World(tmp_path, RECIPES) as world:
         (row,) = await written(world)
         async with world.region.write() as tx:
-            assert await realizations.claim(tx, "predecessor:1", "b1", world.clock.now, LEASE, 10)
+            assert await leases.claim(tx, "predecessor:1", "b1", world.clock.now, LEASE, 10)
         await world.turn(SOON)
         assert world.cloud.count(Kind.VOLUME) == 1
         assert (await state(world, row))[0].status == "available"  # type: ignore[union-attr]

@@ -20,7 +20,7 @@ from vregion.model.interconnect import Interconnect, Join
 from vregion.model.resource import Kind
 from vregion.reconcile.loop import LEASE, Loop, Time
 from vregion.reconcile.recipe import Recipe
-from vregion.region import realizations
+from vregion.region import leases
 from vregion.region.regions import Region, Regions, Transaction
 
 
@@ -180,7 +180,7 @@ class World:
             self.loop.ring(self.region_id)
             await self.loop.settle()
             async with self.region.read() as tx:
-                due = await realizations.next_due(tx)
+                due = await leases.next_due(tx)
             if due is None or due > end:
                 return
             self.clock.now = max(due, self.clock.now + timedelta(milliseconds=50))

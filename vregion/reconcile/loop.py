@@ -22,8 +22,8 @@ from vregion.model.resource import Kind
 from vregion.reconcile.outcome import Outcome, Retry, Stop, Wait
 from vregion.reconcile.recipe import Recipe
 from vregion.reconcile.work import NOTHING_JOINED, Joins, Work, reconcile, stop
-from vregion.region import realizations
-from vregion.region.realizations import Claim, LeaseLost
+from vregion.region import leases
+from vregion.region.leases import Claim, LeaseLost
 from vregion.region.regions import Region, Regions
 
 LEASE = timedelta(seconds=150)
@@ -131,13 +131,13 @@ class Loop:
         full = {backend_id for backend_id, count in self._in_flight.items() if count >= self._budget}
         async with region.write() as tx:
             if not self._regions.shared and region.id not in self._inherited:
-                await realizations.inherit(tx, now)
+                await leases.inherit(tx, now)
                 self._inherited.add(region.id)
             claims: list[Claim] = []
-            for backend_id in await realizations.due_backends(tx, now, {*unreachable, *full}):
+            for backend_id in await leases.due_backends(tx, now, {*unreachable, *full}):
                 room = self._budget - self._in_flight[backend_id]
-                claims += await realizations.claim(tx, self._owner, backend_id, now, LEASE, room)
-            next_due = await realizations.next_due(tx, {*unreachable, *full})
+                claims += await leases.claim(tx, self._owner, backend_id, now, LEASE, room)
+            next_due = await leases.next_due(tx, {*unreachable, *full})
         for claim in claims:
             self._in_flight[claim.realization.backend_id] += 1
             task = asyncio.create_task(self._work(region, claim))
@@ -229,13 +229,13 @@ class Loop:
                 await stop(region, self._recipes[realization.kind], realization, reason, now)
             case Wait(kind, on):
                 async with region.write() as tx:
-                    await realizations.park(tx, realization, (kind, on), now, timedelta(seconds=BACKSTOP))
+                    await leases.park(tx, realization, (kind, on), now, timedelta(seconds=BACKSTOP))
             case Retry(after, reason, failed):
                 attempts = realization.attempts + 1 if failed else realization.attempts
                 delay = after if after is not None else self._delay(region, claim, attempts, failed)
                 async with region.write() as tx:
                     due = now + timedelta(seconds=delay)
-                    await realizations.finish(tx, realization, due, reason=reason, attempts=attempts)
+                    await leases.finish(tx, realization, due, reason=reason, attempts=attempts)
                 self._timers[region.id] = min(self._timers.get(region.id, due), due)
 
     def _delay(self, region: Region, claim: Claim, attempts: int, failed: bool) -> float:

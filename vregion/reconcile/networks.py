@@ -13,7 +13,7 @@ from vregion.model.resource import Kind, Resource
 from vregion.reconcile.recipe import Recipe, References
 from vregion.reconcile.work import Work
 from vregion.region import networks
-from vregion.region.realizations import LeaseLost
+from vregion.region.leases import LeaseLost
 
 
 def body(resource: Resource, references: References) -> dict[str, Any]:

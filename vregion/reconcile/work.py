@@ -15,7 +15,7 @@ from vregion.model.interconnect import Interconnect
 from vregion.model.resource import Kind, Realization, Resource, State
 from vregion.reconcile.outcome import Done, Outcome, Retry, Stop, Wait
 from vregion.reconcile.recipe import Recipe, References
-from vregion.region import realizations, resources
+from vregion.region import leases, realizations, resources
 from vregion.region.realizations import Key
 from vregion.region.regions import Region, Transaction
 
@@ -104,7 +104,7 @@ class Work:
     async def save(self, **columns: object) -> None:
         """Write columns of the realization in a transaction of their own."""
         async with self.region.write() as tx:
-            self.realization = await realizations.save(tx, self.realization, **columns)
+            self.realization = await leases.save(tx, self.realization, **columns)
 
 
 async def reconcile(work: Work) -> Outcome:
@@ -228,7 +228,7 @@ async def _missing(work: Work) -> Outcome:
         await work.save(external_id=None, state=State.CREATING, generation=0, asked_at=None)
         return Retry(0, "made again")
     async with work.region.write() as tx:
-        work.realization = await realizations.finish(
+        work.realization = await leases.finish(
             tx, work.realization, None, state=State.LOST, reason="gone from its zone"
         )
         resource = await resources.find(tx, work.realization.kind, work.realization.resource_id)
@@ -260,7 +260,7 @@ async def _absent(work: Work) -> Outcome:
 async def _let_go(work: Work) -> Outcome:
     if work.recipe.release is not None and work.resource is not None and work.resource.deleting:
         async with work.region.write() as tx:
-            last = await realizations.last_to_go(tx, work.realization)
+            last = await leases.last_to_go(tx, work.realization)
         if last:
             await work.recipe.release(work, work.resource)
     async with work.region.write() as tx:
@@ -274,9 +274,9 @@ async def seen(tx: Transaction, recipe: Recipe, realization: Realization, observ
     outcome: Outcome = Done() if observed.settled else Retry(None, "in progress")
     columns = {"state": state, "generation": realization.generation, "reason": observed.failed}
     if isinstance(outcome, Done):
-        realization = await realizations.finish(tx, realization, None, attempts=0, **columns)
+        realization = await leases.finish(tx, realization, None, attempts=0, **columns)
     else:
-        realization = await realizations.save(tx, realization, **columns)
+        realization = await leases.save(tx, realization, **columns)
     resource = await resources.find(tx, realization.kind, realization.resource_id)
     if resource is not None:
         await recipe.settled(tx, resource, observed)
@@ -293,9 +293,9 @@ async def gone(tx: Transaction, recipe: Recipe, realization: Realization, now: d
     if resource is not None and recipe.leaves is not None:
         await recipe.leaves(tx, resource, realization, now)
         resource = await resources.find(tx, realization.kind, realization.resource_id)
-    if resource is not None and await realizations.wanted_again(tx, realization):
+    if resource is not None and await leases.wanted_again(tx, realization):
         return
-    last = await realizations.drop(tx, realization)
+    last = await leases.drop(tx, realization)
     await realizations.wake(tx, realization, now)
     if resource is not None and last and resource.deleting:
         await recipe.vanished(tx, resource)
@@ -306,7 +306,7 @@ async def gone(tx: Transaction, recipe: Recipe, realization: Realization, now: d
 async def stop(region: Region, recipe: Recipe, realization: Realization, reason: str, now: datetime) -> None:
     """The backend refused for good: say so to the tenant and to those that wait for this one."""
     async with region.write() as tx:
-        await realizations.finish(tx, realization, None, state=State.ERROR, reason=reason[:1024])
+        await leases.finish(tx, realization, None, state=State.ERROR, reason=reason[:1024])
         resource = await resources.find(tx, realization.kind, realization.resource_id)
         if resource is not None:
             await recipe.stopped(tx, resource, reason)

@@ -14,9 +14,9 @@ from vregion.model.caller import Caller
 from vregion.model.observed import Observed
 from vregion.model.refusals import Conflict, Invalid
 from vregion.model.resource import Kind, Realization, Resource, State
-from vregion.region import images, realizations
+from vregion.region import images, leases, realizations
 from vregion.region.image_imports import STAGED
-from vregion.region.realizations import LeaseLost
+from vregion.region.leases import LeaseLost
 from vregion.region.regions import Region, Transaction
 
 LEASE = timedelta(seconds=150)
@@ -37,7 +37,7 @@ async def begin_upload(
     if image.spec["disk_format"] is None or image.spec["container_format"] is None:
         raise Invalid("Properties disk_format, container_format must be set prior to saving data.")
     await realizations.want(tx, Kind.IMAGE, image.id, backend_id, now)
-    realization = await realizations.seize(tx, (Kind.IMAGE, image.id), backend_id, "upload", now, now + LEASE)
+    realization = await leases.seize(tx, (Kind.IMAGE, image.id), backend_id, "upload", now, now + LEASE)
     if realization is None:
         raise Conflict(f"Image {image.id} is being uploaded, or an upload that failed is being cleaned up.")
     image = await images.write(tx, image, now, status=status, availability_zone=zone, backend_id=backend_id)
@@ -51,10 +51,10 @@ async def uploaded(
     await images.lock(tx, image_id)
     image = await images.present(tx, image_id)
     if image is None:
-        await realizations.finish(tx, realization, now)
+        await leases.finish(tx, realization, now)
         tx.ring = True
         return False
-    await realizations.finish(tx, realization, None, state=State.READY, generation=image.generation, attempts=0)
+    await leases.finish(tx, realization, None, state=State.READY, generation=image.generation, attempts=0)
     if image.status == "uploading":
         staged = {"size": facts["size"], STAGED: dict(facts)}
         await images.write(tx, image, now, spec=image.spec | staged)
@@ -67,7 +67,7 @@ async def uploaded(
 async def upload_failed(tx: Transaction, image_id: str, realization: Realization, now: datetime) -> None:
     """Nothing is there: the image is queued again, and what the backend may have of it is removed."""
     with contextlib.suppress(LeaseLost):
-        await realizations.finish(tx, realization, now, wanted=False)
+        await leases.finish(tx, realization, now, wanted=False)
     await upload_died(tx, image_id, now)
     tx.ring = True
 
@@ -103,11 +103,11 @@ async def register(
     if image.status == "active" and image.spec["os_hash_value"] != seen.get("os_hash_value"):
         raise Conflict("os_hash_value is already set with a different value")
     await realizations.want(tx, Kind.IMAGE, image.id, backend_id, now)
-    realization = await realizations.seize(tx, (Kind.IMAGE, image.id), backend_id, "register", now, now + LEASE)
+    realization = await leases.seize(tx, (Kind.IMAGE, image.id), backend_id, "register", now, now + LEASE)
     if realization is None or realization.state is not State.PENDING:
         raise Conflict(f"Image {image.id} has data in {zone} already.")
     columns = {"external_id": observed.external_id, "state": State.READY, "generation": image.generation}
-    await realizations.finish(tx, realization, None, **columns)
+    await leases.finish(tx, realization, None, **columns)
     names = (*images.FACTS, "disk_format", "container_format")
     facts = {name: seen.get(name) for name in names}
     facts |= {n: max(image.spec[n], seen.get(n) or 0) for n in ("min_disk", "min_ram")}
@@ -128,9 +128,9 @@ async def expect(
     image = await images.create(tx, caller, {**wanted, images.MADE_THERE: True}, now)
     zone, backend_id = place
     await realizations.want(tx, Kind.IMAGE, image.id, backend_id, now)
-    realization = await realizations.seize(tx, (Kind.IMAGE, image.id), backend_id, "live", now, now + ADOPT_AFTER)
+    realization = await leases.seize(tx, (Kind.IMAGE, image.id), backend_id, "live", now, now + ADOPT_AFTER)
     assert realization is not None
-    await realizations.save(tx, realization, state=State.CREATING)
+    await leases.save(tx, realization, state=State.CREATING)
     return await images.write(tx, image, now, availability_zone=zone, backend_id=backend_id)
 
 
@@ -139,14 +139,14 @@ async def arrived(tx: Transaction, image: Resource, external_id: str, now: datet
     found = await realizations.on_backend(tx, Kind.IMAGE, image.id, str(image.backend_id))
     if found is not None:
         columns = {"external_id": external_id, "state": State.PROGRESSING, "generation": image.generation}
-        await realizations.finish(tx, found, now, **columns)
+        await leases.finish(tx, found, now, **columns)
         tx.ring = True
 
 
 async def refused(tx: Transaction, image: Resource, now: datetime) -> None:
     """The backend did not begin: as if nobody had asked."""
     for realization in await realizations.of_resource(tx, Kind.IMAGE, image.id):
-        await realizations.drop(tx, realization)
+        await leases.drop(tx, realization)
     await images.remove(tx, image, now)
 
 
@@ -158,7 +158,7 @@ async def kept(region: Region, realization: Realization, now: Callable[[], datet
         while True:
             await asyncio.sleep(LEASE.total_seconds() / 3)
             async with region.write() as tx:
-                await realizations.renew(tx, realization, now() + LEASE)
+                await leases.renew(tx, realization, now() + LEASE)
 
     task = asyncio.create_task(renew())
     try:

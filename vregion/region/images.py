@@ -17,7 +17,7 @@ from vregion.model.caller import Caller
 from vregion.model.observed import Observed
 from vregion.model.refusals import Conflict, Forbidden, Invalid, NotFound, OverQuota
 from vregion.model.resource import Kind, Resource, State
-from vregion.region import realizations, resources, tasks, usages
+from vregion.region import leases, realizations, resources, tasks, usages
 from vregion.region.regions import Transaction
 from vregion.region.resources import Filter
 from vregion.region.tables import resources as rows
@@ -190,7 +190,7 @@ async def remove(tx: Transaction, image: Resource, now: datetime) -> None:
     foreign = image.spec.get(REGISTERED, {})
     for realization in await realizations.of_resource(tx, Kind.IMAGE, image.id):
         if foreign.get(realization.backend_id, "") == realization.external_id:
-            await realizations.drop(tx, realization)
+            await leases.drop(tx, realization)
     if not await realizations.unwant(tx, Kind.IMAGE, image.id, now):
         await vanished(tx, image)
         await realizations.forget_needs(tx, Kind.IMAGE, image.id)
@@ -205,7 +205,7 @@ async def leave_store(tx: Transaction, image: Resource, backend_id: str, now: da
         for realization in await realizations.of_resource(tx, Kind.IMAGE, image.id):
             if realization.backend_id == backend_id:
                 await realizations.release_needs(tx, Kind.IMAGE, image.id, backend_id)
-                await realizations.drop(tx, realization)
+                await leases.drop(tx, realization)
     home, zone = next(iter(left.items()))
     spec = image.spec | {STORES: left} | ({REGISTERED: foreign} if REGISTERED in image.spec else {})
     return await write(tx, image, now, spec=spec, backend_id=home, availability_zone=zone)

@@ -14,7 +14,7 @@ from vregion.model.caller import Caller
 from vregion.model.observed import Observed
 from vregion.model.refusals import Conflict, NotFound
 from vregion.model.resource import Kind, Realization, Resource
-from vregion.region import addresses, realizations, resources, usages
+from vregion.region import addresses, leases, realizations, resources, usages
 from vregion.region import standard_attributes as standard
 from vregion.region.regions import Transaction
 from vregion.region.resources import Filter, Query
@@ -246,7 +246,7 @@ async def port_leaves(tx: Transaction, network_id: str, port: Realization, now: 
     network = await resources.find(tx, Kind.NETWORK, network_id)
     if network is None or network.deleting or not network.spec.get("interconnect"):
         return
-    if await realizations.retire(tx, (Kind.NETWORK, network_id), port.backend_id, port, now):
+    if await leases.retire(tx, (Kind.NETWORK, network_id), port.backend_id, port, now):
         left = {backend: zone for backend, zone in network.spec["backends"].items() if backend != port.backend_id}
         await standard.note(tx, network, document, spec=_spread(left))
 

@@ -1,11 +1,10 @@
-"""Realizations: which resource is wanted on which backend, what became of it, and who works on it now.
+"""Realizations: which resource is wanted on which backend, what it needs there, and what became of it.
 
-The API writes what is wanted; the reconcilers claim what is due, under a lease whose fence grows each time. A write
-under a fence that is no longer the newest is refused, so that a worker that slept through its lease changes nothing.
+The API writes what is wanted; who works on it, and how, is `leases`. What needs what is written down here too, and
+whoever waits for something is woken by its arrival.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,10 +18,8 @@ from sqlalchemy import (
     cast,
     delete,
     exists,
-    func,
     insert,
     literal,
-    not_,
     or_,
     select,
     tuple_,
@@ -33,26 +30,13 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from vregion.model.resource import Kind, Realization, Resource, State
 from vregion.region.regions import Transaction
-from vregion.region.resources import find_many
-from vregion.region.tables import needs, realizations, resources
+from vregion.region.tables import needs, realizations
 
 Key = tuple[Kind, str]
-_ON_ITS_WAY = (State.PENDING, State.CREATING, State.PROGRESSING)
+ON_ITS_WAY = (State.PENDING, State.CREATING, State.PROGRESSING)
 USED_AT = "used_at"  # in `observed` of a copy of an image: when something there last asked for it
 USED_SELDOM = timedelta(seconds=60)  # how exactly that is known
-_COLUMNS = [c for c in realizations.c if c.name not in ("region_id", "due_at", "lease_owner", "lease_until")]
-
-
-class LeaseLost(Exception):
-    """Another worker holds this realization now: whatever was about to be written is stale."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A due realization under our lease, with its resource (None when the row is gone)."""
-
-    realization: Realization
-    resource: Resource | None
+COLUMNS = [c for c in realizations.c if c.name not in ("region_id", "due_at", "lease_owner", "lease_until")]
 
 
 async def need(tx: Transaction, resource: Resource, needed: Iterable[Key]) -> None:
@@ -104,14 +88,18 @@ async def register(tx: Transaction, kind: Kind, resource_id: str, backend_id: st
 
 async def unregister(tx: Transaction, kind: Kind, resource_id: str, backend_id: str) -> None:
     """What is not ours is no longer of interest; in its backend it stays as it is."""
-    where = [*_of(tx, kind, resource_id), realizations.c.backend_id == backend_id]
+    where = [*of_key(tx, kind, resource_id), realizations.c.backend_id == backend_id]
     await tx.execute(delete(realizations).where(*where))
 
 
 async def revive(tx: Transaction, keys: Iterable[Key], backend_id: str, now: datetime) -> None:
     """What was on its way out there is wanted again; a pass that is just ending it makes way for it (`drop`)."""
     for kind, resource_id in keys:
-        where = [*_of(tx, kind, resource_id), realizations.c.backend_id == backend_id, realizations.c.wanted.is_(False)]
+        where = [
+            *of_key(tx, kind, resource_id),
+            realizations.c.backend_id == backend_id,
+            realizations.c.wanted.is_(False),
+        ]
         moves = ((State.DELETING, State.PROGRESSING.value), (State.ERROR, State.CREATING.value))
         state = case(*((realizations.c.state == old, new) for old, new in moves), else_=realizations.c.state)
         values = {"wanted": True, "due_at": now, "attempts": 0, "generation": 0, "state": state}
@@ -140,13 +128,13 @@ async def _use(tx: Transaction, image_ids: list[str], backend_id: str, now: date
 
 async def changed(tx: Transaction, kind: Kind, resource_id: str, now: datetime) -> None:
     """The resource's spec has a new generation: every backend that has it is due."""
-    await tx.execute(update(realizations).where(*_of(tx, kind, resource_id)).values(due_at=now, attempts=0))
+    await tx.execute(update(realizations).where(*of_key(tx, kind, resource_id)).values(due_at=now, attempts=0))
     tx.ring = True
 
 
 async def look(tx: Transaction, key: Key, now: datetime) -> None:
     """Something around it changed: wherever it is, it is due."""
-    await tx.execute(update(realizations).where(*_of(tx, *key)).values(due_at=now))
+    await tx.execute(update(realizations).where(*of_key(tx, *key)).values(due_at=now))
     tx.ring = True
 
 
@@ -165,7 +153,7 @@ async def backends_of(tx: Transaction, kind: Kind, ids: Iterable[str]) -> set[st
 
 async def unwant(tx: Transaction, kind: Kind, resource_id: str, now: datetime, backend_id: str | None = None) -> bool:
     """It shall be gone, from one backend or from all; False when it is on none, so that the row may go at once."""
-    where = _of(tx, kind, resource_id)
+    where = of_key(tx, kind, resource_id)
     if backend_id is not None:
         where.append(realizations.c.backend_id == backend_id)
     done = await tx.execute(
@@ -177,7 +165,7 @@ async def unwant(tx: Transaction, kind: Kind, resource_id: str, now: datetime, b
 
 async def of_resource(tx: Transaction, kind: Kind, resource_id: str) -> list[Realization]:
     """Where a resource is, or shall be."""
-    return [_realization(r) for r in await tx.execute(select(*_COLUMNS).where(*_of(tx, kind, resource_id)))]
+    return [from_row(r) for r in await tx.execute(select(*COLUMNS).where(*of_key(tx, kind, resource_id)))]
 
 
 async def beyond(tx: Transaction, kind: Kind, ids: Iterable[str], backend_id: str) -> set[str]:
@@ -198,9 +186,9 @@ async def beyond(tx: Transaction, kind: Kind, ids: Iterable[str], backend_id: st
 
 async def on_backend(tx: Transaction, kind: Kind, resource_id: str, backend_id: str) -> Realization | None:
     """One realization, or None."""
-    where = [*_of(tx, kind, resource_id), realizations.c.backend_id == backend_id]
-    row = (await tx.execute(select(*_COLUMNS).where(*where))).first()
-    return _realization(row) if row else None
+    where = [*of_key(tx, kind, resource_id), realizations.c.backend_id == backend_id]
+    row = (await tx.execute(select(*COLUMNS).where(*where))).first()
+    return from_row(row) if row else None
 
 
 async def ready_on(tx: Transaction, kind: Kind, candidates: Sequence[Resource], backend_id: str) -> list[Resource]:
@@ -231,11 +219,11 @@ async def needed(tx: Transaction, resource: Resource, backend_id: str) -> dict[K
         ),
     )
     rows = await tx.execute(
-        select(needs.c.needed_id, needs.c.needed_kind, *_COLUMNS)
+        select(needs.c.needed_id, needs.c.needed_kind, *COLUMNS)
         .select_from(join)
         .where(needs.c.region_id == tx.region_id, needs.c.resource_id == resource.id, needs.c.kind == resource.kind)
     )
-    return {(Kind(row.needed_kind), row.needed_id): _realization(row) if row.resource_id else None for row in rows}
+    return {(Kind(row.needed_kind), row.needed_id): from_row(row) if row.resource_id else None for row in rows}
 
 
 async def external_ids(tx: Transaction, backend_id: str, keys: Iterable[Key]) -> dict[Key, str]:
@@ -261,14 +249,14 @@ async def by_external_ids(
     if not external:
         return {}
     rows = await tx.execute(
-        select(*_COLUMNS).where(
+        select(*COLUMNS).where(
             realizations.c.region_id == tx.region_id,
             realizations.c.backend_id == backend_id,
             realizations.c.kind == kind,
             realizations.c.external_id.in_(external),
         )
     )
-    return {row.external_id: _realization(row) for row in rows}
+    return {row.external_id: from_row(row) for row in rows}
 
 
 async def resources_on(tx: Transaction, backend_id: str) -> list[tuple[Kind, str]]:
@@ -279,187 +267,6 @@ async def resources_on(tx: Transaction, backend_id: str) -> list[tuple[Kind, str
         )
     )
     return [(Kind(row.kind), row.resource_id) for row in rows]
-
-
-async def due_backends(tx: Transaction, now: datetime, busy: Iterable[str] = ()) -> list[str]:
-    """The backends on which something is due and free, `busy` ones left out."""
-    rows = await tx.execute(
-        select(realizations.c.backend_id).where(*_due(tx, now), realizations.c.backend_id.not_in(list(busy))).distinct()
-    )
-    return list(rows.scalars())
-
-
-async def claim(
-    tx: Transaction, owner: str, backend_id: str, now: datetime, lease: timedelta, limit: int
-) -> list[Claim]:
-    """Take up to `limit` due realizations of a backend, each under a new fence until `now + lease`."""
-    rows = await tx.execute(
-        select(*_COLUMNS)
-        .where(*_due(tx, now), realizations.c.backend_id == backend_id)
-        .order_by(realizations.c.due_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    taken = [replace(r, fence=r.fence + 1) for r in map(_realization, rows)]
-    for kind in {r.kind for r in taken}:
-        keys = [(r.resource_id, r.backend_id) for r in taken if r.kind == kind]
-        await tx.execute(
-            update(realizations)
-            .where(
-                realizations.c.region_id == tx.region_id,
-                realizations.c.kind == kind,
-                tuple_(realizations.c.resource_id, realizations.c.backend_id).in_(keys),
-            )
-            .values(lease_owner=owner, lease_until=now + lease, due_at=now + lease, fence=realizations.c.fence + 1)
-        )
-    found = {k: await find_many(tx, k, [r.resource_id for r in taken if r.kind == k]) for k in {r.kind for r in taken}}
-    return [Claim(r, found[r.kind].get(r.resource_id)) for r in taken]
-
-
-async def inherit(tx: Transaction, now: datetime) -> None:
-    """The process that held the region's leases is gone, and this one took its place: what its loop held is due.
-
-    Leases of requests stay (`seize`): one of this very process may be the reason why its loop looks here at all.
-    """
-    loops = realizations.c.lease_owner.contains(":")
-    await tx.execute(
-        update(realizations)
-        .where(realizations.c.region_id == tx.region_id, realizations.c.lease_until.is_not(None), loops)
-        .values(lease_owner=None, lease_until=None, due_at=now, fence=realizations.c.fence + 1)
-    )
-
-
-async def seize(
-    tx: Transaction, key: Key, backend_id: str, owner: str, now: datetime, until: datetime
-) -> Realization | None:
-    """Work on a realization outside of the loop (an upload), under a new fence; None while another works on it."""
-    free = or_(realizations.c.lease_until.is_(None), realizations.c.lease_until <= now)
-    done = await tx.execute(
-        update(realizations)
-        .where(*_of(tx, *key), realizations.c.backend_id == backend_id, free)
-        .values(wanted=True, lease_owner=owner, lease_until=until, due_at=until, fence=realizations.c.fence + 1)
-    )
-    return await on_backend(tx, *key, backend_id) if done.rowcount == 1 else None
-
-
-async def renew(tx: Transaction, realization: Realization, until: datetime) -> None:
-    """Keep the lease longer. A look that somebody asked for meanwhile stays asked for."""
-    untouched = realizations.c.due_at == realizations.c.lease_until
-    due = case((untouched, literal(until, realizations.c.due_at.type)), else_=realizations.c.due_at)
-    await save(tx, realization, due_at=due, lease_until=until)
-
-
-async def save(tx: Transaction, realization: Realization, **columns: Any) -> Realization:
-    """Write columns under our fence. Raises LeaseLost when it is not the newest any more."""
-    done = await tx.execute(
-        update(realizations)
-        .where(*_exactly(tx, realization), realizations.c.fence == realization.fence)
-        .values(columns)
-    )
-    if done.rowcount != 1:
-        raise LeaseLost(realization.resource_id)
-    known = {k: v for k, v in columns.items() if k in Realization.__slots__}
-    return replace(realization, **known)
-
-
-async def finish(tx: Transaction, realization: Realization, due_at: datetime | None, **columns: Any) -> Realization:
-    """Give the lease back; due again at `due_at`, or sooner if somebody asked for a look meanwhile.
-
-    A claim sets `due_at` to the end of its lease: any other value was written by somebody else since.
-    """
-    untouched = realizations.c.due_at == realizations.c.lease_until
-    due = case((untouched, literal(due_at, realizations.c.due_at.type)), else_=realizations.c.due_at)
-    return await save(tx, realization, **columns, due_at=due, lease_until=None)
-
-
-async def park(tx: Transaction, realization: Realization, on: Key, now: datetime, backstop: timedelta) -> None:
-    """Wait for another realization on the same backend; due at once when it has arrived meanwhile.
-
-    The other row is locked until the wait is written: else it could arrive in between, and wake nobody.
-    """
-    where = [*_of(tx, *on), realizations.c.backend_id == realization.backend_id]
-    columns = (realizations.c.state, realizations.c.wanted)
-    row = (await tx.execute(select(*columns).where(*where).with_for_update(read=True))).first()
-    moving = row is not None and (row.state in _ON_ITS_WAY or (row.wanted and row.state == State.DELETING))
-    await finish(tx, realization, now + backstop if moving else now, waiting_on=on[1] if moving else None)
-    tx.ring = not moving
-
-
-async def wanted_again(tx: Transaction, realization: Realization) -> bool:
-    """The backend confirmed that it is gone: whether it is wanted there after all, as if it had never been made.
-
-    The row is locked by the answer, so that who wants it now waits for the end of this transaction.
-    """
-    mine = [*_exactly(tx, realization), realizations.c.fence == realization.fence]
-    row = (await tx.execute(select(realizations.c.wanted).where(*mine).with_for_update())).first()
-    if row is None or not row.wanted:
-        return False
-    again: dict[str, Any] = {"external_id": None, "asked_at": None, "lease_until": None, "generation": 0}
-    await tx.execute(update(realizations).where(*mine).values(state=State.PENDING, **again))
-    tx.ring = True
-    return True
-
-
-async def drop(tx: Transaction, realization: Realization) -> bool:
-    """The backend confirmed that it is gone: remove the row. True when it was the resource's last.
-
-    Wanted again meanwhile (`revive`), it stays as one that was never made.
-    """
-    mine = [*_exactly(tx, realization), realizations.c.fence == realization.fence]
-    still = [] if realization.wanted else [realizations.c.wanted.is_(False)]
-    done = await tx.execute(delete(realizations).where(*mine, *still))
-    if done.rowcount != 1:
-        again = {"state": State.PENDING, "external_id": None, "lease_until": None, "asked_at": None}
-        if (await tx.execute(update(realizations).where(*mine).values(again))).rowcount != 1:
-            raise LeaseLost(realization.resource_id)
-        return False
-    # Two backends may let go at the same time: whoever is second must see what the first one did.
-    row = (resources.c.region_id == tx.region_id, resources.c.id == realization.resource_id)
-    await tx.execute(select(resources.c.id).where(*row, resources.c.kind == realization.kind).with_for_update())
-    left = select(func.count()).select_from(realizations).where(*_of(tx, realization.kind, realization.resource_id))
-    return int((await tx.execute(left)).scalar_one()) == 0
-
-
-async def last_to_go(tx: Transaction, realization: Realization) -> bool:
-    """The backend confirmed that it is gone, and the row stays for a moment: whether every other backend has, too.
-
-    Of two that let go at the same time the second one sees what the first has written here.
-    """
-    row = (resources.c.region_id == tx.region_id, resources.c.id == realization.resource_id)
-    await tx.execute(select(resources.c.id).where(*row, resources.c.kind == realization.kind).with_for_update())
-    await save(tx, realization, external_id=None, asked_at=None, state=State.DELETING)
-    gone = and_(realizations.c.state == State.DELETING, realizations.c.external_id.is_(None))
-    others = [*_of(tx, realization.kind, realization.resource_id), not_(gone)]
-    left = await tx.execute(select(func.count()).select_from(realizations).where(*others))
-    return int(left.scalar_one()) == 0
-
-
-async def retire(tx: Transaction, on: Key, backend_id: str, but: Realization, now: datetime) -> bool:
-    """Nothing but its own parts needs it on that backend any more, `but` aside: it and they shall be gone from there.
-
-    Parts are of the kinds that cannot be without it (a network's subnets). False while something needs it. The caller
-    holds the lock under which others come to need it.
-    """
-    kind, resource_id = on
-    there = and_(
-        realizations.c.region_id == needs.c.region_id,
-        realizations.c.resource_id == needs.c.resource_id,
-        realizations.c.kind == needs.c.kind,
-        realizations.c.backend_id == backend_id,
-        realizations.c.wanted,
-    )
-    found = await tx.execute(
-        select(realizations.c.kind, realizations.c.resource_id)
-        .join(needs, there)
-        .where(needs.c.region_id == tx.region_id, needs.c.needed_id == resource_id, needs.c.needed_kind == kind)
-    )
-    users = [(Kind(row.kind), row.resource_id) for row in found]
-    parts = [key for key in users if key[0] is Kind.SUBNET]
-    if any(key not in parts and key != (but.kind, but.resource_id) for key in users):
-        return False
-    for one in (*parts, on):
-        await unwant(tx, *one, now, backend_id)
-    return True
 
 
 async def forget_needs(tx: Transaction, kind: Kind, resource_id: str) -> None:
@@ -499,7 +306,7 @@ async def wake(tx: Transaction, realization: Realization, now: datetime) -> None
 
 async def look_again(tx: Transaction, realization: Realization, now: datetime) -> None:
     """Something happened to it (a live call, a change feed): it is due."""
-    await tx.execute(update(realizations).where(*_exactly(tx, realization)).values(due_at=now))
+    await tx.execute(update(realizations).where(*exactly(tx, realization)).values(due_at=now))
     tx.ring = True
 
 
@@ -516,19 +323,6 @@ async def in_progress(tx: Transaction, backend_id: str, kind: Kind) -> bool:
         .limit(1)
     )
     return row.first() is not None
-
-
-async def next_due(tx: Transaction, busy: Iterable[str] = ()) -> datetime | None:
-    """When the next realization wants a look, leases counted; None when nothing does."""
-    sooner = func.max(realizations.c.due_at, func.coalesce(realizations.c.lease_until, realizations.c.due_at))
-    later = func.greatest(realizations.c.due_at, func.coalesce(realizations.c.lease_until, realizations.c.due_at))
-    statement = select(func.min(sooner if tx.sqlite else later, type_=realizations.c.due_at.type)).where(
-        realizations.c.region_id == tx.region_id,
-        realizations.c.due_at.is_not(None),
-        realizations.c.backend_id.not_in(list(busy)),
-    )
-    due: datetime | None = (await tx.execute(statement)).scalar_one()
-    return due
 
 
 def _closure(tx: Transaction, kind: Kind, resource_id: str) -> Select[Any]:
@@ -565,15 +359,8 @@ def _fresh(tx: Transaction, kind: Kind, resource_id: str, backend_id: str, now: 
     }
 
 
-def _due(tx: Transaction, now: datetime) -> list[ColumnElement[bool]]:
-    return [
-        realizations.c.region_id == tx.region_id,
-        realizations.c.due_at <= now,
-        or_(realizations.c.lease_until.is_(None), realizations.c.lease_until <= now),
-    ]
-
-
-def _of(tx: Transaction, kind: Kind, resource_id: str) -> list[ColumnElement[bool]]:
+def of_key(tx: Transaction, kind: Kind, resource_id: str) -> list[ColumnElement[bool]]:
+    """The realizations of one resource."""
     return [
         realizations.c.region_id == tx.region_id,
         realizations.c.resource_id == resource_id,
@@ -581,10 +368,12 @@ def _of(tx: Transaction, kind: Kind, resource_id: str) -> list[ColumnElement[boo
     ]
 
 
-def _exactly(tx: Transaction, r: Realization) -> list[ColumnElement[bool]]:
-    return [*_of(tx, r.kind, r.resource_id), realizations.c.backend_id == r.backend_id]
+def exactly(tx: Transaction, r: Realization) -> list[ColumnElement[bool]]:
+    """This one."""
+    return [*of_key(tx, r.kind, r.resource_id), realizations.c.backend_id == r.backend_id]
 
 
-def _realization(row: Row[Any]) -> Realization:
-    values = {c.name: getattr(row, c.name) for c in _COLUMNS}
+def from_row(row: Row[Any]) -> Realization:
+    """What a select of `COLUMNS` gave."""
+    values = {c.name: getattr(row, c.name) for c in COLUMNS}
     return Realization(**{**values, "kind": Kind(row.kind), "state": State(row.state)})

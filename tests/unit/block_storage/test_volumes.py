@@ -9,7 +9,7 @@ from tests.unit.region.rows import resource
 from vregion.drivers.contract import Observed
 from vregion.model.refusals import Invalid, NotFound, OverQuota
 from vregion.model.resource import Kind, Resource
-from vregion.region import realizations, resources, usages, volume_creates, volumes
+from vregion.region import leases, realizations, resources, usages, volume_creates, volumes
 from vregion.region.regions import Region, Regions, Transaction
 
 
@@ -72,7 +72,7 @@ async def test_an_attachment_is_told_in_our_ids(region: Region) -> None:
         await realizations.want(tx, Kind.SERVER, "s1", "b1", now())
         there = await realizations.on_backend(tx, Kind.SERVER, "s1", "b1")
         assert there is not None
-        await realizations.save(tx, there, external_id="ext-server")
+        await leases.save(tx, there, external_id="ext-server")
         await volumes.reserve_attach(tx, volume, "s1", now())
         await volumes.attached(tx, volume, "s1", "/dev/vdb", "a1", now())
         assert (await volumes.get(tx, volume.id, "p1")).status == "attaching"

@@ -15,7 +15,7 @@ from vregion.model.caller import Caller
 from vregion.model.refusals import Conflict, Invalid, NotFound, OverQuota
 from vregion.model.resource import Kind, State
 from vregion.reconcile.keypairs import RECIPE, body
-from vregion.region import copies, key_material, keypairs, realizations, resources, usages
+from vregion.region import copies, key_material, keypairs, leases, realizations, resources, usages
 from vregion.region.keypairs import Key
 from vregion.region.regions import Region
 
@@ -88,7 +88,7 @@ async def test_a_deleted_name_is_free_and_its_copy_goes_after_the_server_that_wa
         assert copy.wanted
         made = await realizations.on_backend(tx, Kind.SERVER, server.id, "b1")
         assert made is not None
-        await realizations.save(tx, made, external_id="there", state=State.PROGRESSING)
+        await leases.save(tx, made, external_id="there", state=State.PROGRESSING)
         await copies.let_go(tx, Kind.KEYPAIR, keypair.id, NOON)
         copy = await realizations.on_backend(tx, Kind.KEYPAIR, keypair.id, "b1")
         assert copy is not None

@@ -16,7 +16,7 @@ from vregion.reconcile.images import RECIPE as IMAGES
 from vregion.reconcile.loop import Loop
 from vregion.reconcile.snapshots import RECIPE as SNAPSHOTS
 from vregion.reconcile.volumes import RECIPE as VOLUMES
-from vregion.region import image_data, images, realizations
+from vregion.region import image_data, images, leases, realizations
 from vregion.region.regions import Region, Regions
 
 ZONES = (
@@ -48,7 +48,7 @@ class Clouds:
             self.loop.ring(self.region.id)
             await self.loop.settle()
             async with self.region.read() as tx:
-                due = await realizations.next_due(tx)
+                due = await leases.next_due(tx)
             if due is None or due > now() + timedelta(seconds=1):
                 return
             await asyncio.sleep(max(0.0, (due - now()).total_seconds()))
@@ -70,7 +70,7 @@ class Clouds:
         await driver.upload(seen.external_id, _chunks(data), len(data))
         seen = await driver.collections[Kind.IMAGE].get(seen.external_id)
         async with self.region.write() as tx:
-            await realizations.save(tx, realization, external_id=seen.external_id)
+            await leases.save(tx, realization, external_id=seen.external_id)
             facts = {name: seen.document[name] for name in images.FACTS}
             assert await image_data.uploaded(tx, image.id, realization, facts, now())
             return await images.visible(tx, image.id, "p1")

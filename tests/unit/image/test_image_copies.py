@@ -11,7 +11,7 @@ from vregion.drivers.memory import MemoryDriver
 from vregion.model.resource import Kind, State
 from vregion.reconcile.images import RECIPE as IMAGES
 from vregion.reconcile.work import gone
-from vregion.region import image_copies, image_data, images, realizations, usages, volume_creates, volumes
+from vregion.region import image_copies, image_data, images, leases, realizations, usages, volume_creates, volumes
 from vregion.region.regions import Region, Regions
 
 DATA = bytes(range(256)) * 4096
@@ -84,7 +84,7 @@ async def test_an_upload_whose_process_died_leaves_a_queued_image(regions: Regio
             given = {"name": "one", "disk_format": "raw", "container_format": "bare"}
             image = await images.create(tx, CALLER, given, now())
             _, realization = await image_data.begin_upload(tx, CALLER, image.id, ("az1", "b1"), before)
-            await realizations.save(tx, realization, state=State.CREATING)
+            await leases.save(tx, realization, state=State.CREATING)
         await (await clouds.driver("b1")).collections[Kind.IMAGE].create(image.id, images.record(image))
         await clouds.settle()
         async with region.read() as tx:
@@ -168,10 +168,10 @@ async def test_neither_a_store_nor_what_is_waited_for_goes(regions: Regions, reg
             volume = await volume_creates.create(tx, CALLER, wanted, ZONES, now())
             there = await realizations.on_backend(tx, Kind.IMAGE, image.id, "b2")
             assert there is not None
-            await realizations.save(tx, there, state=State.READY, external_id="x")
+            await leases.save(tx, there, state=State.READY, external_id="x")
             assert await image_copies.shrink(tx, "b2", 0, now()) == []
             assert await image_copies.shrink(tx, "b1", 0, now()) == []
-            await realizations.save(tx, there, state=State.PENDING, external_id=None)
+            await leases.save(tx, there, state=State.PENDING, external_id=None)
         await clouds.settle()
         async with region.write() as tx:
             assert await image_copies.shrink(tx, "b2", 0, now()) == [image.id]
@@ -190,7 +190,7 @@ async def test_a_copy_on_its_way_out_that_is_wanted_again_comes_back(regions: Re
         await clouds.settle()
         async with region.write() as tx:
             assert await image_copies.drop(tx, "b2", image.id, now())
-            [claim] = await realizations.claim(tx, "w:1", "b2", now(), timedelta(seconds=9), 1)
+            [claim] = await leases.claim(tx, "w:1", "b2", now(), timedelta(seconds=9), 1)
         async with region.write() as tx:
             await realizations.want(tx, Kind.IMAGE, image.id, "b2", now())
         async with region.write() as tx:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from tests.unit.region.rows import NOON, resource
 from vregion.model.resource import Kind, Resource, State
-from vregion.region import census, realizations, resources
+from vregion.region import census, leases, realizations, resources
 from vregion.region.regions import Region
 
 
@@ -14,8 +14,8 @@ async def there(region: Region, row: Resource, *backends: str, state: State = St
         await resources.insert_resource(tx, row)
         for backend_id in backends:
             await realizations.want(tx, row.kind, row.id, backend_id, NOON)
-            (claim,) = await realizations.claim(tx, "me", backend_id, NOON, timedelta(seconds=60), 10)
-            await realizations.finish(tx, claim.realization, None, state=state, external_id="there")
+            (claim,) = await leases.claim(tx, "me", backend_id, NOON, timedelta(seconds=60), 10)
+            await leases.finish(tx, claim.realization, None, state=state, external_id="there")
     return row
 
 

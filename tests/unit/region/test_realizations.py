@@ -7,8 +7,8 @@ import pytest
 
 from tests.unit.region.rows import NOON, resource
 from vregion.model.resource import Kind, Resource, State
-from vregion.region import realizations, resources
-from vregion.region.realizations import Claim, LeaseLost
+from vregion.region import leases, realizations, resources
+from vregion.region.leases import Claim, LeaseLost
 from vregion.region.regions import Region
 
 LEASE = timedelta(seconds=60)
@@ -27,7 +27,7 @@ async def written(region: Region) -> tuple[Resource, Resource, Resource]:
 
 async def claimed(region: Region, seconds: int = 0, limit: int = 10) -> dict[str, Claim]:
     async with region.write() as tx:
-        claims = await realizations.claim(tx, "me", "b1", NOON + timedelta(seconds=seconds), LEASE, limit)
+        claims = await leases.claim(tx, "me", "b1", NOON + timedelta(seconds=seconds), LEASE, limit)
     return {c.realization.resource_id: c for c in claims}
 
 
@@ -53,18 +53,18 @@ async def test_a_claim_excludes_others_until_the_lease_ends(region: Region) -> N
     second = (await claimed(region, seconds=61))[volume.id]
     assert second.realization.fence == first.realization.fence + 1
     async with region.write() as tx:
-        await realizations.save(tx, second.realization, state=State.CREATING)
+        await leases.save(tx, second.realization, state=State.CREATING)
     with pytest.raises(LeaseLost):
         async with region.write() as tx:
-            await realizations.save(tx, first.realization, external_id="late")
+            await leases.save(tx, first.realization, external_id="late")
 
 
 async def test_limit_and_busy_backends(region: Region) -> None:
     await written(region)
     async with region.read() as tx:
-        assert await realizations.due_backends(tx, NOON, ["b1"]) == []
-        assert await realizations.due_backends(tx, NOON - timedelta(seconds=1)) == []
-        assert await realizations.due_backends(tx, NOON, ["b2"]) == ["b1"]
+        assert await leases.due_backends(tx, NOON, ["b1"]) == []
+        assert await leases.due_backends(tx, NOON - timedelta(seconds=1)) == []
+        assert await leases.due_backends(tx, NOON, ["b2"]) == ["b1"]
     assert len(await claimed(region, limit=2)) == 2
 
 
@@ -75,7 +75,7 @@ async def test_a_look_asked_for_during_the_work_is_not_lost(region: Region) -> N
     async with region.write() as tx:
         await realizations.unwant(tx, Kind.VOLUME, volume.id, asked)
     async with region.write() as tx:
-        await realizations.finish(tx, claim.realization, None, state=State.READY)
+        await leases.finish(tx, claim.realization, None, state=State.READY)
     again = (await claimed(region, seconds=6))[volume.id]
     assert not again.realization.wanted
 
@@ -84,7 +84,7 @@ async def test_a_finished_one_rests(region: Region) -> None:
     _, volume, _ = await written(region)
     claim = (await claimed(region))[volume.id]
     async with region.write() as tx:
-        await realizations.finish(tx, claim.realization, None, state=State.READY)
+        await leases.finish(tx, claim.realization, None, state=State.READY)
     assert volume.id not in await claimed(region, seconds=3600)
 
 
@@ -92,9 +92,7 @@ async def test_who_waits_is_woken(region: Region) -> None:
     image, volume, _ = await written(region)
     claims = await claimed(region)
     async with region.write() as tx:
-        await realizations.park(
-            tx, claims[volume.id].realization, (Kind.IMAGE, image.id), NOON, timedelta(seconds=3600)
-        )
+        await leases.park(tx, claims[volume.id].realization, (Kind.IMAGE, image.id), NOON, timedelta(seconds=3600))
     assert volume.id not in await claimed(region, seconds=61)
     async with region.write() as tx:
         await realizations.wake(tx, claims[image.id].realization, NOON)
@@ -105,11 +103,9 @@ async def test_parking_on_something_that_has_arrived_is_due_at_once(region: Regi
     image, volume, _ = await written(region)
     claims = await claimed(region)
     async with region.write() as tx:
-        await realizations.finish(tx, claims[image.id].realization, None, state=State.READY, external_id="e")
-        await realizations.park(
-            tx, claims[volume.id].realization, (Kind.IMAGE, image.id), NOON, timedelta(seconds=3600)
-        )
-        assert await realizations.next_due(tx) is not None
+        await leases.finish(tx, claims[image.id].realization, None, state=State.READY, external_id="e")
+        await leases.park(tx, claims[volume.id].realization, (Kind.IMAGE, image.id), NOON, timedelta(seconds=3600))
+        assert await leases.next_due(tx) is not None
         assert await realizations.external_ids(tx, "b1", [(Kind.IMAGE, image.id), (Kind.VOLUME, volume.id)]) == {
             (Kind.IMAGE, image.id): "e"
         }
@@ -120,26 +116,26 @@ async def test_dropping_tells_the_last_one(region: Region) -> None:
     _, volume, _ = await written(region)
     async with region.write() as tx:
         await realizations.want(tx, Kind.VOLUME, volume.id, "b2", NOON)
-        claims = [c for b in ("b1", "b2") for c in await realizations.claim(tx, "me", b, NOON, LEASE, 10)]
+        claims = [c for b in ("b1", "b2") for c in await leases.claim(tx, "me", b, NOON, LEASE, 10)]
         volumes = [c.realization for c in claims if c.realization.resource_id == volume.id]
-        assert [await realizations.drop(tx, r) for r in volumes] == [False, True]
+        assert [await leases.drop(tx, r) for r in volumes] == [False, True]
 
 
 async def test_wanted_again_on_its_way_out(region: Region) -> None:
     """Before its pass ends, it stays and is made anew; nobody takes it for there meanwhile; its fence still counts."""
     _, volume, snapshot = await written(region)
     async with region.write() as tx:
-        claims = await realizations.claim(tx, "me", "b1", NOON, LEASE, 10)
+        claims = await leases.claim(tx, "me", "b1", NOON, LEASE, 10)
         (mine,) = [c.realization for c in claims if c.realization.resource_id == volume.id]
-        mine = await realizations.save(tx, mine, external_id="e", state=State.READY)
+        mine = await leases.save(tx, mine, external_id="e", state=State.READY)
         await realizations.unwant(tx, Kind.VOLUME, volume.id, NOON)
-        assert not await realizations.wanted_again(tx, mine)
+        assert not await leases.wanted_again(tx, mine)
         await realizations.want(tx, Kind.SNAPSHOT, snapshot.id, "b1", NOON)  # which needs the volume
         seen = await realizations.on_backend(tx, Kind.VOLUME, volume.id, "b1")
         assert seen is not None
         assert (seen.wanted, seen.state, seen.external_id) == (True, State.DELETING, "e")
-        assert not await realizations.wanted_again(tx, replace(mine, fence=mine.fence - 1))
-        assert await realizations.wanted_again(tx, mine)
+        assert not await leases.wanted_again(tx, replace(mine, fence=mine.fence - 1))
+        assert await leases.wanted_again(tx, mine)
         seen = await realizations.on_backend(tx, Kind.VOLUME, volume.id, "b1")
         assert seen is not None
         assert (seen.wanted, seen.state, seen.external_id) == (True, State.PENDING, None)
@@ -151,17 +147,17 @@ async def test_the_second_of_two_that_let_go_is_the_last(region: Region) -> None
     _, volume, _ = await written(region)
     async with region.write() as tx:
         await realizations.want(tx, Kind.VOLUME, volume.id, "b2", NOON)
-        claims = [c for b in ("b1", "b2") for c in await realizations.claim(tx, "me", b, NOON, LEASE, 10)]
+        claims = [c for b in ("b1", "b2") for c in await leases.claim(tx, "me", b, NOON, LEASE, 10)]
         volumes = [c.realization for c in claims if c.realization.resource_id == volume.id]
-        assert [await realizations.last_to_go(tx, r) for r in volumes] == [False, True]
-        assert [await realizations.last_to_go(tx, r) for r in volumes] == [True, True]  # asked again after a crash
+        assert [await leases.last_to_go(tx, r) for r in volumes] == [False, True]
+        assert [await leases.last_to_go(tx, r) for r in volumes] == [True, True]  # asked again after a crash
 
 
 async def test_next_due_counts_leases_and_skips_busy_backends(region: Region) -> None:
     await written(region)
     async with region.read() as tx:
-        assert await realizations.next_due(tx) == NOON
-        assert await realizations.next_due(tx, ["b1"]) is None
+        assert await leases.next_due(tx) == NOON
+        assert await leases.next_due(tx, ["b1"]) is None
     await claimed(region)
     async with region.read() as tx:
-        assert await realizations.next_due(tx) == NOON + LEASE
+        assert await leases.next_due(tx) == NOON + LEASE

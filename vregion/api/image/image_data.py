@@ -18,8 +18,8 @@ from vregion.drivers.contract import Driver, DriverError, Gone, Observed, Perman
 from vregion.model.backend import Binding
 from vregion.model.refusals import Conflict, Forbidden, Invalid, Refusal, Unavailable
 from vregion.model.resource import Kind, Realization, Resource, State
-from vregion.region import image_data, images, realizations
-from vregion.region.realizations import LeaseLost
+from vregion.region import image_data, images, leases
+from vregion.region.leases import LeaseLost
 
 routes = Routes()
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
@@ -158,7 +158,7 @@ async def _record(call: Call, driver: Driver, image: Resource, realization: Real
 
 async def _save(call: Call, realization: Realization, **columns: object) -> None:
     async with call.region.write() as tx:
-        await realizations.save(tx, realization, **columns)
+        await leases.save(tx, realization, **columns)
 
 
 async def _counted(call: Call, digest: stream.Digest) -> AsyncIterator[bytes]:

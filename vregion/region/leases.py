@@ -1,0 +1,230 @@
+"""Who works on a realization now: claims of what is due, under a lease whose fence grows each time.
+
+Used by the reconcilers' loop and by the few requests that work on a realization themselves (an upload). A write under a
+fence that is no longer the newest is refused, so that a worker that slept through its lease changes nothing.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, delete, func, literal, not_, or_, select, tuple_, update
+
+from vregion.model.resource import Kind, Realization, Resource, State
+from vregion.region.realizations import COLUMNS, ON_ITS_WAY, Key, exactly, from_row, of_key, on_backend, unwant
+from vregion.region.regions import Transaction
+from vregion.region.resources import find_many
+from vregion.region.tables import needs, realizations, resources
+
+
+class LeaseLost(Exception):
+    """Another worker holds this realization now: whatever was about to be written is stale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A due realization under our lease, with its resource (None when the row is gone)."""
+
+    realization: Realization
+    resource: Resource | None
+
+
+async def due_backends(tx: Transaction, now: datetime, busy: Iterable[str] = ()) -> list[str]:
+    """The backends on which something is due and free, `busy` ones left out."""
+    rows = await tx.execute(
+        select(realizations.c.backend_id).where(*_due(tx, now), realizations.c.backend_id.not_in(list(busy))).distinct()
+    )
+    return list(rows.scalars())
+
+
+async def claim(
+    tx: Transaction, owner: str, backend_id: str, now: datetime, lease: timedelta, limit: int
+) -> list[Claim]:
+    """Take up to `limit` due realizations of a backend, each under a new fence until `now + lease`."""
+    rows = await tx.execute(
+        select(*COLUMNS)
+        .where(*_due(tx, now), realizations.c.backend_id == backend_id)
+        .order_by(realizations.c.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    taken = [replace(r, fence=r.fence + 1) for r in map(from_row, rows)]
+    for kind in {r.kind for r in taken}:
+        keys = [(r.resource_id, r.backend_id) for r in taken if r.kind == kind]
+        await tx.execute(
+            update(realizations)
+            .where(
+                realizations.c.region_id == tx.region_id,
+                realizations.c.kind == kind,
+                tuple_(realizations.c.resource_id, realizations.c.backend_id).in_(keys),
+            )
+            .values(lease_owner=owner, lease_until=now + lease, due_at=now + lease, fence=realizations.c.fence + 1)
+        )
+    found = {k: await find_many(tx, k, [r.resource_id for r in taken if r.kind == k]) for k in {r.kind for r in taken}}
+    return [Claim(r, found[r.kind].get(r.resource_id)) for r in taken]
+
+
+async def inherit(tx: Transaction, now: datetime) -> None:
+    """The process that held the region's leases is gone, and this one took its place: what its loop held is due.
+
+    Leases of requests stay (`seize`): one of this very process may be the reason why its loop looks here at all.
+    """
+    loops = realizations.c.lease_owner.contains(":")
+    await tx.execute(
+        update(realizations)
+        .where(realizations.c.region_id == tx.region_id, realizations.c.lease_until.is_not(None), loops)
+        .values(lease_owner=None, lease_until=None, due_at=now, fence=realizations.c.fence + 1)
+    )
+
+
+async def seize(
+    tx: Transaction, key: Key, backend_id: str, owner: str, now: datetime, until: datetime
+) -> Realization | None:
+    """Work on a realization outside of the loop (an upload), under a new fence; None while another works on it."""
+    free = or_(realizations.c.lease_until.is_(None), realizations.c.lease_until <= now)
+    done = await tx.execute(
+        update(realizations)
+        .where(*of_key(tx, *key), realizations.c.backend_id == backend_id, free)
+        .values(wanted=True, lease_owner=owner, lease_until=until, due_at=until, fence=realizations.c.fence + 1)
+    )
+    return await on_backend(tx, *key, backend_id) if done.rowcount == 1 else None
+
+
+async def renew(tx: Transaction, realization: Realization, until: datetime) -> None:
+    """Keep the lease longer. A look that somebody asked for meanwhile stays asked for."""
+    untouched = realizations.c.due_at == realizations.c.lease_until
+    due = case((untouched, literal(until, realizations.c.due_at.type)), else_=realizations.c.due_at)
+    await save(tx, realization, due_at=due, lease_until=until)
+
+
+async def save(tx: Transaction, realization: Realization, **columns: Any) -> Realization:
+    """Write columns under our fence. Raises LeaseLost when it is not the newest any more."""
+    done = await tx.execute(
+        update(realizations).where(*exactly(tx, realization), realizations.c.fence == realization.fence).values(columns)
+    )
+    if done.rowcount != 1:
+        raise LeaseLost(realization.resource_id)
+    known = {k: v for k, v in columns.items() if k in Realization.__slots__}
+    return replace(realization, **known)
+
+
+async def finish(tx: Transaction, realization: Realization, due_at: datetime | None, **columns: Any) -> Realization:
+    """Give the lease back; due again at `due_at`, or sooner if somebody asked for a look meanwhile.
+
+    A claim sets `due_at` to the end of its lease: any other value was written by somebody else since.
+    """
+    untouched = realizations.c.due_at == realizations.c.lease_until
+    due = case((untouched, literal(due_at, realizations.c.due_at.type)), else_=realizations.c.due_at)
+    return await save(tx, realization, **columns, due_at=due, lease_until=None)
+
+
+async def park(tx: Transaction, realization: Realization, on: Key, now: datetime, backstop: timedelta) -> None:
+    """Wait for another realization on the same backend; due at once when it has arrived meanwhile.
+
+    The other row is locked until the wait is written: else it could arrive in between, and wake nobody.
+    """
+    where = [*of_key(tx, *on), realizations.c.backend_id == realization.backend_id]
+    columns = (realizations.c.state, realizations.c.wanted)
+    row = (await tx.execute(select(*columns).where(*where).with_for_update(read=True))).first()
+    moving = row is not None and (row.state in ON_ITS_WAY or (row.wanted and row.state == State.DELETING))
+    await finish(tx, realization, now + backstop if moving else now, waiting_on=on[1] if moving else None)
+    tx.ring = not moving
+
+
+async def wanted_again(tx: Transaction, realization: Realization) -> bool:
+    """The backend confirmed that it is gone: whether it is wanted there after all, as if it had never been made.
+
+    The row is locked by the answer, so that who wants it now waits for the end of this transaction.
+    """
+    mine = [*exactly(tx, realization), realizations.c.fence == realization.fence]
+    row = (await tx.execute(select(realizations.c.wanted).where(*mine).with_for_update())).first()
+    if row is None or not row.wanted:
+        return False
+    again: dict[str, Any] = {"external_id": None, "asked_at": None, "lease_until": None, "generation": 0}
+    await tx.execute(update(realizations).where(*mine).values(state=State.PENDING, **again))
+    tx.ring = True
+    return True
+
+
+async def drop(tx: Transaction, realization: Realization) -> bool:
+    """The backend confirmed that it is gone: remove the row. True when it was the resource's last.
+
+    Wanted again meanwhile (`revive`), it stays as one that was never made.
+    """
+    mine = [*exactly(tx, realization), realizations.c.fence == realization.fence]
+    still = [] if realization.wanted else [realizations.c.wanted.is_(False)]
+    done = await tx.execute(delete(realizations).where(*mine, *still))
+    if done.rowcount != 1:
+        again = {"state": State.PENDING, "external_id": None, "lease_until": None, "asked_at": None}
+        if (await tx.execute(update(realizations).where(*mine).values(again))).rowcount != 1:
+            raise LeaseLost(realization.resource_id)
+        return False
+    # Two backends may let go at the same time: whoever is second must see what the first one did.
+    row = (resources.c.region_id == tx.region_id, resources.c.id == realization.resource_id)
+    await tx.execute(select(resources.c.id).where(*row, resources.c.kind == realization.kind).with_for_update())
+    left = select(func.count()).select_from(realizations).where(*of_key(tx, realization.kind, realization.resource_id))
+    return int((await tx.execute(left)).scalar_one()) == 0
+
+
+async def last_to_go(tx: Transaction, realization: Realization) -> bool:
+    """The backend confirmed that it is gone, and the row stays for a moment: whether every other backend has, too.
+
+    Of two that let go at the same time the second one sees what the first has written here.
+    """
+    row = (resources.c.region_id == tx.region_id, resources.c.id == realization.resource_id)
+    await tx.execute(select(resources.c.id).where(*row, resources.c.kind == realization.kind).with_for_update())
+    await save(tx, realization, external_id=None, asked_at=None, state=State.DELETING)
+    gone = and_(realizations.c.state == State.DELETING, realizations.c.external_id.is_(None))
+    others = [*of_key(tx, realization.kind, realization.resource_id), not_(gone)]
+    left = await tx.execute(select(func.count()).select_from(realizations).where(*others))
+    return int(left.scalar_one()) == 0
+
+
+async def retire(tx: Transaction, on: Key, backend_id: str, but: Realization, now: datetime) -> bool:
+    """Nothing but its own parts needs it on that backend any more, `but` aside: it and they shall be gone from there.
+
+    Parts are of the kinds that cannot be without it (a network's subnets). False while something needs it. The caller
+    holds the lock under which others come to need it.
+    """
+    kind, resource_id = on
+    there = and_(
+        realizations.c.region_id == needs.c.region_id,
+        realizations.c.resource_id == needs.c.resource_id,
+        realizations.c.kind == needs.c.kind,
+        realizations.c.backend_id == backend_id,
+        realizations.c.wanted,
+    )
+    found = await tx.execute(
+        select(realizations.c.kind, realizations.c.resource_id)
+        .join(needs, there)
+        .where(needs.c.region_id == tx.region_id, needs.c.needed_id == resource_id, needs.c.needed_kind == kind)
+    )
+    users = [(Kind(row.kind), row.resource_id) for row in found]
+    parts = [key for key in users if key[0] is Kind.SUBNET]
+    if any(key not in parts and key != (but.kind, but.resource_id) for key in users):
+        return False
+    for one in (*parts, on):
+        await unwant(tx, *one, now, backend_id)
+    return True
+
+
+async def next_due(tx: Transaction, busy: Iterable[str] = ()) -> datetime | None:
+    """When the next realization wants a look, leases counted; None when nothing does."""
+    sooner = func.max(realizations.c.due_at, func.coalesce(realizations.c.lease_until, realizations.c.due_at))
+    later = func.greatest(realizations.c.due_at, func.coalesce(realizations.c.lease_until, realizations.c.due_at))
+    statement = select(func.min(sooner if tx.sqlite else later, type_=realizations.c.due_at.type)).where(
+        realizations.c.region_id == tx.region_id,
+        realizations.c.due_at.is_not(None),
+        realizations.c.backend_id.not_in(list(busy)),
+    )
+    due: datetime | None = (await tx.execute(statement)).scalar_one()
+    return due
+
+
+def _due(tx: Transaction, now: datetime) -> list[ColumnElement[bool]]:
+    return [
+        realizations.c.region_id == tx.region_id,
+        realizations.c.due_at <= now,
+        or_(realizations.c.lease_until.is_(None), realizations.c.lease_until <= now),
+    ]

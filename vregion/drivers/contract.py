@@ -167,6 +167,10 @@ class Driver(Protocol):
         """Stream an image's bytes, from a byte offset; raises `Gone` when there are none."""
         ...
 
+    async def shelved_image(self, external_id: str) -> Observed | None:
+        """The active image that shelving made of a server, which goes with it; None when there is none."""
+        ...
+
     async def project_open(self, name: str, mark: str) -> Mapping[str, str]:
         """Make a project with its own application credential for one virtual region; idempotent by mark.
 

@@ -144,6 +144,9 @@ async def settle_in(
             f"{availability_zone or 'another one'}.",
             reason="NetworkInOtherAvailabilityZone",
         )
+    if network.spec.get("moving_to"):
+        words = f"Network {network.id} is following a server to availability zone {network.spec['moving_to_zone']}."
+        raise Conflict(words, reason="NetworkInOtherAvailabilityZone")
     zone = network.availability_zone or availability_zone
     return await standard.note(tx, network, document, backend_id=backend_id, availability_zone=zone)
 

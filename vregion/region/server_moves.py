@@ -3,7 +3,7 @@
 Called by the unshelve action (`begin`) and by the reconcilers, whose observations of a server all pass here. While
 `spec["moving"]` is there the server has two realizations: its home, where it stays shelved and untouched, and the one
 that is being made. Only when that one is ACTIVE does the home change hands, and the old realization is unwanted; if it
-cannot be made, the new one is unwanted and nothing else has changed. See docs/adr/0012. No cloud is asked here.
+cannot be made, the new one is unwanted and nothing else has changed. See docs/adr/0013. No cloud is asked here.
 """
 
 from dataclasses import replace

@@ -161,11 +161,6 @@ async def unplug(tx: Transaction, port: Resource, now: datetime) -> None:
     await standard.revise(tx, port, document, now, spec=spec, status="DOWN", parent_id=None)
 
 
-async def want_in(tx: Transaction, port: Resource, backend_id: str, now: datetime) -> None:
-    """It shall be on that backend, too, since its server is to come up there; its subnets and groups before it."""
-    await _want(tx, port, backend_id, now)
-
-
 async def move(tx: Transaction, port: Resource, backend_id: str, availability_zone: str) -> None:
     """Its server is in another zone now."""
     place = {"backend_id": backend_id, "availability_zone": availability_zone}

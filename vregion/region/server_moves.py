@@ -62,7 +62,7 @@ async def begin(
     await realizations.forget_needs(tx, Kind.SERVER, server.id)
     await realizations.need(tx, server, wanted)
     for port in plugged:
-        await ports.want_in(tx, port, binding.backend_id, now)
+        await ports.want(tx, port, binding.backend_id, now)
     await realizations.want(tx, Kind.SERVER, server.id, binding.backend_id, now)
     moving = {
         "backend": binding.backend_id,

@@ -13,6 +13,8 @@ from tests.drivers.bench import LIMIT, PUBLIC_KEY, Bench, Cloud, Ground, pieces
 from vregion.drivers.contract import Driver, Gone, Observed, Permanent, Unsupported
 from vregion.model.resource import Kind
 
+SHELVED = "SHELVED_OFFLOADED"
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 MAC, ADDRESS = "fa:16:3e:91:00:07", "10.91.0.77"
@@ -134,6 +136,24 @@ async def test_what_a_live_call_refuses_is_an_answer(bench: Bench, ground: Groun
     assert shown.body["server"]["id"] == server.external_id
     with pytest.raises(Gone):
         await driver.call(Kind.SERVER, str(uuid.uuid4()), "POST", "/action", {"os-start": None})
+
+
+async def test_the_image_of_a_shelved_server(bench: Bench, ground: Ground, driver: Driver) -> None:
+    """None before; an active one while it is shelved; it goes with the server."""
+    server = await bench.ready(Kind.SERVER, ground.server())
+    assert await driver.shelved_image(server.external_id) is None
+    answer = await driver.call(Kind.SERVER, server.external_id, "POST", "/action", {"shelve": None})
+    assert answer.status == 202
+    end = time.monotonic() + LIMIT
+    while (seen := await driver.collections[Kind.SERVER].get(server.external_id)).document["status"] != SHELVED:
+        assert time.monotonic() < end, seen.document["status"]
+        await asyncio.sleep(0.2)
+    image = await driver.shelved_image(server.external_id)
+    assert image is not None
+    assert (image.document["status"], image.document["name"]) == ("active", f"{seen.document['name']}-shelved")
+    await driver.collections[Kind.SERVER].delete(server.external_id)
+    await bench.gone(Kind.SERVER, server.external_id)
+    await bench.gone(Kind.IMAGE, image.external_id)
 
 
 async def test_volumes_come_and_go_by_live_calls(bench: Bench, ground: Ground, driver: Driver) -> None:

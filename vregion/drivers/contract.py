@@ -172,6 +172,10 @@ class Driver(Protocol):
         """The backend's id of the project that this credential is for: what is made for that project is its own."""
         ...
 
+    async def shelved_image(self, external_id: str) -> Observed | None:
+        """The active image that shelving made of a server, which goes with it; None when there is none."""
+        ...
+
     async def project_open(self, name: str, mark: str) -> Mapping[str, str]:
         """Make a project with its own application credential for one virtual region; idempotent by mark.
 

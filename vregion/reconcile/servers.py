@@ -5,7 +5,7 @@ from typing import Any
 from vregion.model.observed import Observed
 from vregion.model.resource import Kind, Resource
 from vregion.reconcile.recipe import Recipe, References
-from vregion.region import servers
+from vregion.region import server_moves
 
 _CREATE = (
     "name", "metadata", "user_data", "config_drive", "accessIPv4", "accessIPv6", "OS-DCF:diskConfig", "adminPass",
@@ -17,7 +17,7 @@ _SERVERS_IN_HINTS = ("same_host", "different_host")
 
 def body(server: Resource, references: References) -> dict[str, Any]:
     """Nova's create body with external ids. Volumes and ports exist by now; the backend makes none of its own."""
-    spec = server.spec
+    spec = _moved(server.spec) if server.spec.get("moving") else server.spec
     wanted = {name: spec[name] for name in _CREATE if name in spec}
     wanted["flavorRef"] = references[Kind.FLAVOR, spec["flavorRef"]]
     wanted["networks"] = _networks(spec["networks"], references)
@@ -30,6 +30,16 @@ def body(server: Resource, references: References) -> dict[str, Any]:
     if hints := _hints(spec.get("os:scheduler_hints", {}), references):
         wanted["os:scheduler_hints"] = hints
     return wanted
+
+
+def _moved(spec: dict[str, Any]) -> dict[str, Any]:
+    """A shelved server that comes up elsewhere: its image is the snapshot; it had no volumes when it was shelved."""
+    moving = spec["moving"]
+    disks = [disk for disk in spec["block_device_mapping_v2"] if disk["destination_type"] == "local"]
+    disks = [disk | {"uuid": moving["image"]} if disk["source_type"] == "image" else disk for disk in disks]
+    hints = {k: v for k, v in spec.get("os:scheduler_hints", {}).items() if k != "group" or moving["group"]}
+    given = {"imageRef": moving["image"], "keypair": moving["keypair"]}
+    return {**spec, **given, "block_device_mapping_v2": disks, "os:scheduler_hints": hints}
 
 
 def update(server: Resource, references: References) -> dict[str, Any]:
@@ -74,9 +84,9 @@ RECIPE = Recipe(
     kind=Kind.SERVER,
     body=body,
     update=update,
-    settled=servers.settled,
-    stopped=servers.stopped,
-    vanished=servers.vanished,
-    lost=servers.lost,
+    settled=server_moves.settled,
+    stopped=server_moves.stopped,
+    vanished=server_moves.vanished,
+    lost=server_moves.lost,
     stillborn=stillborn,
 )

@@ -259,7 +259,7 @@ async def settled(tx: Transaction, image: Resource, observed: Observed) -> None:
         return
     if seen.get("status") == "active":
         names = (*FACTS, "disk_format", "container_format", "min_disk", "min_ram")
-        spec = image.spec | {name: seen.get(name) for name in names} | _made_properties(image, seen)
+        spec = image.spec | {name: seen.get(name) for name in names} | made_properties(seen, image.spec)
         spec[STORES] = {str(image.backend_id): str(image.availability_zone)}
         await write(tx, image, datetime.now(UTC), spec=spec, status="active")
     elif seen.get("status") == "saving" != image.status:
@@ -315,14 +315,14 @@ def _may_see(image: Resource, project_id: str) -> bool:
     return image.spec["visibility"] == "shared" and project_id in image.spec.get(MEMBERS, {})
 
 
-def _made_properties(image: Resource, seen: Mapping[str, Any]) -> dict[str, str]:
+def made_properties(seen: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, str]:
     """What Nova or Cinder wrote on an image that it made; the ids of its own world are left out."""
     hidden = {"base_image_ref", "instance_uuid", "owner_id", "user_id", "owner_project_name", "owner_user_name"}
     hidden |= {"boot_roles", "stores", "image_location", "image_state", "block_device_mapping", "vregion_id"}
     return {
         name: value
         for name, value in seen.items()
-        if isinstance(value, str) and name not in BASE | hidden | image.spec.keys() and not name.startswith("os_glance")
+        if isinstance(value, str) and name not in BASE | hidden | known.keys() and not name.startswith("os_glance")
     }
 
 

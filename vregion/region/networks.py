@@ -148,6 +148,9 @@ async def settle_in(tx: Transaction, network: Resource, binding: Binding) -> Res
             f"be reached from {binding.availability_zone}: {why_not(network, binding)}.",
             reason="NetworkInOtherAvailabilityZone",
         )
+    if network.spec.get("moving_to"):
+        words = f"Network {network.id} is following a server to availability zone {network.spec['moving_to_zone']}."
+        raise Conflict(words, reason="NetworkInOtherAvailabilityZone")
     if not network.spec.get("interconnect"):
         return network
     spec = _spread({**network.spec["backends"], binding.backend_id: binding.availability_zone})

@@ -166,6 +166,12 @@ async def unplug(tx: Transaction, port: Resource, now: datetime) -> None:
     await standard.revise(tx, port, document, now, spec=spec, status="DOWN", parent_id=None)
 
 
+async def move(tx: Transaction, port: Resource, backend_id: str, availability_zone: str) -> None:
+    """Its server is in another zone now."""
+    place = {"backend_id": backend_id, "availability_zone": availability_zone}
+    await standard.note(tx, port, document, spec={"device_owner": f"compute:{availability_zone}"}, **place)
+
+
 async def of_server(tx: Transaction, server_id: str) -> list[Resource]:
     """The ports that are plugged into a server, in the order of their plugging."""
     ports = [p for p in await resources.children(tx, Kind.PORT, server_id) if p.spec["server_id"] and not p.deleting]

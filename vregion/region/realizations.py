@@ -242,6 +242,24 @@ async def external_ids(tx: Transaction, backend_id: str, keys: Iterable[Key]) ->
     return {(Kind(row.kind), row.resource_id): row.external_id for row in rows}
 
 
+async def leaving(tx: Transaction, backend_id: str, keys: Iterable[Key]) -> bool:
+    """Whether a backend still has to let go of one of them: until then it cannot be wanted there again."""
+    named = [(str(kind), i) for kind, i in keys]
+    if not named:
+        return False
+    found = await tx.execute(
+        select(realizations.c.resource_id)
+        .where(
+            realizations.c.region_id == tx.region_id,
+            realizations.c.backend_id == backend_id,
+            realizations.c.wanted.is_(False),
+            tuple_(realizations.c.kind, realizations.c.resource_id).in_(named),
+        )
+        .limit(1)
+    )
+    return found.first() is not None
+
+
 async def by_external_ids(
     tx: Transaction, backend_id: str, kind: Kind, external: Sequence[str]
 ) -> dict[str, Realization]:

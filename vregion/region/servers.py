@@ -74,8 +74,10 @@ def require_unlocked(server: Resource, *, is_admin: bool) -> None:
 
 
 def cannot(server: Resource, verb: str) -> Conflict:
-    """Nova's 409 for a server that is not there yet, or on its way out."""
-    name, state = ("task_state", "deleting") if server.deleting else ("vm_state", server.spec["vm_state"])
+    """Nova's 409 for a server that is not there yet, is moving to another zone, or is on its way out."""
+    name, state = ("vm_state", server.spec["vm_state"])
+    if server.deleting or server.spec.get("moving"):
+        name, state = ("task_state", server.spec["task_state"])
     return Conflict(f"Cannot '{verb}' instance {server.id} while it is in {name} {state}")
 
 
@@ -132,7 +134,7 @@ async def delete(tx: Transaction, server: Resource, now: datetime) -> None:
 async def settled(tx: Transaction, server: Resource, observed: Observed) -> None:
     """The backend's part of the document as it was just seen; nothing is written when nothing changed."""
     server = await hold(tx, server.id, None)
-    if server.deleting:
+    if server.deleting or server.spec.get("moving"):
         return
     now, before = datetime.now(UTC), shown(server)
     document = server_documents.observed(before, observed.document, observed.external_id)
@@ -193,6 +195,19 @@ async def redraw(tx: Transaction, server_id: str) -> None:
         await write(tx, server, datetime.now(UTC), server.spec, document=document)
 
 
+async def forget_needs(tx: Transaction, server: Resource, now: datetime) -> None:
+    """It was made: only its group is still something to it, since the group's members are those that need it."""
+    keypair_id, group_id = server.spec["keypair"], server.spec["server_group"]
+    await realizations.forget_needs(tx, Kind.SERVER, server.id)
+    if keypair_id is not None:
+        await copies.let_go(tx, Kind.KEYPAIR, keypair_id, now)
+    group = await resources.find(tx, Kind.SERVER_GROUP, group_id) if group_id else None
+    if group is not None and not group.deleting:
+        await realizations.need(tx, server, [(Kind.SERVER_GROUP, group.id)])
+    elif group is not None:
+        await copies.let_go(tx, Kind.SERVER_GROUP, group.id, now)
+
+
 async def _fail(tx: Transaction, server: Resource, words: str) -> None:
     now = datetime.now(UTC)
     server = await hold(tx, server.id, None)
@@ -206,7 +221,7 @@ async def _arrived(tx: Transaction, server: Resource, spec: dict[str, Any], obse
     """It is there: what was needed to make it is forgotten, and its volumes are what the backend shows."""
     now = datetime.now(UTC)
     if spec["vm_state"] != "error" and server.spec["vm_state"] == "building":
-        await _forget_needs(tx, server, now)
+        await forget_needs(tx, server, now)
         await ports.look_again(tx, server.id, now)
         for volume in (await resources.find_many(tx, Kind.VOLUME, [v["volumeId"] for v in spec["volumes"]])).values():
             entry = next(v for v in spec["volumes"] if v["volumeId"] == volume.id)
@@ -214,19 +229,6 @@ async def _arrived(tx: Transaction, server: Resource, spec: dict[str, Any], obse
         spec = {name: value for name, value in spec.items() if name not in _ONCE}
     spec = await _ports_seen(tx, server, spec, observed)
     return await _volumes_seen(tx, server, spec, observed)
-
-
-async def _forget_needs(tx: Transaction, server: Resource, now: datetime) -> None:
-    """It was made: only its group is still something to it, since the group's members are those that need it."""
-    keypair_id, group_id = server.spec["keypair"], server.spec["server_group"]
-    await realizations.forget_needs(tx, Kind.SERVER, server.id)
-    if keypair_id is not None:
-        await copies.let_go(tx, Kind.KEYPAIR, keypair_id, now)
-    group = await resources.find(tx, Kind.SERVER_GROUP, group_id) if group_id else None
-    if group is not None and not group.deleting:
-        await realizations.need(tx, server, [(Kind.SERVER_GROUP, group.id)])
-    elif group is not None:
-        await copies.let_go(tx, Kind.SERVER_GROUP, group.id, now)
 
 
 async def _volumes_seen(tx: Transaction, server: Resource, spec: dict[str, Any], observed: Observed) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """POST /servers/{id}/action: one table of actions, each with its rule, its record's name and what carries it out.
 
 Most are passed on as they are. Those that refer to things by id, or that the virtual region decides by itself, have
-functions in `server_rebuilds`, `server_images`, `server_consoles` and here.
+functions in `server_rebuilds`, `server_images`, `server_consoles`, `server_shelving` and here.
 """
 
 from collections.abc import Awaitable, Callable
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from vregion.api.compute import floating_ips_proxy, server_consoles, server_images, server_rebuilds
+from vregion.api.compute import floating_ips_proxy, server_consoles, server_images, server_rebuilds, server_shelving
 from vregion.api.compute.server_calls import ask, found, record
 from vregion.api.http import Call, Reply, Routes
 from vregion.api.schemas.compute.server_actions import BODIES
@@ -50,18 +50,6 @@ async def _force_delete(call: Call, server: Resource, given: Any) -> Reply:
 
 async def _restore(call: Call, server: Resource, given: Any) -> Reply:
     raise servers.cannot(server, "restore")
-
-
-async def _unshelve(call: Call, server: Resource, given: Any) -> Reply:
-    """The zone that a server is in is the only one that it can come back to."""
-    wanted = given if isinstance(given, dict) else {}
-    if wanted.get("host"):
-        call.enforce("os_compute_api:os-shelve:unshelve_to_host")
-    if wanted.get("availability_zone") not in (None, server.availability_zone):
-        raise Invalid("The requested availability zone is not available")
-    answer = await ask(call, server, "unshelve", ("POST", "/action", {"unshelve": None}))
-    await record(call, server, "unshelve")
-    return Reply(answer.body, answer.status)
 
 
 async def _not_alone(call: Call, server: Resource, given: Any) -> Reply:
@@ -123,7 +111,7 @@ ACTIONS = {
     "unrescue": Action("os-unrescue", recorded="unrescue"),
     "shelve": Action("os-shelve:shelve", recorded="shelve"),
     "shelveOffload": Action("os-shelve:shelve_offload", "admin", recorded="shelve"),
-    "unshelve": Action("os-shelve:unshelve", run=_unshelve),
+    "unshelve": Action("os-shelve:unshelve", run=server_shelving.unshelve),
     "os-getConsoleOutput": Action("os-console-output", verb="get_console_output"),
     "os-getVNCConsole": Action("os-remote-consoles", run=server_consoles.vnc, until=_OLD_CONSOLES),
     "os-getSPICEConsole": Action("os-remote-consoles", run=server_consoles.spice, until=_OLD_CONSOLES),

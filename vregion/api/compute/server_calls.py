@@ -24,11 +24,13 @@ async def ask(
 ) -> Answer:
     """The backend's answer to (method, path, body), below 400. `ids` are external ids in the body, with ours.
 
-    Raises what it refused with, in its words, or Nova's 409 for a server that it has not got yet.
+    Raises what it refused with, in its words, or Nova's 409 for a server that it has not got yet, or that is moving to
+    another zone: meanwhile nothing may bring it up where it was.
     """
     async with call.region.read() as tx:
         there = await realizations.on_backend(tx, Kind.SERVER, server.id, str(server.backend_id))
-    if server.deleting or there is None or there.external_id is None or there.state is State.LOST:
+    elsewhere = server.deleting or server.spec.get("moving")
+    if elsewhere or there is None or there.external_id is None or there.state is State.LOST:
         raise servers.cannot(server, verb)
     method, path, body = request
     answer = await live(call, Kind.SERVER, server, method, path, body)

@@ -174,6 +174,13 @@ class MemoryDriver:
     async def project(self) -> str:
         return self.project_id
 
+    async def shelved_image(self, external_id: str) -> Observed | None:
+        def found() -> Observed | None:
+            image_id = self._rooms[Kind.SERVER].row(external_id).extra.get("shelved_image")
+            return self._images.observe(self._images.row(image_id)) if image_id in self.cloud.rows[Kind.IMAGE] else None
+
+        return await self._images.step("shelved", found)
+
     async def project_open(self, name: str, mark: str) -> Mapping[str, str]:
         def opened() -> Mapping[str, str]:
             return {"project": self.cloud.projects.setdefault(mark, uuid.uuid4().hex)}

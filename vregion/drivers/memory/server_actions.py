@@ -193,6 +193,32 @@ def _create_image(servers: "Servers", row: Row, given: dict[str, Any]) -> Prepar
     return None, lambda row: {"image_id": image.id}
 
 
+def _shelve(servers: "Servers", row: Row, given: dict[str, Any]) -> Prepared:
+    """The disk becomes an image, unless it is a volume."""
+
+    def shelved() -> None:
+        if row.document["image"] == "":
+            return
+        images = Images(servers.cloud, servers.project)
+        body = {"name": f"{row.document['name']}-shelved", "visibility": "private", "instance_uuid": row.id}
+        body |= {"image_type": "snapshot", "disk_format": "raw", "container_format": "bare"}
+        image = images.make(body, None)
+        images.fill(image, row.extra["content"])
+        row.extra["shelved_image"] = image.id
+
+    return shelved, None
+
+
+def _unshelve(servers: "Servers", row: Row, given: dict[str, Any]) -> Prepared:
+    return lambda: forget_shelved(servers.cloud, row), None
+
+
+def forget_shelved(cloud: MemoryCloud, row: Row) -> None:
+    """The image of a shelved server goes when it comes back, and with it."""
+    if image := cloud.rows[Kind.IMAGE].get(row.extra.pop("shelved_image", "")):
+        cloud.remove(image)
+
+
 def _lock(servers: "Servers", row: Row, given: dict[str, Any]) -> Answer:
     row.document |= {"locked": True, "locked_reason": given.get("locked_reason")}
     servers.cloud.touch(row)
@@ -231,6 +257,7 @@ def _security_group(add: bool) -> Callable[["Servers", Row, dict[str, Any]], Ans
 
 _PREPARE: dict[str, Callable[["Servers", Row, dict[str, Any]], Prepared]] = {
     "resize": _resize, "revertResize": _revert, "rebuild": _rebuild, "rescue": _rescue, "createImage": _create_image,
+    "shelve": _shelve, "unshelve": _unshelve,
 }  # fmt: skip
 _SIMPLE: dict[str, Callable[["Servers", Row, dict[str, Any]], Answer]] = {
     "lock": _lock, "unlock": _unlock, "os-getConsoleOutput": _console,

@@ -252,6 +252,7 @@ class Servers(MemoryCollection):
 
     def _release(self, row: Row) -> None:
         row.document |= {"status": "DELETED", "OS-EXT-STS:vm_state": "deleted", "OS-EXT-STS:task_state": None}
+        server_actions.forget_shelved(self.cloud, row)
         for port in list(row.extra["ports"]):
             self.unbind(row, port)
         for one in list(row.extra["attachments"]):

@@ -9,7 +9,17 @@ from typing import Any
 
 import aiohttp
 
-from vregion.drivers.contract import Answer, Changes, Collection, Flavor, Gone, Report, Transient, Unsupported
+from vregion.drivers.contract import (
+    Answer,
+    Changes,
+    Collection,
+    Flavor,
+    Gone,
+    Observed,
+    Report,
+    Transient,
+    Unsupported,
+)
 from vregion.drivers.openstack import check, flavors, projects
 from vregion.drivers.openstack.backups import Backups
 from vregion.drivers.openstack.collection import Resources
@@ -141,6 +151,10 @@ class OpenStackDriver:
         if project_id is None:
             raise Unsupported("project: the credential is for a domain")
         return project_id
+
+    async def shelved_image(self, external_id: str) -> Observed | None:
+        """Nova shows it nowhere: it is known by its name and its server."""
+        return await self._images.shelved(external_id)
 
     async def project_open(self, name: str, mark: str) -> Mapping[str, str]:
         """A project for one virtual region, with a credential of its own."""

@@ -1,0 +1,101 @@
+"""unshelve: in the server's own zone by its cloud, in another one by rows alone.
+
+The order and the words of refusals are Nova's (nova 34.0.0 `compute/api.py` unshelve). The only thing that another zone
+needs of the old one before the rows are written is to know which image its Nova made when it shelved the server.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from vregion.api.compute.server_calls import ask, record
+from vregion.api.http import Call, Reply
+from vregion.drivers.contract import DriverError, Observed, Transient
+from vregion.model.backend import Binding
+from vregion.model.microversion import Microversion
+from vregion.model.refusals import Conflict, Invalid, Unavailable
+from vregion.model.resource import Kind, Resource
+from vregion.region import realizations, server_moves, servers
+from vregion.region.scheduler import UNKNOWN_ZONE
+
+_ZONES = Microversion(2, 77)
+_TO_HOST = "os_compute_api:os-shelve:unshelve_to_host"
+
+
+async def unshelve(call: Call, server: Resource, given: Any) -> Reply:
+    """A zone may be named for a server that its zone has let go of (SHELVED_OFFLOADED)."""
+    wanted = given if isinstance(given, dict) and call.microversion >= _ZONES else {}
+    if "availability_zone" not in wanted and not wanted.get("host"):
+        return await _at_home(call, server, {})
+    _require_offloaded(call, server)
+    zone = wanted.get("availability_zone")
+    binding = await _zone(call, zone) if zone else None
+    if wanted.get("host"):
+        call.enforce(_TO_HOST)
+    if binding is None or binding.backend_id == server.backend_id:
+        return await _at_home(call, server, wanted)
+    return await _elsewhere(call, server, binding)
+
+
+def _require_offloaded(call: Call, server: Resource) -> None:
+    """Raises Conflict in Nova's order: locked, not shelved, busy, not offloaded yet."""
+    servers.require_unlocked(server, is_admin=call.caller.is_admin)
+    state, task = server.spec["vm_state"], server.spec["task_state"]
+    if server.deleting or state not in ("shelved", "shelved_offloaded"):
+        raise servers.cannot(server, "unshelve")
+    if task is not None:
+        raise Conflict(f"Cannot 'unshelve' instance {server.id} while it is in task_state {task}")
+    if state == "shelved":
+        raise Conflict(
+            f'Specifying an availability zone or a host when unshelving server "{server.id}" with status "{state}" is '
+            "not supported. The server status must be SHELVED_OFFLOADED."
+        )
+
+
+async def _zone(call: Call, name: str) -> Binding:
+    for binding in await call.use.directory.bindings(call.caller.region_id):
+        if binding.availability_zone == name and binding.state == "enabled":
+            return binding
+    raise Invalid(UNKNOWN_ZONE)
+
+
+async def _at_home(call: Call, server: Resource, wanted: Mapping[str, Any]) -> Reply:
+    """Its own cloud does it. A zone that was named pins the server to it, null unpins it."""
+    answer = await ask(call, server, "unshelve", ("POST", "/action", {"unshelve": None}))
+    await record(call, server, "unshelve")
+    if "availability_zone" in wanted:
+        async with call.region.write() as tx:
+            current = await servers.hold(tx, server.id, None)
+            spec = current.spec | {"pinned_availability_zone": wanted["availability_zone"]}
+            await servers.write(tx, current, datetime.now(UTC), spec)
+    return Reply(answer.body, answer.status)
+
+
+async def _elsewhere(call: Call, server: Resource, binding: Binding) -> Reply:
+    """Look for the image, then write down what shall be."""
+    offered = await call.use.directory.backend_flavors(binding.backend_id)
+    server_moves.require_movable(server, binding, has_flavor=server.spec["flavorRef"] in offered)
+    snapshot = await _snapshot(call, server)
+    async with call.region.write() as tx:
+        await server_moves.begin(tx, call.caller, server, binding, snapshot, datetime.now(UTC))
+        tx.ring = True
+    return Reply(None, 202)
+
+
+async def _snapshot(call: Call, server: Resource) -> Observed:
+    """The image that its cloud made of it. Raises Unavailable, and Conflict when there is none."""
+    async with call.region.read() as tx:
+        there = await realizations.on_backend(tx, Kind.SERVER, server.id, str(server.backend_id))
+    found = None
+    try:
+        opened = await call.use.backends.open(call.region.id, str(server.backend_id))
+        async with call.use.backends.call(str(server.backend_id)):
+            found = await opened.driver.shelved_image(str(there.external_id)) if there else None
+    except (Transient, LookupError) as silent:
+        words = f"Availability zone {server.availability_zone} does not answer at the moment. Try again later."
+        raise Unavailable(words) from silent
+    except DriverError as refused:
+        raise Conflict(f"Availability zone {server.availability_zone}: {refused.message}") from refused
+    if found is None:
+        raise Conflict(f"Availability zone {server.availability_zone} has no image of shelved server {server.id}.")
+    return found

@@ -43,5 +43,5 @@ def upgrade() -> None:
         sa.Column("owner", sa.String(255), nullable=False),
         sa.ForeignKeyConstraint(["interconnect"], ["interconnects.name"], name="segments_interconnect_fkey"),
         sa.PrimaryKeyConstraint("interconnect", "number", name="segments_pkey"),
-        sa.UniqueConstraint("region_id", "owner", "interconnect", name="segments_region_id_key"),
+        sa.UniqueConstraint("region_id", "owner", "interconnect", name="segments_region_id_owner_interconnect_key"),
     )

@@ -44,26 +44,21 @@ class Images(Resources):
         return Observed(str(made["image_id"]), {"id": made["image_id"], "status": "queued"}, settled=False)
 
     async def find(self, mark: str) -> Observed | None:
-        """Among the shown, then the hidden (Glance lists only one of the two: os_hidden, since 2.7), then by name."""
+        """Among the shown, then the hidden (Glance lists only one of the two: os_hidden, since 2.7), then by name.
+
+        Glance takes what stands before a colon in a name for an operator (33.0.0 `common/utils.py` split_filter_op).
+        """
         query = self.mark.query(mark)
-        for asked in (query, [*query, ("os_hidden", "true")], [("name", PREFIX + mark)]):
+        for asked in (query, [*query, ("os_hidden", "true")], [("name", f"eq:{PREFIX}{mark}")]):
             found = [item async for _, page in self.pages(asked) for item in page]
-            if seen := self.oldest(item for item in found if self.mark.read(item) == mark):
+            if seen := self.oldest(i for i in found if self.mark.read(i) == mark and not _by_shelving(i)):
                 return seen
         return None
 
     async def shelved(self, server_id: str) -> Observed | None:
-        """The newest snapshot of a server that is called as shelving calls it (nova 34.0.0 `compute/api.py` shelve).
-
-        One that we asked for (createImage) has our mark. Nova keeps the id to itself, in its system metadata.
-        """
+        """The newest snapshot of a server that shelving made. Nova keeps its id to itself, in its system metadata."""
         asked = [("instance_uuid", server_id), ("image_type", "snapshot"), ("status", "active")]
-        found = [
-            item
-            async for _, page in self.pages(asked)
-            for item in page
-            if str(item["name"]).endswith("-shelved") and self.mark.read(item) is None
-        ]
+        found = [item async for _, page in self.pages(asked) for item in page if _by_shelving(item)]
         return self.observe(max(found, key=lambda item: str(item["created_at"]))) if found else None
 
     async def update(self, external_id: str, body: Mapping[str, Any]) -> Observed:
@@ -183,6 +178,14 @@ class _Source:
     def _may_take(self, seconds: float) -> None:
         if self.limit:
             self.limit.reschedule(asyncio.get_running_loop().time() + seconds)
+
+
+def _by_shelving(document: Mapping[str, Any]) -> bool:
+    """Whether it is called as shelving calls it (nova 34.0.0 `compute/api.py` shelve).
+
+    It has the mark of the image that its server was made of, inherited with the other properties, and is no copy of it.
+    """
+    return str(document.get("name")).endswith("-shelved") and "base_image_ref" in document
 
 
 def _operation(key: str, value: Any, current: Mapping[str, Any]) -> dict[str, Any]:

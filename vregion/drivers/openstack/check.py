@@ -80,7 +80,12 @@ async def _extensions(network: Service) -> set[str]:
 
 
 async def _volume_types(volume: Service) -> list[dict[str, Any]]:
-    """What every project may choose, with the extra specs that a tenant sees (cinder policies/type_extra_specs.py)."""
+    """What every project may choose, with the extra specs that a tenant sees (cinder policies/type_extra_specs.py).
+
+    Cinder tells a project only: a credential for a domain sees none.
+    """
+    if (await volume.session.token()).project_id is None:
+        return []
     told = (await volume.send("GET", "/types", params=[("is_public", "true")])).part("volume_types")
     return [
         {

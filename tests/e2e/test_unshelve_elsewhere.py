@@ -54,9 +54,7 @@ def test_what_has_a_volume_stays(rig: Rig, acme: Cloud, image: str) -> None:
     """409 with the reason, by the client, too; it comes back where it was."""
     volume = acme.make("volume", size=1, name="anchor", availability_zone="az1")["id"]
     acme.status("volume", volume, "available")
-    (made,) = rig.told(
-        f"server create --flavor v1.1 --image {image} --availability-zone az1 --network none --wait stayer"
-    )
+    (made,) = rig.told(f"server create --flavor v1.1 --image {image} --availability-zone az1 --nic none --wait stayer")
     rig.openstack("server add volume stayer anchor")
     acme.status("volume", volume, "in-use")
     rig.openstack("server shelve --wait stayer")

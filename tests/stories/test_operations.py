@@ -21,6 +21,10 @@ TOKENS = {"public": "READER", "reader": "READER", "member": "TOKEN", "manager": 
 ALIASES = {"block-storage": "os-hosts", "compute": "servers", "network": "external-net"}  # extensions that are there
 UNROUTED = ("The resource could not be found.", "The method specified is not allowed", "There is no such action")
 BROKEN = ("DELETE", "/cache/{}")  # glance 33.0.0 answers 500 to everybody when it has no cache (seen)
+BODILESS = (
+    "DELETE",
+    "/consistencygroups/{}",
+)  # cinder 29.0.0 api/contrib/consistencygroups.py delete(): 500 with no body
 TERSE = ("GET", "/images/{}/tasks")  # Glance says of an unknown image what it says of an unknown path (seen)
 Entry = tuple[str, ModuleType, Operation]
 
@@ -67,7 +71,7 @@ def test_what_works_is_routed(service: str, module: ModuleType, operation: Opera
         assert operation.shape in {shape(route.method, route.path) for route in module.HANDLED}
     answer = ask(service, module, operation, TOKENS[operation.persona])
     assert answer.status_code not in (401, 403, 405, 501), answer.text
-    assert answer.status_code < 500, answer.text
+    assert answer.status_code < 500 or (BARE and operation.shape == BODILESS), answer.text
     if not (BARE and operation.shape == TERSE):
         assert not any(words in answer.text for words in UNROUTED), answer.text
 

@@ -67,5 +67,6 @@ def test_what_has_a_volume_stays(rig: Rig, acme: Cloud, image: str) -> None:
     assert acme.status("server", made["id"], "ACTIVE")["OS-EXT-AZ:availability_zone"] == "az1"
     acme.drop("server", made["id"])
     acme.gone("server", made["id"])
+    acme.status("volume", volume, "available")
     acme.drop("volume", volume)
     acme.gone("volume", volume)

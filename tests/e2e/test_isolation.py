@@ -36,11 +36,13 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PUT", "/volumes/{id}"): {"volume": {"name": "mine"}},
     ("POST", "/volumes/{id}/action"): {"os-extend": {"new_size": 2}},
     ("PUT", "/snapshots/{id}"): {"snapshot": {"name": "mine"}},
+    ("POST", "/groups/{id}/action"): {"delete": {"delete-volumes": False}},
     ("PATCH", "/images/{image_id}"): [{"op": "replace", "path": "/name", "value": "mine"}],
 }
 TYPES = {
     ("PATCH", "/images/{image_id}"): "application/openstack-images-v2.1-json-patch",
     ("PUT", "/images/{image_id}/file"): "application/octet-stream",
+    ("PUT", "/images/{image_id}/stage"): "application/octet-stream",
 }
 
 
@@ -135,7 +137,7 @@ def test_anothers_ids_are_unknown(rival: Cloud, things: dict[tuple[str, str], st
 
 def test_anothers_things_are_in_no_list(rival: Cloud, things: dict[tuple[str, str], str]) -> None:
     for service, route, _ in walk():
-        if route.method == "GET" and "{" not in route.path:
+        if route.method == "GET" and "{" not in route.path and (service, route.path.split("/")[1]) not in SHARED:
             answer = rival.send(service, "GET", route.path)
             for name in things.values():
                 assert f'"{name}"' not in answer.text, route.path

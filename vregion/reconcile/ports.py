@@ -1,5 +1,6 @@
 """Ports on backends, with the MAC and the addresses that we chose; the backend's Nova binds them to their server."""
 
+from dataclasses import replace
 from typing import Any
 
 from vregion.drivers.contract import Observed, Transient
@@ -7,7 +8,7 @@ from vregion.model.resource import Kind, Resource
 from vregion.reconcile.recipe import Recipe, References
 from vregion.reconcile.routers import accept
 from vregion.reconcile.work import Work
-from vregion.region import ports, realizations
+from vregion.region import ports, realizations, router_seats
 
 _PLAIN = ("admin_state_up", "port_security_enabled", "allowed_address_pairs", "extra_dhcp_opts", "binding:vnic_type")
 
@@ -38,6 +39,12 @@ def update(resource: Resource, references: References) -> dict[str, Any]:
     }
 
 
+async def here(work: Work, port: Resource) -> Resource:
+    """A router's interface has a MAC and addresses of its own in each zone that its network spans."""
+    seat = router_seats.of(port).get(work.realization.backend_id)
+    return replace(port, spec={**port.spec, **seat}) if seat else port
+
+
 async def attach(work: Work, observed: Observed) -> Observed:
     """A router's interface is put on its router."""
     port = work.resource
@@ -51,8 +58,6 @@ async def attach(work: Work, observed: Observed) -> Observed:
         raise Transient("the router is not there yet")
     body = {"port_id": observed.external_id}
     accept(await work.driver.call(Kind.ROUTER, router.external_id, "PUT", "/add_router_interface", body))
-    async with work.region.write() as tx:
-        await realizations.look_again(tx, router, work.now())
     return await work.collection.get(observed.external_id)
 
 
@@ -60,10 +65,12 @@ RECIPE = Recipe(
     kind=Kind.PORT,
     body=body,
     update=update,
+    here=here,
     fill=attach,
     settled=ports.settled,
     stopped=ports.stopped,
     lost=ports.lost,
     vanished=ports.vanished,
+    arrives=ports.arrives,
     leaves=ports.leaves,
 )

@@ -34,6 +34,7 @@ class Recipe:
     here(work, resource)             the resource as this backend shall have it, where that differs between backends;
                                   `resource.backend_id` is this backend in `body` and `update` anyway
     make(work, resource, body)       in place of the collection's create, by the same rules
+    arrives(tx, resource, realization, now)  it has become ready on a backend: who looks at it there is due
     leaves(tx, resource, realization, now)  a backend has let go of it, and maybe only that one: what it held there
                                   for it is free. It takes every lock that it needs, before the row is dropped
     release(work, resource)          the last backend has let go of what the tenant deleted, and the row is still there:
@@ -56,6 +57,7 @@ class Recipe:
     update: Callable[[Resource, References], dict[str, Any] | None] = lambda resource, references: None
     here: "Callable[[Work, Resource], Awaitable[Resource]] | None" = None
     make: "Callable[[Work, Resource, dict[str, Any]], Awaitable[Observed]] | None" = None
+    arrives: Callable[[Transaction, Resource, Realization, datetime], Awaitable[None]] | None = None
     leaves: Callable[[Transaction, Resource, Realization, datetime], Awaitable[None]] | None = None
     release: "Callable[[Work, Resource], Awaitable[None]] | None" = None
     stillborn: Callable[[Resource, Observed], bool] = lambda resource, observed: False

@@ -1,4 +1,4 @@
-"""Routers on backends: the router first, then in each pass its gateway there and the routes that can be there.
+"""Routers on backends: the router first, then in each pass its way to other zones, its gateway there, and the routes.
 
 The routes of ours that a backend was told are kept in the realization before the call, so that others' stay. An
 interface is a port (`ports`); a route is put when the interface that its next hop needs is attached.
@@ -9,14 +9,16 @@ from ipaddress import ip_address
 from typing import Any
 
 from vregion.drivers.contract import Answer, Observed, Permanent, Transient
+from vregion.drivers.interconnects import KINDS
 from vregion.ipam import prefixes
 from vregion.model.resource import Kind, Resource
 from vregion.reconcile.recipe import Recipe, References
 from vregion.reconcile.work import Work
-from vregion.region import realizations, router_changes, routers
+from vregion.region import realizations, router_changes, routers, transits
 from vregion.region.regions import Transaction
 
 Route = dict[str, str]
+ROUTED = 3  # the layer of interconnects that join routers
 
 
 def body(resource: Resource, references: References) -> dict[str, Any]:
@@ -26,10 +28,13 @@ def body(resource: Resource, references: References) -> dict[str, Any]:
 
 async def complete(work: Work, observed: Observed) -> Observed:
     """Gateway and routes as they shall be on this backend."""
-    router = work.resource
-    assert router is not None
+    assert work.resource is not None
     backend_id = work.realization.backend_id
-    async with work.region.read() as tx:
+    joined = [one for one in (await work.joins.interconnects()).values() if ROUTED in KINDS[one.kind].layers]
+    async with work.region.write() as tx:
+        router = await transits.settle(tx, work.resource.id, joined, work.now())
+        if router is None:
+            return observed
         outside = await _outside(tx, router, backend_id)
         wanted = await _routes(tx, router, backend_id)
     observed = await _set_gateway(work, observed, outside)
@@ -48,11 +53,12 @@ async def _outside(tx: Transaction, router: Resource, backend_id: str) -> str | 
 
 
 async def _routes(tx: Transaction, router: Resource, backend_id: str) -> list[Route]:
-    """The tenant's routes whose next hop is on a subnet that is attached there."""
+    """The tenant's routes whose next hop is on a subnet that is attached there, and those to other zones."""
     attached = await realizations.ready_on(tx, Kind.PORT, await routers.interfaces(tx, router.id), backend_id)
     subnets = await router_changes.attached_subnets(tx, attached)
     cidrs = [prefixes.prefix(subnet.spec["cidr"]) for subnet in subnets]
-    return [r for r in router.spec["routes"] if any(ip_address(r["nexthop"]) in cidr for cidr in cidrs)]
+    own = [r for r in router.spec["routes"] if any(ip_address(r["nexthop"]) in cidr for cidr in cidrs)]
+    return own + await transits.routes(tx, router, backend_id)
 
 
 async def _set_gateway(work: Work, observed: Observed, outside: str | None) -> Observed:

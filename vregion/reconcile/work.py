@@ -272,6 +272,7 @@ async def seen(tx: Transaction, recipe: Recipe, realization: Realization, observ
     """Write down an observation: the realization's state, the tenant's document, and who may go on now."""
     state = State.ERROR if observed.failed else State.READY if observed.settled else State.PROGRESSING
     outcome: Outcome = Done() if observed.settled else Retry(None, "in progress")
+    arrives = recipe.arrives if state is State.READY and realization.state is not State.READY else None
     columns = {"state": state, "generation": realization.generation, "reason": observed.failed}
     if isinstance(outcome, Done):
         realization = await leases.finish(tx, realization, None, attempts=0, **columns)
@@ -280,6 +281,8 @@ async def seen(tx: Transaction, recipe: Recipe, realization: Realization, observ
     resource = await resources.find(tx, realization.kind, realization.resource_id)
     if resource is not None:
         await recipe.settled(tx, resource, observed)
+        if arrives is not None:
+            await arrives(tx, resource, realization, now)
         if observed.settled and resource.generation > realization.generation:
             await realizations.look_again(tx, realization, now)
     if observed.settled:

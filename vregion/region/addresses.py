@@ -27,11 +27,6 @@ def dhcp_owner(backend_id: str) -> str:
     return f"dhcp:{backend_id}"
 
 
-def gateway_owner(backend_id: str) -> str:
-    """Who owns the address of a zone's own router, where it is not the subnet's gateway address."""
-    return f"dhcp:gateway:{backend_id}"
-
-
 async def take(tx: Transaction, subnet: Resource, owner: str, address: str) -> bool:
     """Take one address; False when somebody on the network has it."""
     row = {
@@ -136,16 +131,18 @@ async def allocate_mac(tx: Transaction, network_id: str, port_id: str) -> str:
             return mac
 
 
-async def release_mac(tx: Transaction, port_id: str) -> None:
-    """The port has no MAC any more."""
-    await tx.execute(delete(macs).where(macs.c.region_id == tx.region_id, macs.c.port_id == port_id))
+async def release_mac(tx: Transaction, port_id: str, only: Iterable[str] | None = None) -> None:
+    """Give back a port's MAC, or those of its MACs."""
+    where = [macs.c.region_id == tx.region_id, macs.c.port_id == port_id]
+    if only is not None:
+        where.append(macs.c.mac.in_(list(only)))
+    await tx.execute(delete(macs).where(*where))
 
 
 async def ports_of_network(tx: Transaction, network_id: str) -> list[str]:
-    """The ids of the ports that are on a network: each has a MAC there."""
-    rows = await tx.execute(
-        select(macs.c.port_id).where(macs.c.region_id == tx.region_id, macs.c.network_id == network_id)
-    )
+    """The ids of the ports that are on a network: each has a MAC there, a router's one in each zone."""
+    mine = (macs.c.region_id == tx.region_id, macs.c.network_id == network_id)
+    rows = await tx.execute(select(macs.c.port_id).where(*mine).distinct())
     return sorted(row.port_id for row in rows)
 
 

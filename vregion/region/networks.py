@@ -153,8 +153,13 @@ async def settle_in(tx: Transaction, network: Resource, binding: Binding) -> Res
         raise Conflict(words, reason="NetworkInOtherAvailabilityZone")
     if not network.spec.get("interconnect"):
         return network
-    spec = _spread({**network.spec["backends"], binding.backend_id: binding.availability_zone})
-    return await standard.note(tx, network, document, spec=spec)
+    return await spread_to(tx, network, binding.backend_id, binding.availability_zone)
+
+
+async def spread_to(tx: Transaction, network: Resource, backend_id: str, availability_zone: str) -> Resource:
+    """A network that spans zones shall be in that one, too."""
+    backends = {**network.spec["backends"], backend_id: availability_zone}
+    return await standard.note(tx, network, document, spec=spread(backends))
 
 
 async def settle_beside(tx: Transaction, network: Resource, other: Resource) -> Resource:
@@ -163,7 +168,7 @@ async def settle_beside(tx: Transaction, network: Resource, other: Resource) -> 
     return await settle_in(tx, network, where)
 
 
-def _spread(backends: Mapping[str, str]) -> dict[str, Any]:
+def spread(backends: Mapping[str, str]) -> dict[str, Any]:
     """Where a network that spans zones is now: backend -> zone, and the zones as they are shown."""
     return {"backends": dict(backends), "zones": sorted(backends.values())}
 
@@ -180,12 +185,7 @@ def admits(network: Resource, binding: Binding) -> bool:
     interconnect = network.spec.get("interconnect")
     if interconnect and binding.backend_id in network.spec["backends"]:
         return True
-    return not _routed(network) and any(join.interconnect == interconnect for join in binding.joins)
-
-
-def _routed(network: Resource) -> bool:
-    """A router's interface has one address and one MAC: on one broadcast domain there cannot be two of it."""
-    return bool(network.spec.get("router_ports"))
+    return any(join.interconnect == interconnect for join in binding.joins)
 
 
 def stretched(network: Resource, binding: Binding) -> dict[str, Any]:
@@ -199,8 +199,8 @@ def stretched(network: Resource, binding: Binding) -> dict[str, Any]:
         wide = len(join.zones & hints if hints else join.zones) > 1
         if wide and (not spec["mtu_is_chosen"] or spec["mtu"] <= join.mtu):
             mtu = spec["mtu"] if spec["mtu_is_chosen"] else join.mtu
-            spread = _spread({binding.backend_id: binding.availability_zone})
-            return {"interconnect": join.interconnect, "mtu": mtu, **spread}
+            here = spread({binding.backend_id: binding.availability_zone})
+            return {"interconnect": join.interconnect, "mtu": mtu, **here}
     return {}
 
 
@@ -218,8 +218,6 @@ def why_not(network: Resource, binding: Binding) -> str:
     over = next((j.interconnect for j in binding.joins if network.availability_zone in j.zones), None)
     if over is None:
         return "no interconnect joins the two"
-    if spec.get("interconnect") and _routed(network):
-        return "a router is on it, and is in one zone only"
     if spec.get("interconnect"):
         return f"it spans zones over interconnect {spec['interconnect']}, which does not reach there"
     return f"it was first used before interconnect {over} joined the two, or its MTU is too large for that"
@@ -251,7 +249,7 @@ async def port_leaves(tx: Transaction, network_id: str, port: Realization, now: 
         return
     if await leases.retire(tx, (Kind.NETWORK, network_id), port.backend_id, port, now):
         left = {backend: zone for backend, zone in network.spec["backends"].items() if backend != port.backend_id}
-        await standard.note(tx, network, document, spec=_spread(left))
+        await standard.note(tx, network, document, spec=spread(left))
 
 
 async def list_subnet(tx: Transaction, network: Resource, subnet_id: str, *, gone: bool = False) -> None:

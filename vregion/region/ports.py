@@ -20,6 +20,7 @@ from vregion.region import (
     networks,
     realizations,
     resources,
+    router_seats,
     routers,
     security_groups,
     subnets,
@@ -123,6 +124,7 @@ async def delete(tx: Transaction, caller: Caller, port_id: str, revision: int | 
 async def remove(tx: Transaction, port: Resource, now: datetime) -> None:
     """End a port: its addresses and quota are free at once, its realization goes when its backend has let go."""
     await associations.end_of_port(tx, port, now)
+    await router_seats.settle(tx, port, (), now)
     await address_rows.release(tx, port.id)
     await address_rows.release_mac(tx, port.id)
     await usages.release(tx, port.project_id, {"port": 1})
@@ -330,7 +332,7 @@ async def _renew_needs(tx: Transaction, port: Resource, now: datetime) -> None:
     await realizations.need(tx, port, _needed(port))
     for realization in await realizations.of_resource(tx, Kind.PORT, port.id):
         if realization.wanted:
-            await want(tx, port, realization.backend_id, now)
+            port = await want(tx, port, realization.backend_id, now)
 
 
 async def make_for_router(
@@ -347,12 +349,18 @@ async def hand_over(tx: Transaction, port: Resource, spec: dict[str, Any], now: 
     return port
 
 
-async def want(tx: Transaction, port: Resource, backend_id: str, now: datetime) -> None:
-    """The port shall be there, and before it the subnets with their DHCP addresses."""
+async def want(tx: Transaction, port: Resource, backend_id: str, now: datetime) -> Resource:
+    """The port shall be there, and before it the subnets with their DHCP addresses. The caller locks the network."""
     used = {ip["subnet_id"] for ip in port.spec["fixed_ips"]}
     for subnet in (await resources.find_many(tx, Kind.SUBNET, used)).values():
         await subnets.prepare(tx, subnet, backend_id)
+    if port.spec.get("router_id"):
+        network = await resources.get(tx, Kind.NETWORK, port.spec["network_id"])
+        if network.spec.get("interconnect"):
+            seats = await router_seats.settle(tx, port, {*router_seats.of(port), backend_id}, now)
+            port = await standard.note(tx, port, document, spec={"seats": seats})
     await realizations.want(tx, Kind.PORT, port.id, backend_id, now)
+    return port
 
 
 async def _free_port(tx: Transaction, port_id: str, server_id: str, project_id: str) -> Resource:
@@ -434,19 +442,37 @@ async def _seat_in(tx: Transaction, port: Resource, server_id: str, binding: Bin
     await security_groups.members_changed(tx, port, port.spec["security_groups"], now)
     await associations.follow(tx, port, binding.backend_id, now)
     for interface in (await resources.find_many(tx, Kind.PORT, network.spec.get("router_ports", ()))).values():
-        if await realizations.on_backend(tx, Kind.PORT, interface.id, binding.backend_id) is not None:
+        there = await realizations.on_backend(tx, Kind.PORT, interface.id, binding.backend_id)
+        if there is not None and there.wanted:
             continue
         await want(tx, interface, binding.backend_id, now)
         await routers.enter(tx, interface.spec["router_id"], binding.backend_id, binding.availability_zone, now)
     return port
 
 
+async def arrives(tx: Transaction, port: Resource, realization: Realization, now: datetime) -> None:
+    """A router's interface is in place: routes that needed it can be put."""
+    if router_id := port.spec.get("router_id"):
+        router = await realizations.on_backend(tx, Kind.ROUTER, router_id, realization.backend_id)
+        if router is not None:
+            await realizations.look_again(tx, router, now)
+
+
 async def leaves(tx: Transaction, port: Resource, realization: Realization, now: datetime) -> None:
-    """A backend has let go of it: with its last port there, a network that spans zones goes, too."""
-    await standard.lock(tx, Kind.NETWORK, port.spec["network_id"])
-    current = await realizations.on_backend(tx, Kind.PORT, port.id, realization.backend_id)
-    if current is not None and not current.wanted:
-        await networks.port_leaves(tx, port.spec["network_id"], realization, now)
+    """A backend has let go of it: with its last server there, a network that spans zones goes, after its routers."""
+    network_id, backend_id = port.spec["network_id"], realization.backend_id
+    await standard.lock(tx, Kind.NETWORK, network_id)
+    current = await realizations.on_backend(tx, Kind.PORT, port.id, backend_id)
+    if current is None or current.wanted:
+        return
+    port = await resources.get(tx, Kind.PORT, port.id)
+    if backend_id in (seated := router_seats.of(port)) and not port.deleting:
+        seats = await router_seats.settle(tx, port, {*seated} - {backend_id}, now)
+        await standard.note(tx, port, document, spec={"seats": seats})
+    network = await resources.find(tx, Kind.NETWORK, network_id)
+    if network is not None and network.spec.get("interconnect") and not network.deleting:
+        await routers.leave_alone(tx, network, backend_id, now)
+        await networks.port_leaves(tx, network_id, realization, now)
 
 
 async def settled(tx: Transaction, port: Resource, observed: Observed) -> None:

@@ -140,15 +140,22 @@ async def look(tx: Transaction, key: Key, now: datetime) -> None:
 
 async def backends_of(tx: Transaction, kind: Kind, ids: Iterable[str]) -> set[str]:
     """Where any of these resources is wanted."""
-    rows = await tx.execute(
-        select(realizations.c.backend_id).where(
-            realizations.c.region_id == tx.region_id,
-            realizations.c.kind == kind,
-            realizations.c.resource_id.in_(list(ids)),
-            realizations.c.wanted.is_(True),
-        )
-    )
-    return set(rows.scalars())
+    return set().union(*(await places(tx, kind, ids)).values())
+
+
+async def wanted_on(tx: Transaction, kind: Kind, ids: Iterable[str], backend_id: str) -> set[str]:
+    """Which of these resources are wanted on a backend."""
+    return {i for i, there in (await places(tx, kind, ids)).items() if backend_id in there}
+
+
+async def places(tx: Transaction, kind: Kind, ids: Iterable[str]) -> dict[str, set[str]]:
+    """The backends on which each of these resources is wanted."""
+    columns = (realizations.c.resource_id, realizations.c.backend_id)
+    mine = (realizations.c.region_id == tx.region_id, realizations.c.kind == kind, realizations.c.wanted.is_(True))
+    found: dict[str, set[str]] = {}
+    for row in await tx.execute(select(*columns).where(*mine, realizations.c.resource_id.in_(list(ids)))):
+        found.setdefault(row.resource_id, set()).add(row.backend_id)
+    return found
 
 
 async def unwant(tx: Transaction, kind: Kind, resource_id: str, now: datetime, backend_id: str | None = None) -> bool:

@@ -13,7 +13,7 @@ from vregion.ipam import prefixes
 from vregion.model.caller import Caller
 from vregion.model.refusals import Conflict, Invalid, NotFound, OverQuota
 from vregion.model.resource import Kind, Resource
-from vregion.region import addresses, networks, ports, realizations, resources, routers, subnets, usages
+from vregion.region import addresses, networks, ports, realizations, resources, routers, subnets, transits, usages
 from vregion.region import standard_attributes as standard
 from vregion.region.regions import Transaction
 from vregion.region.resources import Filter, Query
@@ -60,6 +60,7 @@ async def delete(tx: Transaction, caller: Caller, router_id: str, revision: int 
         words = ", ".join(port.id for port in attached)
         raise Conflict(f"Router {router_id} has ports still attached: {words}", reason="RouterInUse")
     router = await _set_gateway(tx, caller, router, None, now)
+    router = await transits.prune(tx, router, now)
     await usages.release(tx, router.project_id, {"router": 1})
     await standard.end(tx, router, now, routers.vanished)
 

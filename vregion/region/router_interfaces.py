@@ -15,7 +15,7 @@ from vregion.ipam import prefixes
 from vregion.model.caller import Caller
 from vregion.model.refusals import Conflict, NotFound
 from vregion.model.resource import Kind, Resource
-from vregion.region import networks, ports, realizations, resources, routers, subnets
+from vregion.region import networks, ports, realizations, resources, routers, subnets, transits
 from vregion.region import standard_attributes as standard
 from vregion.region.regions import Transaction
 from vregion.region.resources import Filter, Query
@@ -69,7 +69,7 @@ async def remove(tx: Transaction, caller: Caller, router_id: str, wanted: Mappin
     else:
         await _listed(tx, port, gone=True)
         await ports.remove(tx, port, now)
-        router = await routers.leave(tx, router, now)
+        router = await transits.prune(tx, await routers.leave(tx, router, now), now)
     await standard.revise(tx, router, routers.document, now)
     return Attached(router, port, subnet_ids)
 
@@ -223,9 +223,6 @@ def _has_ipv6(port: Resource) -> bool:
 async def _listed(tx: Transaction, port: Resource, *, gone: bool = False) -> None:
     """Keep the network's list of routers' ports."""
     network = await resources.get(tx, Kind.NETWORK, port.spec["network_id"])
-    if not gone and len(network.spec.get("backends") or ()) > 1:
-        words = f"Network {network.id} is in several availability zones, in which a router cannot have one interface."
-        raise Conflict(words, reason="NetworkInOtherAvailabilityZone")
     others = [name for name in network.spec.get("router_ports", ()) if name != port.id]
     spec = {"router_ports": others if gone else [*others, port.id]}
     await standard.note(tx, network, networks.document, spec=spec)

@@ -1,8 +1,9 @@
 """Routers: rows, and where they are. A router is realized in each zone that has one of its networks.
 
 Called by ports (whose network may bring a router into a zone), by the router recipe, and by `router_changes` and
-`router_interfaces`, which hold what a tenant can do. `spec` has beside the tenant's words `zones` (backend -> name) and
-`gateways` (backend -> the addresses that the zone gave to the router's gateway there).
+`router_interfaces`, which hold what a tenant can do. `spec` has beside the tenant's words `zones` (backend -> name),
+`gateways` (backend -> the addresses that the zone gave to the router's gateway there), and what `transits` keeps:
+`transit` ({"network_id", "port_id"}, or None) and `apart` (why some of its zones cannot reach each other, or None).
 """
 
 from datetime import datetime
@@ -12,11 +13,11 @@ from vregion.model.caller import Caller
 from vregion.model.observed import Observed
 from vregion.model.refusals import NotFound
 from vregion.model.resource import Kind, Resource
-from vregion.region import realizations, resources
+from vregion.region import addresses, realizations, resources
 from vregion.region import standard_attributes as standard
 from vregion.region.regions import Transaction
 
-INTERFACE, GATEWAY = "network:router_interface", "network:router_gateway"
+INTERFACE, GATEWAY, TRANSIT = "network:router_interface", "network:router_gateway", "network:router_transit"
 
 
 def document(router: Resource) -> dict[str, Any]:
@@ -85,15 +86,29 @@ async def enter(tx: Transaction, router_id: str, backend_id: str, zone: str | No
 
 
 async def leave(tx: Transaction, router: Resource, now: datetime) -> Resource:
-    """An interface has gone: where the router has none left, it goes too."""
+    """An interface has gone: where the router has none left, it goes too, and its way to other zones before it."""
     ports = [port.id for port in await interfaces(tx, router.id)]
     kept = await realizations.backends_of(tx, Kind.PORT, ports)
     for backend_id in set(router.spec["zones"]) - kept:
+        if transit := router.spec.get("transit"):
+            await realizations.unwant(tx, Kind.PORT, transit["port_id"], now, backend_id)
         await realizations.unwant(tx, Kind.ROUTER, router.id, now, backend_id)
     zones = {b: zone for b, zone in router.spec["zones"].items() if b in kept}
     gateways = {b: ips for b, ips in router.spec["gateways"].items() if b in kept}
     await realizations.look(tx, (Kind.ROUTER, router.id), now)
     return await standard.note(tx, router, document, spec={"zones": zones, "gateways": gateways})
+
+
+async def leave_alone(tx: Transaction, network: Resource, backend_id: str, now: datetime) -> None:
+    """Nothing but routers is left of a network in a zone: they are not on it there any more. The caller locks it."""
+    doors = set(network.spec.get("router_ports", ()))
+    others = set(await addresses.ports_of_network(tx, network.id)) - doors
+    if not doors or await realizations.wanted_on(tx, Kind.PORT, others, backend_id):
+        return
+    for port in (await resources.find_many(tx, Kind.PORT, doors)).values():
+        await realizations.unwant(tx, Kind.PORT, port.id, now, backend_id)
+        await standard.lock(tx, Kind.ROUTER, port.spec["router_id"])
+        await leave(tx, await resources.get(tx, Kind.ROUTER, port.spec["router_id"]), now)
 
 
 async def settled(tx: Transaction, router: Resource, observed: Observed) -> None:

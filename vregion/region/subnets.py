@@ -145,31 +145,10 @@ async def prepare(tx: Transaction, subnet: Resource, backend_id: str) -> Resourc
     return await standard.note(tx, subnet, document, backend_id=home, spec={"dhcp_addresses": known})
 
 
-async def gateway_in(tx: Transaction, subnet: Resource, backend_id: str, now: datetime) -> str | None:
-    """The address of the router on a backend. The first backend that asks has the subnet's own gateway address.
-
-    Further ones get one of their own, since two routers of one address cannot be on one broadcast domain; servers there
-    are told that one. Called when a router gets its interface there; `no_gateway_in` gives it back.
-    """
-    known = dict(subnet.spec.get("gateway_addresses") or {})
-    if subnet.spec["gateway_ip"] is None or backend_id in known:
-        return known.get(backend_id)
-    address: str | None = subnet.spec["gateway_ip"]
-    if address in known.values():
-        address = await addresses.allocate(tx, subnet, addresses.gateway_owner(backend_id))
-        if address is None:
-            raise no_more_addresses(subnet.spec["network_id"])
-    known[backend_id] = str(address)
-    await standard.revise(tx, subnet, document, now, spec={"gateway_addresses": known})
-    return address
-
-
-async def no_gateway_in(tx: Transaction, subnet: Resource, backend_id: str, now: datetime) -> None:
-    """The router's interface is gone from a backend."""
-    known = dict(subnet.spec.get("gateway_addresses") or {})
-    if known.pop(backend_id, None) is not None:
-        await addresses.release(tx, addresses.gateway_owner(backend_id), subnet_id=subnet.id)
-        await standard.revise(tx, subnet, document, now, spec={"gateway_addresses": known})
+async def tell_gateways(tx: Transaction, subnet: Resource, told: dict[str, str], now: datetime) -> None:
+    """Which router servers use on the backends where that is not the one of the subnet's own gateway address."""
+    if told != (subnet.spec.get("gateway_addresses") or {}):
+        await standard.revise(tx, subnet, document, now, spec={"gateway_addresses": told})
 
 
 async def leaves(tx: Transaction, subnet: Resource, realization: Realization, now: datetime) -> None:

@@ -12,7 +12,7 @@ from tests.unit.network.network_rows import CIDR, NOW, SLAAC, caller, network, s
 from vregion.model.refusals import Conflict
 from vregion.model.resource import Kind, Resource, State
 from vregion.reconcile.recipes import RECIPES
-from vregion.region import addresses, networks, ports, realizations, resources, subnets
+from vregion.region import addresses, networks, ports, realizations, resources
 from vregion.region.regions import Transaction
 
 WHO = caller("project")
@@ -208,22 +208,6 @@ async def test_two_zones_at_once_without_a_segment_say_so(world: World) -> None:
         assert told is not None
         assert told.reason == "interconnect wan has no segment left"
     assert made
-
-
-async def test_routers_of_two_zones_have_addresses_of_their_own(world: World) -> None:
-    on, below, _ = await spanning(world)
-    async with world.region.write() as tx:
-        first = await subnets.gateway_in(tx, below, "b2", NOW)
-        below = await resources.get(tx, Kind.SUBNET, below.id)
-        second = await subnets.gateway_in(tx, below, "b1", NOW)
-    await world.turn()
-    told = {b: there(world, b, Kind.SUBNET)[0]["gateway_ip"] for b in ("b1", "b2")}
-    assert told == {"b2": "10.0.0.1", "b1": second}
-    assert first == "10.0.0.1"
-    async with world.region.write() as tx:
-        assert await addresses.owner_of(tx, on.id, str(second)) == addresses.gateway_owner("b1")
-        await subnets.no_gateway_in(tx, await resources.get(tx, Kind.SUBNET, below.id), "b1", NOW)
-        assert await addresses.owner_of(tx, on.id, str(second)) is None
 
 
 async def test_automatic_addresses_span_zones_too(world: World) -> None:

@@ -41,6 +41,7 @@ class Routers(Described):
         row.document |= fields
 
     def discard(self, row: Row) -> None:
+        row.document["routes"] = []
         if attached := interfaces(self.cloud, row.id):
             raise Transient(f"Router {row.id} has ports still attached: {', '.join(port.id for port in attached)}")
         self.cloud.remove(row)

@@ -1,0 +1,230 @@
+"""A router in two zones: its instances meet on a transit network, with one route per remote prefix, and part again."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest_asyncio
+
+from tests.reconcile.world import World
+from tests.unit.network.network_rows import NOW, caller, network, subnet
+from tests.unit.network.outside import RECIPES, WHO, ZONES, router
+from vregion.model.resource import Kind, Resource
+from vregion.region import networks, ports, resources, router_changes, router_interfaces
+from vregion.region.regions import Transaction
+
+
+@pytest_asyncio.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with World(tmp_path, RECIPES) as made:
+        made.joined.join()
+        yield made
+
+
+def on_cloud(world: World, kind: Kind, backend: str) -> list[dict[str, Any]]:
+    """What the tenant's project has there."""
+    return [row.document for row in world.clouds[backend].of(kind, "project") if row.document.get("name") != "default"]
+
+
+def routes(world: World, backend: str) -> dict[str, str]:
+    """destination -> next hop of the one router there."""
+    (there,) = on_cloud(world, Kind.ROUTER, backend)
+    assert len({route["destination"] for route in there["routes"]}) == len(there["routes"])
+    return {route["destination"]: route["nexthop"] for route in there["routes"]}
+
+
+def transit_addresses(world: World, backend: str) -> set[str]:
+    """The router's addresses on its transit network there."""
+    nets = {net["id"] for net in on_cloud(world, Kind.NETWORK, backend) if net["name"].startswith("transit of")}
+    found = [port for port in on_cloud(world, Kind.PORT, backend) if port["network_id"] in nets]
+    assert len(found) <= 1
+    return {ip["ip_address"] for port in found for ip in port["fixed_ips"]}
+
+
+async def attach(tx: Transaction, on: Resource, cidr: str, version: int = 4, **wanted: Any) -> Resource:
+    """A network with one subnet that the router is on; no hint: it may span zones."""
+    inside = await network(tx, WHO, name=f"net-{cidr}", **wanted)
+    below = await subnet(tx, WHO, inside, ip_version=version, cidr=cidr)
+    await router_interfaces.add(tx, WHO, on.id, {"subnet_id": below.id}, ZONES, NOW)
+    return await resources.get(tx, Kind.NETWORK, inside.id)
+
+
+async def plug(world: World, tx: Transaction, on: Resource, server: str, backend: str) -> Resource:
+    asked = {"uuid": on.id}
+    return await ports.plug(tx, WHO, asked, server, WHO.project_id, world.binding(backend), [], NOW)
+
+
+async def two_zones(world: World) -> tuple[Resource, Resource, Resource]:
+    """A router, and on it a local network with a server in each zone."""
+    async with world.region.write() as tx:
+        mine = await router(tx)
+        first = await attach(tx, mine, "10.1.0.0/24", availability_zone_hints=["az1"])
+        second = await attach(tx, mine, "10.2.0.0/24", availability_zone_hints=["az2"])
+        await plug(world, tx, first, "s1", "b1")
+        await plug(world, tx, second, "s2", "b2")
+    await world.turn()
+    return mine, first, second
+
+
+async def test_two_local_networks_reach_each_other_by_one_route_per_prefix(world: World) -> None:
+    await two_zones(world)
+    here, there = transit_addresses(world, "b1"), transit_addresses(world, "b2")
+    assert len(here) == len(there) == 2, "IPv4 and IPv6"
+    assert not here & there
+    (to_second,), (to_first,) = routes(world, "b1").items(), routes(world, "b2").items()
+    assert (to_second[0], to_first[0]) == ("10.2.0.0/24", "10.1.0.0/24")
+    assert to_second[1] in there
+    assert to_first[1] in here
+    segments = {net.get("provider:segmentation_id") for b in ("b1", "b2") for net in on_cloud(world, Kind.NETWORK, b)}
+    assert segments == {None, 100}, "the tenant's networks are local, the transit network is one segment"
+
+
+async def test_tenants_do_not_see_it(world: World) -> None:
+    mine, first, second = await two_zones(world)
+    async with world.region.read() as tx:
+        seen = await resources.list_resources(tx, resources.Query(Kind.NETWORK, **networks.visible(WHO)))
+        assert {net.id for net in seen} == {first.id, second.id}
+        everything = await resources.list_resources(
+            tx, resources.Query(Kind.NETWORK, **networks.visible(caller("p", "admin")))
+        )
+    assert [net.name for net in everything if net.project_id == ""] == [f"transit of {mine.id}"]
+
+
+async def test_prefixes_come_and_go(world: World) -> None:
+    mine, first, _ = await two_zones(world)
+    async with world.region.write() as tx:
+        third = await attach(tx, mine, "10.3.0.0/24", availability_zone_hints=["az2"])
+        six = await attach(tx, mine, "fd00:6::/64", 6, availability_zone_hints=["az2"])
+        for number, on in enumerate((third, six)):
+            await plug(world, tx, on, f"more-{number}", "b2")
+    await world.turn()
+    found = routes(world, "b1")
+    assert set(found) == {"10.2.0.0/24", "10.3.0.0/24", "fd00:6::/64"}
+    assert set(found.values()) == transit_addresses(world, "b2")
+    async with world.region.write() as tx:
+        gone = {"subnet_id": third.spec["subnets"][0]}
+        await router_interfaces.remove(tx, WHO, mine.id, gone, NOW)
+    await world.turn()
+    assert set(routes(world, "b1")) == {"10.2.0.0/24", "fd00:6::/64"}
+    assert set(routes(world, "b2")) == {"10.1.0.0/24"}
+    async with world.region.write() as tx:
+        await router_interfaces.remove(tx, WHO, mine.id, {"subnet_id": first.spec["subnets"][0]}, NOW)
+    await world.turn()
+    assert not on_cloud(world, Kind.ROUTER, "b1")
+    assert routes(world, "b2") == {}
+    assert not transit_addresses(world, "b2"), "one zone needs no way to another"
+    assert world.joined.given == {}
+
+
+async def test_a_router_that_ends_leaves_nothing(world: World) -> None:
+    mine, first, second = await two_zones(world)
+    async with world.region.write() as tx:
+        for on in (first, second):
+            await router_interfaces.remove(tx, WHO, mine.id, {"subnet_id": on.spec["subnets"][0]}, NOW)
+        await router_changes.delete(tx, WHO, mine.id, None, NOW)
+    await world.turn()
+    for backend in ("b1", "b2"):
+        assert not on_cloud(world, Kind.ROUTER, backend)
+        assert len(on_cloud(world, Kind.NETWORK, backend)) == 1
+        assert len(on_cloud(world, Kind.PORT, backend)) == 1
+    assert world.joined.given == {}
+
+
+async def test_a_tenants_prefix_makes_it_move(world: World) -> None:
+    mine, _, _ = await two_zones(world)
+    before = transit_addresses(world, "b1")
+    async with world.region.write() as tx:
+        meets = await attach(tx, mine, "100.64.0.0/25", availability_zone_hints=["az2"])
+        await plug(world, tx, meets, "s3", "b2")
+    await world.turn()
+    assert not before & transit_addresses(world, "b1")
+    assert set(routes(world, "b1")) == {"10.2.0.0/24", "100.64.0.0/25"}
+    assert routes(world, "b1")["10.2.0.0/24"].startswith("100.64.0.1"), "the next prefix that is free: .128/27"
+    assert len(world.joined.given) == 1
+
+
+async def test_zones_that_nothing_joins_say_so_until_something_does(world: World) -> None:
+    world.joined.known.clear()
+    mine, _, _ = await two_zones(world)
+    async with world.region.read() as tx:
+        words = (await resources.get(tx, Kind.ROUTER, mine.id)).spec["apart"]
+    assert words == "no interconnect joins az1, az2 with the router's other zones"
+    assert routes(world, "b1") == {}
+    world.joined.join()
+    async with world.region.write() as tx:
+        await router_changes.update(tx, WHO, mine.id, {"name": "again"}, None, NOW)
+    await world.turn()
+    assert set(routes(world, "b1")) == {"10.2.0.0/24"}
+    async with world.region.read() as tx:
+        assert (await resources.get(tx, Kind.ROUTER, mine.id)).spec["apart"] is None
+
+
+async def test_a_router_on_a_network_that_spans_zones_has_a_seat_in_each(world: World) -> None:
+    async with world.region.write() as tx:
+        mine = await router(tx)
+        wide = await attach(tx, mine, "10.0.0.0/24")
+        servers = [await plug(world, tx, wide, f"s-{b}", b) for b in ("b1", "b2")]
+    await world.turn()
+    doors = {b: next(p for p in on_cloud(world, Kind.PORT, b) if p["device_owner"]) for b in ("b1", "b2")}
+    assert doors["b1"]["fixed_ips"][0]["ip_address"] == "10.0.0.1"
+    own = doors["b2"]["fixed_ips"][0]["ip_address"]
+    taken = [ip["ip_address"] for port in servers for ip in port.spec["fixed_ips"]]
+    assert own not in ["10.0.0.1", *taken]
+    assert doors["b1"]["mac_address"] != doors["b2"]["mac_address"]
+    gateways = {b: on_cloud(world, Kind.SUBNET, b)[0]["gateway_ip"] for b in ("b1", "b2")}
+    assert gateways == {"b1": "10.0.0.1", "b2": own}, "servers use their own zone's router"
+    assert routes(world, "b1") == routes(world, "b2") == {}, "both are on all that there is"
+    assert len(world.joined.given) == 1, "no transit network is needed"
+
+    async with world.region.write() as tx:
+        await ports.unplug(tx, await resources.get(tx, Kind.PORT, servers[0].id), NOW)
+    await world.turn()
+    assert not on_cloud(world, Kind.ROUTER, "b1"), "with the last server the router goes, and the network after it"
+    assert not on_cloud(world, Kind.NETWORK, "b1")
+    async with world.region.write() as tx:
+        await plug(world, tx, wide, "s-again", "b1")
+    await world.turn()
+    (door,) = [p for p in on_cloud(world, Kind.PORT, "b1") if p["device_owner"]]
+    assert door["fixed_ips"][0]["ip_address"] == "10.0.0.1", "the first seat is free again"
+
+
+async def test_a_wide_and_a_local_network_on_one_router(world: World) -> None:
+    async with world.region.write() as tx:
+        mine = await router(tx)
+        wide = await attach(tx, mine, "10.0.0.0/24")
+        local = await attach(tx, mine, "10.9.0.0/24", availability_zone_hints=["az2"])
+        for backend in ("b1", "b2"):
+            await plug(world, tx, wide, f"s-{backend}", backend)
+        await plug(world, tx, local, "s3", "b2")
+    await world.turn()
+    assert set(routes(world, "b1")) == {"10.9.0.0/24"}
+    assert routes(world, "b2") == {}, "what it is on itself is never sent away"
+
+
+async def test_a_worker_that_dies_anywhere_leaves_one_transit_network(tmp_path: Path) -> None:
+    """From the servers to the router's end, killed at every thirteenth point: nothing doubled, nothing kept."""
+    point, died = 0, True
+    while died:
+        async with World(tmp_path / str(point), RECIPES) as world:
+            world.joined.join()
+            async with world.region.write() as tx:
+                mine = await router(tx)
+                on = [await attach(tx, mine, f"10.{n}.0.0/24", availability_zone_hints=[f"az{n}"]) for n in (1, 2)]
+                for number, inside in enumerate(on, 1):
+                    await plug(world, tx, inside, f"s{number}", f"b{number}")
+            died = await world.die_at(point)
+            assert set(routes(world, "b1")) == {"10.2.0.0/24"}, point
+            assert set(routes(world, "b2")) == {"10.1.0.0/24"}, point
+            assert len(world.joined.given) == 1, point
+            async with world.region.write() as tx:
+                for inside in on:
+                    await router_interfaces.remove(tx, WHO, mine.id, {"subnet_id": inside.spec["subnets"][0]}, NOW)
+                await router_changes.delete(tx, WHO, mine.id, None, NOW)
+            died = await world.die_at(point) or died
+            assert world.joined.given == {}, point
+            for backend in ("b1", "b2"):
+                counted = [
+                    len(on_cloud(world, backend=backend, kind=k)) for k in (Kind.ROUTER, Kind.NETWORK, Kind.PORT)
+                ]
+                assert counted == [0, 1, 1], point
+        point += 13

@@ -1,0 +1,199 @@
+"""Transit networks: how a router that is in several zones hands what belongs to another zone to its instance there.
+
+A transit network is a network that spans zones like a tenant's own, with nothing on it but the router; it belongs to no
+project, so that tenants do not see it. There is one while a zone of the router lacks a prefix that another one has.
+Settled by the router recipe, which knows how zones are joined; pruned by what a tenant does with routers.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from ipaddress import ip_network
+from typing import Any
+
+from vregion.ipam import pools, prefixes, transit
+from vregion.ipam.prefixes import Prefix
+from vregion.model.caller import Caller
+from vregion.model.interconnect import Interconnect
+from vregion.model.resource import Kind, Resource
+from vregion.region import addresses, networks, ports, realizations, resources, router_seats, routers, subnets
+from vregion.region import standard_attributes as standard
+from vregion.region.regions import Transaction
+from vregion.region.resources import Query
+
+IPV6_RANGE = ip_network("fd76:7265:6769::/48")  # "vregi": a site's private space (RFC 4193)
+_NOBODY = Caller("", "", "", "", frozenset(), "")
+Attached = Mapping[str, set[Prefix]]
+
+
+async def settle(tx: Transaction, router_id: str, joined: Sequence[Interconnect], now: datetime) -> Resource | None:
+    """The router's zones are joined as far as these interconnects reach; the router, None when it has ended.
+
+    A transit network that stands in the way (a tenant's prefix meets it, its interconnect is gone, it failed) makes
+    room for another one.
+    """
+    await standard.lock(tx, Kind.ROUTER, router_id)
+    router = await resources.find(tx, Kind.ROUTER, router_id)
+    if router is None or router.deleting:
+        return None
+    attached = await prefixes_by_zone(tx, router)
+    needed = len({frozenset(found) for found in attached.values()}) > 1
+    over = _over(router, joined) if needed else None
+    router = await standard.note(tx, router, routers.document, spec={"apart": _apart(router, over, needed=needed)})
+    if router.spec.get("transit") and not (over and await _stands(tx, router, over, attached)):
+        router = await _end(tx, router, now)
+    if over is None:
+        return router
+    if not router.spec.get("transit"):
+        router = await _make(tx, router, over, now)
+    return await _stretch(tx, router, over, now) if router.spec.get("transit") else router
+
+
+async def prune(tx: Transaction, router: Resource, now: datetime) -> Resource:
+    """The router has fewer zones, or ends: one zone alone needs no way to another."""
+    return await _end(tx, router, now) if router.deleting or len(router.spec["zones"]) < 2 else router
+
+
+async def routes(tx: Transaction, router: Resource, backend_id: str) -> list[dict[str, str]]:
+    """One for each prefix that is elsewhere, as soon as the transit network is attached there."""
+    if not (known := router.spec.get("transit")):
+        return []
+    port = await resources.get(tx, Kind.PORT, known["port_id"])
+    if not await realizations.ready_on(tx, Kind.PORT, [port], backend_id):
+        return []
+    there = {b: [ip["ip_address"] for ip in seat["fixed_ips"]] for b, seat in router_seats.of(port).items()}
+    return transit.routes(backend_id, await prefixes_by_zone(tx, router), there)
+
+
+async def prefixes_by_zone(tx: Transaction, router: Resource) -> Attached:
+    """What each zone's instance is on, by backend."""
+    doors = await routers.interfaces(tx, router.id)
+    places = await realizations.places(tx, Kind.PORT, [port.id for port in doors])
+    ids = {ip["subnet_id"] for port in doors for ip in port.spec["fixed_ips"]}
+    on = await resources.find_many(tx, Kind.SUBNET, ids)
+    found: dict[str, set[Prefix]] = {backend_id: set() for backend_id in router.spec["zones"]}
+    for port in doors:
+        here = {prefixes.prefix(on[ip["subnet_id"]].spec["cidr"]) for ip in port.spec["fixed_ips"]}
+        for backend_id in places.get(port.id, ()):
+            found.setdefault(backend_id, set()).update(here)
+    return found
+
+
+def _over(router: Resource, joined: Sequence[Interconnect]) -> Interconnect | None:
+    """The interconnect that joins most of the router's zones, the first by name; None when none joins two."""
+    best = max(sorted(joined, key=lambda one: one.name), key=lambda one: len(_members(router, one)), default=None)
+    return best if best is not None and len(_members(router, best)) > 1 else None
+
+
+def _members(router: Resource, over: Interconnect) -> list[str]:
+    return sorted(set(router.spec["zones"]) & set(over.members))
+
+
+def _apart(router: Resource, over: Interconnect | None, *, needed: bool) -> str | None:
+    """Why not all of the router's zones reach each other, in words."""
+    lost = sorted(zone for b, zone in router.spec["zones"].items() if over is None or b not in over.members)
+    return f"no interconnect joins {', '.join(lost)} with the router's other zones" if needed and lost else None
+
+
+async def _stands(tx: Transaction, router: Resource, over: Interconnect, attached: Attached) -> bool:
+    """Whether the transit network that there is may stay."""
+    network = await resources.get(tx, Kind.NETWORK, router.spec["transit"]["network_id"])
+    own = [prefixes.prefix(s.spec["cidr"]) for s in await resources.children(tx, Kind.SUBNET, network.id)]
+    taken = {prefix for found in attached.values() for prefix in found} | _routed(router)
+    met = any(one.version == other.version and one.overlaps(other) for one in own for other in taken)
+    return network.spec["interconnect"] == over.name and network.status != "ERROR" and not met
+
+
+def _routed(router: Resource) -> set[Prefix]:
+    """Where the tenant's own routes lead, the way to everywhere else aside."""
+    found = {prefixes.prefix(route["destination"]) for route in router.spec["routes"]}
+    return {prefix for prefix in found if prefix.prefixlen}
+
+
+async def _make(tx: Transaction, router: Resource, over: Interconnect, now: datetime) -> Resource:
+    """A transit network in no zone yet, with prefixes that none of the tenant's meets; the router.
+
+    Those of a transit network that is on its way out count: it may still be on the router somewhere.
+    """
+    every = await resources.list_resources(tx, Query(Kind.SUBNET))
+    taken = {prefixes.prefix(s.spec["cidr"]) for s in every} | _routed(router)
+    chosen = [transit.choose(within, taken) for within in (ip_network(over.transit_prefix), IPV6_RANGE)]
+    if None in chosen:
+        words = f"interconnect {over.name} has no transit prefix that none of the tenant's meets"
+        return await standard.note(tx, router, routers.document, spec={"apart": words})
+    spec: dict[str, Any] = {
+        "name": f"transit of {router.id}", "project_id": "", "admin_state_up": True, "mtu": over.mtu, "shared": False,
+        "mtu_is_chosen": True, "router:external": False, "port_security_enabled": False, "availability_zone_hints": [],
+        "subnets": [], "interconnect": over.name, "transit_of": router.id, **networks.spread({}),
+    }  # fmt: skip
+    network = await standard.insert(tx, standard.fresh(Kind.NETWORK, _NOBODY, spec, now), networks.document)
+    on = [await _subnet(tx, network, prefix, now) for prefix in chosen if prefix]
+    port = await _port(tx, router, network, on, now)
+    known = {"network_id": network.id, "port_id": port.id}
+    return await standard.note(tx, router, routers.document, spec={"transit": known})
+
+
+async def _subnet(tx: Transaction, network: Resource, prefix: Prefix, now: datetime) -> Resource:
+    spec: dict[str, Any] = {
+        "project_id": "", "network_id": network.id, "ip_version": prefix.version, "cidr": str(prefix),
+        "allocation_pools": [pool.wire() for pool in pools.default_pools(prefix, None)], "gateway_ip": None,
+        "ipv6_ra_mode": None, "ipv6_address_mode": None, "dns_nameservers": [], "host_routes": [],
+        "enable_dhcp": False, "shared": False, "router:external": False,
+    }  # fmt: skip
+    subnet = standard.fresh(Kind.SUBNET, _NOBODY, spec, now, parent_id=network.id)
+    subnet = await standard.insert(tx, subnet, subnets.document)
+    await realizations.need(tx, subnet, [(Kind.NETWORK, network.id)])
+    await networks.list_subnet(tx, await resources.get(tx, Kind.NETWORK, network.id), subnet.id)
+    return subnet
+
+
+async def _port(
+    tx: Transaction, router: Resource, network: Resource, on: Sequence[Resource], now: datetime
+) -> Resource:
+    """The router's interface there: one row, with a seat in each zone."""
+    spec: dict[str, Any] = {
+        **ports.DEFAULTS, "project_id": "", "network_id": network.id, "network_project_id": "", "device_id": router.id,
+        "device_owner": routers.TRANSIT, "router_id": router.id, "port_security_enabled": False, "security_groups": [],
+        "status": "ACTIVE", "made_by_server": False, "server_id": None, "automatic_subnets": [], "mac_address": "",
+    }  # fmt: skip
+    port = standard.fresh(Kind.PORT, _NOBODY, spec, now, parent_id=router.id)
+    port.spec["mac_address"] = await addresses.allocate_mac(tx, network.id, port.id)
+    port.spec["fixed_ips"] = [
+        {"subnet_id": subnet.id, "ip_address": await addresses.allocate(tx, subnet, port.id)} for subnet in on
+    ]
+    port = await standard.insert(tx, port, ports.document)
+    needed = [(Kind.SUBNET, subnet.id) for subnet in on]
+    await realizations.need(tx, port, [(Kind.NETWORK, network.id), *needed, (Kind.ROUTER, router.id)])
+    return port
+
+
+async def _stretch(tx: Transaction, router: Resource, over: Interconnect, now: datetime) -> Resource:
+    """The transit network is in each of the router's zones that it reaches, and in no other."""
+    known, members = router.spec["transit"], _members(router, over)
+    port = await resources.get(tx, Kind.PORT, known["port_id"])
+    there = (await realizations.places(tx, Kind.PORT, [port.id])).get(port.id, set())
+    for backend_id in sorted(set(members) - there):
+        network = await resources.get(tx, Kind.NETWORK, known["network_id"])
+        await networks.spread_to(tx, network, backend_id, router.spec["zones"][backend_id])
+        port = await ports.want(tx, port, backend_id, now)
+    for backend_id in there - set(members):
+        await realizations.unwant(tx, Kind.PORT, port.id, now, backend_id)
+    if set(members) != there:
+        await realizations.look(tx, (Kind.ROUTER, router.id), now)
+    return router
+
+
+async def _end(tx: Transaction, router: Resource, now: datetime) -> Resource:
+    """Its port, its subnets and it itself end; each zone lets go of them in its own time, after the routes."""
+    if not (known := router.spec.get("transit")):
+        return router
+    port = await resources.get(tx, Kind.PORT, known["port_id"])
+    await addresses.release_mac(tx, port.id)
+    await resources.change(tx, port, parent_id=None)
+    await standard.end(tx, port, now, ports.vanished)
+    for subnet in await subnets.of_network(tx, known["network_id"]):
+        await addresses.release_subnet(tx, subnet.id)
+        await standard.end(tx, subnet, now, subnets.vanished)
+    network = await resources.get(tx, Kind.NETWORK, known["network_id"])
+    await standard.end(tx, network, now, networks.vanished)
+    await realizations.look(tx, (Kind.ROUTER, router.id), now)
+    return await standard.note(tx, router, routers.document, spec={"transit": None})

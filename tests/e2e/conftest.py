@@ -4,6 +4,7 @@
 last test is over the tenants are closed with the provider's CLI, and each region holds what it held before.
 """
 
+import json
 import time
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
@@ -11,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.cloud import PLACES, Cloud
+from lab.regions import known
+from tests.e2e import packets
+from tests.e2e.cloud import PLACES, Cloud, until
 from tests.e2e.rig import ZONES, Rig
 
 SWEPT = ("server", "snapshot", "volume", "port", "network", "security_group", "keypair", "server_group", "image")
@@ -48,6 +51,20 @@ def image(acme: Cloud) -> Iterator[str]:
     yield made
     acme.drop("image", made)
     acme.gone("image", made)
+
+
+@pytest.fixture(scope="module")
+def wan(rig: Rig) -> Iterator[None]:
+    """The provider joins the lab's regions by the VLANs that they share; afterwards nothing is carried."""
+    words = [f"--member=cloud{region.number}={region.profile.vlan}" for region in known()]
+    rig.vregion("interconnect", "add", "wan", *words, "--segments", "1100-1109", "--mtu", str(packets.MTU))
+    yield
+
+    def carries_nothing() -> bool:
+        return bool(json.loads(rig.vregion("interconnect", "show", "wan", "-f", "json"))["segments"]["used"] == 0)
+
+    until(carries_nothing, 60, "the segments are free")
+    rig.vregion("interconnect", "remove", "wan")
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -11,18 +11,12 @@ from typing import Any
 
 import pytest
 
-from lab.proofs import probes
-from lab.regions import known
+from tests.e2e import packets
 from tests.e2e.cloud import Cloud, until
+from tests.e2e.packets import probes
 from tests.e2e.rig import ZONES, Rig
 
-pytestmark = [
-    pytest.mark.lab,
-    pytest.mark.skipif(
-        not known() or any(not region.has_switches for region in known()),
-        reason="this lab carries no packets: python -m lab up 2 --net",
-    ),
-]
+pytestmark = [pytest.mark.lab, packets.needed]
 OPEN = ({"protocol": "icmp"}, {"protocol": "tcp", "port_range_min": 80, "port_range_max": 80})
 
 

@@ -4,67 +4,17 @@ Only on a lab with a data plane (`python -m lab up 2 --net`). Everything is aske
 seen inside the servers, which are network namespaces of the lab.
 """
 
-import json
 import time
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
-from lab.proofs import probes
-from lab.regions import known
+from tests.e2e import packets
 from tests.e2e.cloud import Cloud, until
-from tests.e2e.rig import ZONES, Rig
+from tests.e2e.packets import CONVERGED, PINGS, WEB, boot, group, probes, seat
+from tests.e2e.rig import ZONES
 
-pytestmark = [
-    pytest.mark.lab,
-    pytest.mark.skipif(
-        not known() or any(not region.has_switches for region in known()),
-        reason="this lab carries no packets: python -m lab up 2 --net",
-    ),
-]
-CONVERGED = 5.0  # seconds, as issue 4 wants it
-MTU = 1500
-PINGS = ({"protocol": "icmp", "ethertype": "IPv4"}, {"protocol": "ipv6-icmp", "ethertype": "IPv6"})
-WEB = {"protocol": "tcp", "ethertype": "IPv4", "port_range_min": 80, "port_range_max": 80}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def interconnect(rig: Rig) -> Iterator[None]:
-    """The provider joins the lab's regions by the VLANs that they share; afterwards nothing is carried."""
-    words = [f"--member=cloud{region.number}={region.profile.vlan}" for region in known()]
-    rig.vregion("interconnect", "add", "wan", *words, "--segments", "1100-1104", "--mtu", str(MTU))
-    yield
-
-    def removed() -> bool:
-        told = json.loads(rig.vregion("interconnect", "show", "wan", "-f", "json"))
-        return bool(told["segments"]["used"] == 0)
-
-    until(removed, 60, "the segments are free")
-    rig.vregion("interconnect", "remove", "wan")
-
-
-def group(acme: Cloud, name: str, *rules: Any) -> str:
-    """A security group that lets these in."""
-    made: str = acme.make("security_group", name=name)["id"]
-    for rule in rules:
-        body = {"security_group_id": made, "direction": "ingress", **rule}
-        acme.call("network", "POST", "/security-group-rules", {"security_group_rule": body})
-    return made
-
-
-def boot(acme: Cloud, image: str, name: str, zone: str, networks: Any, **more: Any) -> str:
-    server = {"name": name, "flavorRef": "1", "imageRef": image, "availability_zone": zone, **more}
-    made: str = acme.make("server", networks=networks, **server)["id"]
-    return made
-
-
-def seat(acme: Cloud, inside: dict[str, Cloud], server: str, zone: str) -> tuple[str, str]:
-    """The server's id in its zone, which names its namespace, and its IPv4 address as vregion tells it."""
-    shown = acme.status("server", server, "ACTIVE", 120)
-    (there,) = [one for one in inside[zone].listed("server") if one["name"] == shown["name"]]
-    (found,) = shown["addresses"].values()
-    return str(there["id"]), next(ip["addr"] for ip in found if ip["version"] == 4)
+pytestmark = [pytest.mark.lab, packets.needed, pytest.mark.usefixtures("wan")]
+MTU = packets.MTU
 
 
 def test_one_network_in_two_zones(acme: Cloud, inside: dict[str, Cloud], image: str) -> None:

@@ -165,7 +165,8 @@ def _colour(place: Answer) -> str:
 
 
 def _complaints(told: Answer) -> list[str]:
-    return [f"{one['kind']} {one['name'] or one['id']} in {one['zone']}: {_state(one)}" for one in told["unsettled"]]
+    lines = [f"{one['kind']} {one['name'] or one['id']} in {one['zone']}: {_state(one)}" for one in told["unsettled"]]
+    return lines + [f"router {one['name'] or one['id']}: {one['apart']}" for one in told["routers"] if one["apart"]]
 
 
 def _node(thing: Answer, zone: str) -> str:

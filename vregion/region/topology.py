@@ -37,7 +37,7 @@ async def topology(region: Region) -> dict[str, Any]:
         "networks": [
             _network(row, places) | {"subnets": subnets[row.id], "ports": ports[row.id]} for row in rows["network"]
         ],
-        "routers": [_plain(row, places) for row in rows["router"]],
+        "routers": [_plain(row, places) | {"apart": row.spec.get("apart")} for row in rows["router"]],
         "unsettled": _unsettled(rows, places),
     }
 

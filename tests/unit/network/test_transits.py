@@ -10,7 +10,8 @@ from tests.reconcile.world import World
 from tests.unit.network.network_rows import NOW, caller, network, subnet
 from tests.unit.network.outside import RECIPES, WHO, ZONES, router
 from vregion.model.resource import Kind, Resource
-from vregion.region import networks, ports, resources, router_changes, router_interfaces
+from vregion.provider import topology as views
+from vregion.region import networks, ports, resources, router_changes, router_interfaces, topology
 from vregion.region.regions import Transaction
 
 
@@ -149,6 +150,10 @@ async def test_zones_that_nothing_joins_say_so_until_something_does(world: World
     async with world.region.read() as tx:
         words = (await resources.get(tx, Kind.ROUTER, mine.id)).spec["apart"]
     assert words == "no interconnect joins az1, az2 with the router's other zones"
+    told = {"tenant": "acme", "zones": [], **await topology.topology(world.region)}
+    for place in views._all_places(told):
+        place["zone"] = place.pop("backend_id")
+    assert f"not settled: router r: {words}" in views.text(told).splitlines()
     assert routes(world, "b1") == {}
     world.joined.join()
     async with world.region.write() as tx:

@@ -14,7 +14,7 @@ from vregion.model.caller import Caller
 from vregion.model.observed import Observed
 from vregion.model.refusals import Conflict, NotFound
 from vregion.model.resource import Kind, Realization, Resource
-from vregion.region import addresses, leases, realizations, resources, usages
+from vregion.region import addresses, leases, realizations, resources, sharing, subnet_pools, usages
 from vregion.region import standard_attributes as standard
 from vregion.region.regions import Transaction
 from vregion.region.resources import Filter, Query
@@ -39,8 +39,8 @@ def document(network: Resource) -> dict[str, Any]:
         "shared": spec["shared"],
         "availability_zone_hints": spec["availability_zone_hints"],
         "availability_zones": zones,
-        "ipv4_address_scope": None,
-        "ipv6_address_scope": None,
+        "ipv4_address_scope": spec.get("ipv4_address_scope"),
+        "ipv6_address_scope": spec.get("ipv6_address_scope"),
         "router:external": spec["router:external"],
         "port_security_enabled": spec["port_security_enabled"],
         **standard.tail(network),
@@ -53,17 +53,17 @@ def visible(caller: Caller) -> dict[str, Any]:
 
 
 def visible_to(project_id: str | None) -> dict[str, Any]:
-    """A project's own, the shared and the external ones; None: all."""
+    """A project's own, those that are shared with it and the external ones; None: all."""
     return {
         "project_id": project_id,
-        "shared": (Filter("spec.shared", True), Filter("spec.router:external", True)),
+        "shared": (*sharing.reaching(project_id or ""), Filter("spec.router:external", True)),
     }
 
 
 def sees(caller: Caller, resource: Resource) -> bool:
     """Whether a caller may know of a network or subnet."""
-    open_to_all = resource.spec.get("shared") or resource.spec.get("router:external")
-    return not resource.deleting and (caller.is_admin or resource.project_id == caller.project_id or bool(open_to_all))
+    outside = bool(resource.spec.get("router:external"))
+    return sharing.sees(caller, resource) or (outside and not resource.deleting)
 
 
 async def get(tx: Transaction, caller: Caller, network_id: str) -> Resource:
@@ -87,7 +87,9 @@ async def create(
     columns = {"availability_zone": only, "backend_id": zones[only] if only else None}
     network = standard.fresh(Kind.NETWORK, caller, spec, now, **columns)
     await standard.reserve(tx, network.project_id, "network")
-    return await standard.insert(tx, network, document)
+    network = await standard.insert(tx, network, document)
+    await sharing.open_to_all(tx, caller, network, now, wanted=wanted["shared"])
+    return network
 
 
 async def update(
@@ -106,7 +108,9 @@ async def update(
     if not wanted and not columns:
         return network
     if wanted.get("shared", network.spec["shared"]) != network.spec["shared"]:
-        await _share(tx, network, shared=wanted["shared"])
+        await _check_sharing(tx, network, shared=wanted["shared"])
+        await sharing.open_to_all(tx, caller, network, now, wanted=wanted["shared"])
+        await share_subnets(tx, network.id, {"shared": wanted["shared"]})
     return await standard.revise(tx, network, document, now, spec=wanted, **columns)
 
 
@@ -125,8 +129,10 @@ async def delete(tx: Transaction, caller: Caller, network_id: str, revision: int
     for subnet in await resources.children(tx, Kind.SUBNET, network_id):
         if not subnet.deleting:
             await addresses.release_subnet(tx, subnet.id)
+            await subnet_pools.give_back(tx, subnet)
             await usages.release(tx, subnet.project_id, {"subnet": 1})
             await standard.end(tx, subnet, now, vanished)
+    await sharing.forget(tx, network_id)
     await usages.release(tx, network.project_id, {"network": 1})
     await standard.end(tx, network, now, vanished)
 
@@ -259,10 +265,16 @@ async def list_subnet(tx: Transaction, network: Resource, subnet_id: str, *, gon
     await standard.note(tx, network, document, spec=spec)
 
 
+async def scoped(tx: Transaction, network_id: str, version: int, scope_id: str | None) -> None:
+    """The address scope of its subnets of an IP version, which are all in one."""
+    network = await resources.get(tx, Kind.NETWORK, network_id)
+    await standard.note(tx, network, document, spec={f"ipv{version}_address_scope": scope_id})
+
+
 async def candidates(tx: Transaction, project_id: str) -> list[Resource]:
-    """A project's own networks, then the shared ones: what Nova takes when a server names none."""
-    own = await resources.list_resources(tx, _usable(project_id, Filter("spec.shared", False)))
-    return own + await resources.list_resources(tx, _usable(None, Filter("spec.shared", True)))
+    """A project's own networks, then those that are shared with it: what Nova takes when a server names none."""
+    own = await resources.list_resources(tx, _usable(project_id, sharing.asked(project_id, wanted=False)))
+    return own + await resources.list_resources(tx, _usable(None, sharing.asked(project_id, wanted=True)))
 
 
 def _usable(project_id: str | None, also: Filter) -> Query:
@@ -270,14 +282,19 @@ def _usable(project_id: str | None, also: Filter) -> Query:
     return Query(Kind.NETWORK, project_id, filters, (("created_at", True),))
 
 
-async def _share(tx: Transaction, network: Resource, *, shared: bool) -> None:
-    """The network's subnets are seen by whom it is; what others use stays shared."""
+async def _check_sharing(tx: Transaction, network: Resource, *, shared: bool) -> None:
+    """What others use stays shared."""
     ports = await resources.find_many(tx, Kind.PORT, await addresses.ports_of_network(tx, network.id))
-    if not shared and any(port.project_id != network.project_id for port in ports.values()):
+    named = (network.project_id, *network.spec.get("shared_with", ()))
+    if not shared and any(port.project_id not in named for port in ports.values()):
         message = f"Unable to reconfigure sharing settings for network {network.id}. Multiple projects are using it."
         raise Conflict(message, reason="InvalidSharedSetting")
-    for subnet in await resources.children(tx, Kind.SUBNET, network.id):
-        await resources.change(tx, subnet, spec={**subnet.spec, "shared": shared}, updated_at=subnet.updated_at)
+
+
+async def share_subnets(tx: Transaction, network_id: str, terms: dict[str, Any]) -> None:
+    """A network's subnets are seen by whom it is."""
+    for subnet in await resources.children(tx, Kind.SUBNET, network_id):
+        await resources.change(tx, subnet, spec={**subnet.spec, **terms}, updated_at=subnet.updated_at)
 
 
 async def _check_mtu(tx: Transaction, network: Resource, mtu: int) -> None:

@@ -15,7 +15,7 @@ from vregion.model.caller import Caller
 from vregion.model.observed import Observed
 from vregion.model.refusals import Conflict, Invalid, NotFound
 from vregion.model.resource import Kind, Realization, Resource
-from vregion.region import addresses, networks, realizations, resources, usages
+from vregion.region import addresses, networks, realizations, resources, subnet_pools, usages
 from vregion.region import standard_attributes as standard
 from vregion.region.regions import Transaction
 
@@ -32,7 +32,7 @@ def document(subnet: Resource) -> dict[str, Any]:
         **standard.owned(subnet),
         "network_id": spec["network_id"],
         "ip_version": spec["ip_version"],
-        "subnetpool_id": None,
+        "subnetpool_id": spec.get("subnetpool_id"),
         "enable_dhcp": spec["enable_dhcp"],
         "ipv6_ra_mode": spec["ipv6_ra_mode"],
         "ipv6_address_mode": spec["ipv6_address_mode"],
@@ -66,18 +66,24 @@ async def of_network(tx: Transaction, network_id: str) -> list[Resource]:
 
 
 async def create(tx: Transaction, caller: Caller, wanted: dict[str, Any], now: datetime) -> Resource:
-    """A new subnet. What is absent from `wanted` is chosen here: the gateway, the pools."""
-    prefix = _prefix(wanted)
-    spec = {**wanted, "cidr": str(prefix)}
-    _check(spec, prefix, dhcp_was_on=False)
+    """A new subnet. What is absent from `wanted` is chosen here: the prefix, the gateway, the pools."""
+    exact = _prefix(wanted) if wanted.get("cidr") else None
+    if exact is not None:
+        _check({**wanted, "cidr": str(exact)}, exact, dhcp_was_on=False)
     await standard.lock(tx, Kind.NETWORK, wanted["network_id"])
     network = await networks.get(tx, caller, wanted["network_id"])
     if network.spec["router:external"] or (network.project_id != caller.project_id and not caller.is_admin):
         raise NotFound("The resource could not be found.", reason="HTTPNotFound")
-    spec.setdefault("gateway_ip", prefixes.default_gateway(prefix))
+    pool, prefix = await _cut(tx, caller, wanted, exact)
+    spec = {key: value for key, value in wanted.items() if key not in ("prefixlen", "use_default_subnetpool")}
+    spec |= {"cidr": str(prefix), "subnetpool_id": pool.id if pool else None}
+    # The first address of a prefix that was cut for it; of a given one that of Neutron's (`_gateway_ip_str`).
+    spec.setdefault("gateway_ip", prefixes.default_gateway(prefix) if exact else str(prefix.network_address + 1))
+    if exact is None:
+        _check(spec, prefix, dhcp_was_on=False)
     spec["allocation_pools"] = _pools(prefix, spec["gateway_ip"], spec.get("allocation_pools"))
-    await _check_overlap(tx, network, prefix)
-    spec |= {"shared": network.spec["shared"], "router:external": network.spec["router:external"]}
+    await _check_neighbours(tx, network, prefix, pool)
+    spec |= {key: network.spec[key] for key in ("shared", "shared_with", "router:external") if key in network.spec}
     subnet = standard.fresh(
         Kind.SUBNET, caller, {"revision_number": 0, **spec}, now, parent_id=network.id, backend_id=network.backend_id
     )
@@ -85,7 +91,31 @@ async def create(tx: Transaction, caller: Caller, wanted: dict[str, Any], now: d
     subnet = await standard.insert(tx, subnet, document)
     await realizations.need(tx, subnet, [(Kind.NETWORK, network.id)])
     await networks.list_subnet(tx, network, subnet.id)
+    if pool is not None:
+        await networks.scoped(tx, network.id, prefix.version, pool.spec["address_scope_id"])
     return subnet
+
+
+async def _cut(
+    tx: Transaction, caller: Caller, wanted: dict[str, Any], exact: Prefix | None
+) -> tuple[Resource | None, Prefix]:
+    """The new subnet's prefix, out of the pool that it shall be from (`db_base_plugin_v2.py` _get_subnetpool_id)."""
+    pool_id = wanted.get("subnetpool_id")
+    if wanted.get("use_default_subnetpool"):
+        if pool_id:
+            raise bad_request("subnetpool_id and use_default_subnetpool cannot both be specified")
+        version = exact.version if exact else wanted["ip_version"]
+        found = await subnet_pools.default(tx, caller, version)
+        if found is None:
+            raise bad_request(f"No default subnetpool found for IPv{version}")
+        pool_id = found.id
+    if pool_id is None and exact is None:
+        raise bad_request("a subnetpool must be specified in the absence of a cidr")
+    if pool_id is None and exact is not None:
+        return None, exact
+    if exact is None and wanted.get("allocation_pools"):
+        raise bad_request("allocation_pools allowed only for specific subnet requests.")
+    return await subnet_pools.take(tx, caller, str(pool_id), wanted, exact)
 
 
 async def update(
@@ -127,6 +157,7 @@ async def delete(tx: Transaction, caller: Caller, subnet_id: str, revision: int 
         )
     network = await resources.get(tx, Kind.NETWORK, subnet.spec["network_id"])
     await networks.list_subnet(tx, network, subnet_id, gone=True)
+    await _leave_pool(tx, subnet)
     await addresses.release_subnet(tx, subnet_id)
     await usages.release(tx, subnet.project_id, {"subnet": 1})
     await standard.end(tx, subnet, now, vanished)
@@ -299,13 +330,35 @@ def _check_gateway(gateway: str, given: list[Pool]) -> None:
             raise Conflict(message, reason="GatewayConflictWithAllocationPools")
 
 
-async def _check_overlap(tx: Transaction, network: Resource, prefix: Prefix) -> None:
-    for other in await of_network(tx, network.id):
-        there = prefixes.prefix(other.spec["cidr"])
-        if there.version == prefix.version and there.overlaps(prefix):
-            raise _invalid(
-                f"Requested subnet with cidr: {prefix} for network: {network.id} overlaps with another subnet"
-            )
+async def _check_neighbours(tx: Transaction, network: Resource, prefix: Prefix, pool: Resource | None) -> None:
+    """Neither overlaps with the network's others nor mixes pools or scopes (`ipam_backend_mixin.py` _save_subnet)."""
+    there = [one for one in await of_network(tx, network.id) if one.spec["ip_version"] == prefix.version]
+    if any(prefixes.prefix(other.spec["cidr"]).overlaps(prefix) for other in there):
+        raise _invalid(f"Requested subnet with cidr: {prefix} for network: {network.id} overlaps with another subnet")
+    scope = network.spec.get(f"ipv{prefix.version}_address_scope")
+    if scope and pool is not None and pool.spec["address_scope_id"] != scope:
+        raise subnet_pools.apart()
+    for other in there:
+        mixed = other.spec.get("subnetpool_id") != (pool.id if pool else None)
+        if mixed and not (pool is not None and scope):
+            words = "Subnets hosted on the same network must be allocated from the same subnet pool."
+            raise Invalid(words, reason="NetworkSubnetPoolAffinityError")
+
+
+async def _leave_pool(tx: Transaction, subnet: Resource) -> None:
+    """Its prefix goes back; a network without subnets of pools is in no address scope."""
+    if not subnet.spec.get("subnetpool_id"):
+        return
+    await subnet_pools.give_back(tx, subnet)
+    version, network_id = subnet.spec["ip_version"], subnet.spec["network_id"]
+    others = [one for one in await of_network(tx, network_id) if one.id != subnet.id]
+    if not any(one.spec.get("subnetpool_id") and one.spec["ip_version"] == version for one in others):
+        await networks.scoped(tx, network_id, version, None)
+
+
+def bad_request(words: str) -> Invalid:
+    """Neutron's BadRequest of subnets."""
+    return Invalid(f"Bad subnets request: {words}.", reason="BadRequest")
 
 
 def _invalid(message: str) -> Invalid:

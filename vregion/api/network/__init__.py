@@ -1,10 +1,11 @@
-"""The network service: Neutron v2.0 as far as a boot needs it. What is not served is not in its list of extensions.
+"""The network service: Neutron v2.0. What is not served is not in its list of extensions.
 
 Joins this folder's files for `vregion.app`. Nothing here speaks to a backend: every route reads or writes rows.
 """
 
 from vregion.api.http import Route
 from vregion.api.network import (
+    address_scopes,
     extensions,
     floating_ips,
     networks,
@@ -13,6 +14,7 @@ from vregion.api.network import (
     quotas,
     routers,
     security_groups,
+    subnet_pools,
     subnets,
     tags,
     versions,
@@ -30,21 +32,25 @@ ROUTES: list[Route] = [
     *routers.routes.all,
     *floating_ips.routes.all,
     *port_forwardings.routes.all,
+    *subnet_pools.routes.all,
+    *address_scopes.routes.all,
     *tags.routes.all,
     *quotas.routes.all,
 ]
-_WORDS = ("network", "subnet", "port", "security_group", "router", "floatingip")
+_WORDS = ("network", "subnet", "port", "security_group", "router", "floatingip", "subnetpool")
+_UNTAGGED = ("address_scope",)
 _FORWARDING = "floatingip_port_forwarding"
 _OF_ROUTERS = ("add_router_interface", "remove_router_interface", "add_extraroutes", "remove_extraroutes")
+_OF_POOLS = ("add_prefixes", "remove_prefixes", "onboard_network_subnets")
 RULES = {
     "get_extension": "any",
     "get_availability_zone": "reader",
     "get_quota": "reader",
-    **{f"get_{word}": "reader" for word in (*_WORDS, "security_group_rule")},
-    **{f"{verb}_{word}": "member" for verb in ("create", "update", "delete") for word in _WORDS},
+    **{f"get_{word}": "reader" for word in (*_WORDS, *_UNTAGGED, "security_group_rule")},
+    **{f"{verb}_{word}": "member" for verb in ("create", "update", "delete") for word in (*_WORDS, *_UNTAGGED)},
     "create_security_group_rule": "member",
     "delete_security_group_rule": "member",
-    **dict.fromkeys(_OF_ROUTERS, "member"),
+    **dict.fromkeys((*_OF_ROUTERS, *_OF_POOLS), "member"),
     f"get_{_FORWARDING}": "reader",
     **{f"{verb}_{_FORWARDING}": "member" for verb in ("create", "update", "delete")},
     **{f"get_{word}:tags": "reader" for word in _WORDS},

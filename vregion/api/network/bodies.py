@@ -26,7 +26,7 @@ class Noun:
     @property
     def collection(self) -> str:
         """The plural on the wire."""
-        return f"{self.word}s"
+        return f"{self.word.removesuffix('y')}ies" if self.word.endswith("y") else f"{self.word}s"
 
 
 def creations(call: Call, noun: Noun) -> tuple[list[dict[str, Any]], bool]:

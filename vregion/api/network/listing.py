@@ -12,15 +12,20 @@ import orjson
 from vregion.api.http import Call, Reply
 from vregion.api.network.bodies import Noun
 from vregion.api.schemas.network.attributes import Attributes
-from vregion.api.schemas.network.values import bad, moment
+from vregion.api.schemas.network.values import bad, boolean, moment
 from vregion.model.refusals import Invalid, NotFound
 from vregion.model.resource import Resource
-from vregion.region import resources
+from vregion.region import resources, sharing
 from vregion.region.regions import Transaction
 from vregion.region.resources import Filter, Query
 
 _NOT_FILTERS = ("fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse")
 _TAGS = ("tags", "tags-any", "not-tags", "not-tags-any")
+_PHRASES = {
+    "subnetpool": ("Subnet pool {} could not be found.", "SubnetPoolNotFound"),
+    "address_scope": ("Address scope {} could not be found.", "AddressScopeNotFound"),
+    "address_group": ("Address group {} could not be found.", "AddressGroupNotFound"),
+}
 Special = Callable[[list[str]], Filter]
 
 
@@ -34,7 +39,7 @@ async def answer(
     sorts = [(field, up != backwards) for field, up in sorts]
     query = Query(noun.kind, seen["project_id"], filters, sorts, limit, marker, seen.get("shared", ()))
     try:
-        documents = await resources.list_documents(tx, query)
+        documents = await _documents(tx, call, noun, query)
     except Invalid as unknown:
         raise not_found(noun, marker or "") from unknown
     if backwards:
@@ -44,7 +49,7 @@ async def answer(
 
 def show(call: Call, noun: Noun, resource: Resource, status: int = 200) -> Reply:
     """One document, whole or in part."""
-    found = resource.document
+    found = _shown_to(call, resource.document, resource.spec.get("shared_with", ()))
     if fields := _fields(call):
         found = orjson.dumps(_part(found, fields))
     return Reply(b'{"%s":%s}' % (noun.word.encode(), found), status)
@@ -59,12 +64,28 @@ def created(noun: Noun, made: Sequence[Resource], *, bulk: bool) -> Reply:
 
 def not_found(noun: Noun, resource_id: str) -> NotFound:
     """Neutron's words for a resource that is not there."""
+    if noun.word in _PHRASES:
+        phrase, reason = _PHRASES[noun.word]
+        return NotFound(phrase.format(resource_id), reason=reason)
     name = "".join(part.capitalize() for part in noun.word.split("_"))
     if noun.word.startswith("security"):
         return NotFound(
             f"{noun.word.replace('_', ' ').capitalize()} {resource_id} does not exist", reason=f"{name}NotFound"
         )
     return NotFound(f"{name} {resource_id} could not be found.", reason=f"{name}NotFound")
+
+
+async def _documents(tx: Transaction, call: Call, noun: Noun, query: Query) -> list[bytes]:
+    """`shared` is so for who asks."""
+    if "shared" not in noun.attributes:
+        return await resources.list_documents(tx, query)
+    rows = await resources.list_fields(tx, query, "document", "spec.shared_with")
+    return [_shown_to(call, document, shared_with or ()) for document, shared_with in rows]
+
+
+def _shown_to(call: Call, document: bytes, shared_with: Sequence[str] | str) -> bytes:
+    """A quotation mark inside a text is escaped: these bytes are the attribute's own."""
+    return document.replace(b'"shared":false', b'"shared":true', 1) if call.project_id in shared_with else document
 
 
 def _body(call: Call, noun: Noun, documents: Sequence[bytes], limit: int | None, backwards: bool) -> bytes:
@@ -88,6 +109,8 @@ def _filters(call: Call, noun: Noun, special: Mapping[str, Special]) -> list[Fil
             found.append(special[key](values))
         elif key in _TAGS and "tags" in noun.attributes:
             found.append(_tags(key, values))
+        elif key == "shared" and "shared" in noun.attributes:
+            found.append(Filter("", [sharing.asked(call.project_id, boolean(value)) for value in values], "any"))
         elif key == "changed_since":
             found.append(Filter("updated_at", moment(values[0]), "ge"))
         elif key not in noun.attributes or not noun.attributes[key].field:

@@ -1,4 +1,4 @@
-"""Subnets. Subnet pools are not served yet: who names one gets Neutron's 404 for it."""
+"""Subnets."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -7,7 +7,6 @@ from vregion.api.http import Call, Reply, Routes
 from vregion.api.network import bodies, listing
 from vregion.api.network.bodies import Noun
 from vregion.api.schemas.network.subnets import SUBNETS
-from vregion.model.refusals import Invalid, NotFound
 from vregion.model.resource import Kind
 from vregion.region import networks, ports, subnets
 
@@ -36,7 +35,7 @@ async def create(call: Call) -> Reply:
     now, made = datetime.now(UTC), []
     async with call.region.write() as tx:
         for one in wanted:
-            subnet = await subnets.create(tx, bodies.actor(call, one), _with_cidr(one), now)
+            subnet = await subnets.create(tx, bodies.actor(call, one), _one_size(one), now)
             await ports.address_automatically(tx, subnet, now)
             made.append(subnet)
     return listing.created(NOUN, made, bulk=bulk)
@@ -63,18 +62,8 @@ async def delete(call: Call) -> Reply:
     return Reply(status=204)
 
 
-def _with_cidr(wanted: dict[str, Any]) -> dict[str, Any]:
-    """Raises Neutron's faults for what subnet pools would be needed for."""
-    cidr, length = wanted.get("cidr"), wanted.pop("prefixlen", None)
-    pool = wanted.pop("subnetpool_id", None)
-    if cidr and length is not None:
-        raise _bad_subnet("cidr and prefixlen must not be supplied together")
-    if pool is not None:
-        raise NotFound(f"Subnet pool {pool} could not be found.", reason="SubnetPoolNotFound")
-    if not cidr:
-        raise _bad_subnet("a subnetpool must be specified in the absence of a cidr")
+def _one_size(wanted: dict[str, Any]) -> dict[str, Any]:
+    """Raises Neutron's fault for a prefix that is told twice."""
+    if wanted.get("cidr") and wanted.get("prefixlen") is not None:
+        raise subnets.bad_request("cidr and prefixlen must not be supplied together")
     return wanted
-
-
-def _bad_subnet(message: str) -> Invalid:
-    return Invalid(f"Bad subnets request: {message}.", reason="BadRequest")

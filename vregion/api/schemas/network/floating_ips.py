@@ -4,15 +4,19 @@ from typing import Any
 
 from vregion.api.schemas.network.attributes import REQUIRED, Attribute, Attributes, shown
 from vregion.api.schemas.network.standard import ID, OWNER, STANDARD, STATUS
-from vregion.api.schemas.network.values import Wrong, address, address_or_none, integer, invalid, string, uuid_text
+from vregion.api.schemas.network.values import (
+    Wrong,
+    address,
+    address_or_none,
+    integer,
+    invalid,
+    string,
+    uuid_or_none,
+    uuid_text,
+)
 
 # Names that Neutron lets a forwarding have (neutron_lib constants IPTABLES_PROTOCOL_MAP); only these carry ports.
 PROTOCOLS = ("tcp", "udp", "sctp", "dccp", "udplite")
-
-
-def uuid_or_none(value: Any) -> Any:
-    """An id or null."""
-    return None if value is None else uuid_text(value)
 
 
 def port_number(value: Any) -> int:

@@ -16,6 +16,7 @@ from vregion.api.schemas.network.values import (
     one_of,
     prefix,
     route_destination,
+    uuid_or_none,
     uuid_text,
 )
 
@@ -70,7 +71,8 @@ SUBNETS: Attributes = {
     "name": NAME,
     "ip_version": Attribute(one_of(4, 6, read=integer), REQUIRED, put=False, field="spec.ip_version", asked=integer),
     "network_id": Attribute(uuid_text, REQUIRED, put=False, field="parent_id"),
-    "subnetpool_id": Attribute(default=CHOSEN, put=False, field="spec.subnetpool_id"),
+    "subnetpool_id": Attribute(uuid_or_none, CHOSEN, put=False, field="spec.subnetpool_id"),
+    "use_default_subnetpool": Attribute(boolean, False, put=False),
     "prefixlen": Attribute(non_negative, CHOSEN, put=False),
     "cidr": Attribute(prefix, CHOSEN, put=False, field="spec.cidr"),
     "gateway_ip": Attribute(address_or_none, CHOSEN, field="spec.gateway_ip"),

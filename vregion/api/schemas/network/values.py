@@ -105,6 +105,11 @@ def uuid_text(value: Any) -> Any:
     return value
 
 
+def uuid_or_none(value: Any) -> Any:
+    """An id or null."""
+    return None if value is None else uuid_text(value)
+
+
 def list_of(read: Read) -> Read:
     """A list without duplicates; null is empty."""
 
@@ -155,6 +160,25 @@ def prefix(value: Any) -> str | None:
     except ValueError:
         raise invalid(f"{value} is not in a CIDR format") from None
     return str(value)
+
+
+def subnet(value: Any) -> str:
+    """A CIDR with its length; host bits are passed over."""
+    text = value if isinstance(value, str) and not any(map(str.isspace, value)) else ""
+    try:
+        found = ip_network(text if "/" in text else "", strict=False)
+    except ValueError:
+        raise Wrong(f"'{value}' is not a valid IP subnet") from None
+    if found.version == 4 and not text.endswith(f"/{found.prefixlen}"):
+        raise Wrong(f"'{value}' is not a valid IP subnet")
+    return str(found)
+
+
+def subnet_list(value: Any) -> list[str]:
+    """A list of CIDRs."""
+    if value is None:
+        raise Wrong("'None' is not a list")
+    return list(dict.fromkeys(list_of(subnet)(value)))
 
 
 def route_destination(value: Any) -> str:

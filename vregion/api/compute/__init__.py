@@ -1,6 +1,6 @@
 """Nova's API. Joins the resources' routes and rules; `vregion.app` makes a `Service` of it."""
 
-from vregion.api import faults
+from vregion.api import faults, operations
 from vregion.api.compute import (
     availability_zones,
     extensions,
@@ -12,7 +12,6 @@ from vregion.api.compute import (
     keypairs,
     limits,
     networks_proxy,
-    operators,
     quota_sets,
     security_groups_proxy,
     server_actions,
@@ -25,6 +24,7 @@ from vregion.api.compute import (
     server_tags,
     servers,
     simple_tenant_usage,
+    versions,
     volume_attachments,
     volumes_proxy,
 )
@@ -41,7 +41,6 @@ _FILES = (
     limits,
     floating_ips_proxy,
     networks_proxy,
-    operators,
     quota_sets,
     security_groups_proxy,
     server_actions,
@@ -54,11 +53,14 @@ _FILES = (
     server_tags,
     servers,
     simple_tenant_usage,
+    versions,
     volume_attachments,
     volumes_proxy,
 )
-ROUTES = [route for file in _FILES for route in file.routes.all]
-RULES = {rule: persona for file in _FILES for rule, persona in file.RULES.items()}
+OPERATIONS = operations.table("compute")
+HANDLED = [route for file in _FILES for route in file.routes.all]
+ROUTES = [*HANDLED, *operations.refusals(OPERATIONS, HANDLED)]
+RULES = operations.rules(OPERATIONS) | {rule: who for file in _FILES for rule, who in file.RULES.items()}
 FAULT = faults.compute
 
-__all__ = ["FAULT", "ROUTES", "RULES", "VERSIONS", "documents"]
+__all__ = ["FAULT", "HANDLED", "OPERATIONS", "ROUTES", "RULES", "VERSIONS", "documents"]

@@ -4,11 +4,10 @@ A zone that takes no new servers (draining) is shown as not available.
 """
 
 from vregion.api.http import Call, Reply, Routes
-from vregion.model.refusals import Forbidden
 
 routes = Routes()
 _ROOT = "os_compute_api:os-availability-zone"
-RULES = {f"{_ROOT}:list": "any", f"{_ROOT}:detail": "nobody"}
+RULES = {f"{_ROOT}:list": "any"}
 
 
 @routes.get("/os-availability-zone", policy=f"{_ROOT}:list")
@@ -18,9 +17,3 @@ async def index(call: Call) -> Reply:
     zones = sorted((binding.state != "enabled", binding.availability_zone) for binding in bindings)
     told = [{"zoneName": name, "zoneState": {"available": not closed}, "hosts": None} for closed, name in zones]
     return Reply({"availabilityZoneInfo": told})
-
-
-@routes.get("/os-availability-zone/detail", policy=f"{_ROOT}:detail")
-async def detail(call: Call) -> Reply:
-    """The hosts of a zone are the provider's."""
-    raise Forbidden("The hosts of this region are its provider's.")

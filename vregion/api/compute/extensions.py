@@ -11,6 +11,7 @@ RULES = {_RULE: "any"}
 
 # nova 34.0.0 `compute/extension_info.py` has these aliases and names; what an operator alone can use is left out.
 _NAMES = {
+    "NMN": "Multinic",
     "OS-DCF": "DiskConfig",
     "OS-EXT-AZ": "ExtendedAvailabilityZone",
     "OS-EXT-IMG-SIZE": "ImageSize",
@@ -32,6 +33,7 @@ _NAMES = {
     "os-console-output": "ConsoleOutput",
     "os-consoles": "Consoles",
     "os-create-backup": "CreateBackup",
+    "os-deferred-delete": "DeferredDelete",
     "os-extended-networks": "ExtendedNetworks",
     "os-extended-quotas": "ExtendedQuotas",
     "os-extended-rescue-with-image": "ExtendedRescueWithImage",
@@ -47,6 +49,7 @@ _NAMES = {
     "os-keypairs": "Keypairs",
     "os-lock-server": "LockServer",
     "os-multiple-create": "MultipleCreate",
+    "os-networks": "Networks",
     "os-pause-server": "PauseServer",
     "os-personality": "Personality",
     "os-preserve-ephemeral-rebuild": "PreserveEphemeralOnRebuild",

@@ -1,4 +1,5 @@
-"""Flavors: the provider's, as far as this virtual region has a zone for them. A tenant reads them and writes none.
+"""Flavors: the provider's, as far as this virtual region has a zone for them. A tenant reads them and writes none: what
+would write is refused by the table of operations.
 
 `offered` is also what servers choose from. Private flavors of the provider are nobody's here: there is no access list.
 """
@@ -11,20 +12,15 @@ from vregion.api.http import Call, Reply, Routes
 from vregion.api.schemas.compute import flavors as schema
 from vregion.directory.flavors import Flavor
 from vregion.model.microversion import Microversion
-from vregion.model.refusals import Forbidden, Invalid, NotFound
+from vregion.model.refusals import Invalid, NotFound
 from vregion.region import flavors
 
 routes = Routes()
 _SPECS = "os_compute_api:os-flavor-extra-specs"
-_MANAGE = "os_compute_api:os-flavor-manage"
 _ACCESS = "os_compute_api:os-flavor-access"
-# What a tenant's own admin may not do either: the flavors are the provider's.
 RULES = {
     f"{_SPECS}:index": "reader",
     f"{_SPECS}:show": "reader",
-    **dict.fromkeys((f"{_SPECS}:create", f"{_SPECS}:update", f"{_SPECS}:delete"), "nobody"),
-    **dict.fromkeys((f"{_MANAGE}:create", f"{_MANAGE}:update", f"{_MANAGE}:delete"), "nobody"),
-    **dict.fromkeys((f"{_ACCESS}:add_tenant_access", f"{_ACCESS}:remove_tenant_access"), "nobody"),
     _ACCESS: "admin",
     "os_compute_api:flavors": "any",
 }
@@ -88,23 +84,6 @@ async def access(call: Call) -> Reply:
     """Only private flavors have an access list, and none of those is offered."""
     await _flavor(call)
     raise NotFound("Access list not available for public flavors.")
-
-
-async def refused(call: Call) -> Reply:
-    """The provider's to write: whatever a policy file allows, nothing is written here."""
-    raise Forbidden("The flavors of this region are managed by its provider.")
-
-
-for method, path, rule in (
-    ("POST", "/flavors", f"{_MANAGE}:create"),
-    ("PUT", "/flavors/{id}", f"{_MANAGE}:update"),
-    ("DELETE", "/flavors/{id}", f"{_MANAGE}:delete"),
-    ("POST", "/flavors/{id}/action", f"{_ACCESS}:add_tenant_access"),
-    ("POST", "/flavors/{id}/os-extra_specs", f"{_SPECS}:create"),
-    ("PUT", "/flavors/{id}/os-extra_specs/{key}", f"{_SPECS}:update"),
-    ("DELETE", "/flavors/{id}/os-extra_specs/{key}", f"{_SPECS}:delete"),
-):
-    routes.add(method, path, policy=rule)(refused)
 
 
 async def _flavor(call: Call) -> Flavor:

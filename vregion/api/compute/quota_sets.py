@@ -24,7 +24,6 @@ RULES = {
     f"{_ROOT}:update": "admin",
     f"{_ROOT}:delete": "admin",
     f"{_CLASSES}:show": "admin",
-    f"{_CLASSES}:update": "nobody",
 }
 _TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})
 # What Nova does not count per project.
@@ -33,27 +32,27 @@ _UNCOUNTED = frozenset({"key_pairs", "metadata_items", "server_group_members", *
 Limits = Mapping[str, tuple[int, int]]
 
 
-@routes.get("/os-quota-sets/{id}", policy=f"{_ROOT}:show")
+@routes.get("/os-quota-sets/{project_id}", policy=f"{_ROOT}:show")
 async def show(call: Call) -> Reply:
     """The limits."""
     found = await _limits(call, _project(call, "show"))
-    return Reply({"quota_set": {"id": call.path["id"]} | {name: found[name][0] for name in _names(call)}})
+    return Reply({"quota_set": {"id": call.path["project_id"]} | {name: found[name][0] for name in _names(call)}})
 
 
-@routes.get("/os-quota-sets/{id}/detail", policy=f"{_ROOT}:detail")
+@routes.get("/os-quota-sets/{project_id}/detail", policy=f"{_ROOT}:detail")
 async def detail(call: Call) -> Reply:
     """The limits and what is used of each."""
     found = await _limits(call, _project(call, "detail"))
-    return Reply({"quota_set": {"id": call.path["id"]} | {name: _detail(found, name) for name in _names(call)}})
+    return Reply({"quota_set": {"id": call.path["project_id"]} | {name: _detail(found, name) for name in _names(call)}})
 
 
-@routes.get("/os-quota-sets/{id}/defaults", policy=f"{_ROOT}:defaults")
+@routes.get("/os-quota-sets/{project_id}/defaults", policy=f"{_ROOT}:defaults")
 async def defaults(call: Call) -> Reply:
     """What holds for a project without limits of its own."""
-    return Reply({"quota_set": {"id": call.path["id"]} | _defaults(call)})
+    return Reply({"quota_set": {"id": call.path["project_id"]} | _defaults(call)})
 
 
-@routes.put("/os-quota-sets/{id}", policy=f"{_ROOT}:update")
+@routes.put("/os-quota-sets/{project_id}", policy=f"{_ROOT}:update")
 async def update(call: Call) -> Reply:
     """Set limits; not below what is used, unless forced."""
     body = call.json()
@@ -78,21 +77,21 @@ async def update(call: Call) -> Reply:
     return Reply({"quota_set": {name: found.get(name, (-1, 0))[0] for name in _names(call)}})
 
 
-@routes.delete("/os-quota-sets/{id}", policy=f"{_ROOT}:delete")
+@routes.delete("/os-quota-sets/{project_id}", policy=f"{_ROOT}:delete")
 async def delete(call: Call) -> Reply:
     """Back to the defaults. A single user has no limits of his own to remove."""
     schema.QUERY.check(asked(call), call.microversion)
     if "user_id" not in call.query:
         names = (*schema.QUOTAS, *schema.NETWORK, *schema.INJECTED)
         async with call.region.write() as tx:
-            await usages.set_limits(tx, call.path["id"], dict.fromkeys(names))
+            await usages.set_limits(tx, call.path["project_id"], dict.fromkeys(names))
     return Reply(status=202)
 
 
-@routes.get("/os-quota-class-sets/{id}", policy=f"{_CLASSES}:show")
+@routes.get("/os-quota-class-sets/{name}", policy=f"{_CLASSES}:show")
 async def show_class(call: Call) -> Reply:
     """Every class has the defaults, as in Nova."""
-    told = {"id": call.path["id"]} | _defaults(call)
+    told = {"id": call.path["name"]} | _defaults(call)
     if call.microversion < Microversion(2, 50):
         del told["server_groups"], told["server_group_members"]
     elif call.microversion < Microversion(2, 57):
@@ -100,18 +99,12 @@ async def show_class(call: Call) -> Reply:
     return Reply({"quota_class_set": told})
 
 
-@routes.put("/os-quota-class-sets/{id}", policy=f"{_CLASSES}:update")
-async def update_class(call: Call) -> Reply:
-    """The provider's to write."""
-    raise Forbidden("The default quotas of this region are its provider's.")
-
-
 def _project(call: Call, operation: str) -> str:
     """Whose quotas. Raises Forbidden for another project's, as Nova's policy does."""
     schema.QUERY.check(asked(call), call.microversion)
-    if call.path["id"] != call.project_id and not call.caller.is_admin:
+    if call.path["project_id"] != call.project_id and not call.caller.is_admin:
         raise Forbidden(f"Policy doesn't allow {_ROOT}:{operation} to be performed.")
-    return call.path["id"]
+    return call.path["project_id"]
 
 
 async def _limits(call: Call, project_id: str) -> dict[str, tuple[int, int]]:

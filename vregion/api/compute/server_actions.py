@@ -1,7 +1,8 @@
 """POST /servers/{id}/action: one table of actions, each with its rule, its record's name and what carries it out.
 
 Most are passed on as they are. Those that refer to things by id, or that the virtual region decides by itself, have
-functions in `server_rebuilds`, `server_images`, `server_consoles`, `server_shelving` and here.
+functions in `server_rebuilds`, `server_images`, `server_consoles`, `server_shelving` and here. What is refused is
+so by the table of operations.
 """
 
 from collections.abc import Awaitable, Callable
@@ -9,12 +10,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from vregion.api.compute import floating_ips_proxy, server_consoles, server_images, server_rebuilds, server_shelving
+from vregion.api import operations
+from vregion.api.compute import (
+    fixed_ips_proxy,
+    floating_ips_proxy,
+    server_consoles,
+    server_images,
+    server_rebuilds,
+    server_shelving,
+)
 from vregion.api.compute.server_calls import ask, found, record
 from vregion.api.http import Call, Reply, Routes
 from vregion.api.schemas.compute.server_actions import BODIES
 from vregion.model.microversion import Microversion
-from vregion.model.refusals import Forbidden, Invalid, NotFound
+from vregion.model.refusals import Invalid, NotFound
 from vregion.model.resource import Resource
 from vregion.region import ports, security_groups, servers
 
@@ -24,7 +33,10 @@ Run = Callable[[Call, Resource, Any], Awaitable[Reply]]
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """`rule` without its prefix; `verb` is Nova's name of it in a 409; `recorded` in the instance actions, or not."""
+    """`rule` without its prefix; `verb` is Nova's name of it in a 409; `recorded` in the instance actions, or not.
+
+    `gone`: what Nova refuses whatever is asked of whichever server.
+    """
 
     rule: str
     persona: str = "member"
@@ -33,8 +45,11 @@ class Action:
     run: Run | None = None
     until: Microversion | None = None
     since: Microversion | None = None
+    gone: bool = False
 
 
+_OPERATIONS = operations.table("compute")
+_PATH = "/servers/{id}/action"
 _OLD_CONSOLES = Microversion(2, 5)
 _OLD_NETWORKS = Microversion(2, 43)
 
@@ -52,12 +67,14 @@ async def _restore(call: Call, server: Resource, given: Any) -> Reply:
     raise servers.cannot(server, "restore")
 
 
-async def _not_alone(call: Call, server: Resource, given: Any) -> Reply:
-    raise Invalid("Addresses are given and taken with the server's interfaces: use os-interface.")
+def _refused(operation: operations.Operation) -> Action:
+    """Nobody's by its rule; it runs for him alone whom a provider's policy file lets through."""
 
+    async def run(call: Call, server: Resource, given: Any) -> Reply:
+        operations.refuse(_OPERATIONS, _PATH, operation.action)
 
-async def _provider_only(call: Call, server: Resource, given: Any) -> Reply:
-    raise Forbidden("Hosts are the provider's: a virtual region has none to choose from.")
+    rule, until = operation.rule.removeprefix("os_compute_api:"), Microversion.parse(operation.until)
+    return Action(rule, "nobody", run=run, until=until, gone=operation.answer != 403)
 
 
 def _security_group(*, add: bool) -> Run:
@@ -118,26 +135,26 @@ ACTIONS = {
     "os-getSerialConsole": Action("os-remote-consoles", run=server_consoles.serial, until=_OLD_CONSOLES),
     "addSecurityGroup": Action("os-security-groups:add", run=_security_group(add=True)),
     "removeSecurityGroup": Action("os-security-groups:remove", run=_security_group(add=False)),
-    "addFixedIp": Action("os-multinic:add", run=_not_alone, until=_OLD_NETWORKS),
-    "removeFixedIp": Action("os-multinic:remove", run=_not_alone, until=_OLD_NETWORKS),
+    "addFixedIp": Action("os-multinic:add", run=fixed_ips_proxy.add, until=_OLD_NETWORKS),
+    "removeFixedIp": Action("os-multinic:remove", run=fixed_ips_proxy.remove, until=_OLD_NETWORKS),
     "addFloatingIp": Action("os-floating-ips:add", run=floating_ips_proxy.add, until=_OLD_NETWORKS),
     "removeFloatingIp": Action("os-floating-ips:remove", run=floating_ips_proxy.remove, until=_OLD_NETWORKS),
     "forceDelete": Action("os-deferred-delete:force", run=_force_delete),
     "restore": Action("os-deferred-delete:restore", run=_restore),
-    "migrate": Action("os-migrate-server:migrate", "nobody", run=_provider_only),
-    "os-migrateLive": Action("os-migrate-server:migrate_live", "nobody", run=_provider_only),
-    "evacuate": Action("os-evacuate", "nobody", run=_provider_only),
-    "os-resetState": Action("os-admin-actions:reset_state", "nobody", run=_provider_only),
-    "injectNetworkInfo": Action("os-admin-actions:inject_network_info", "nobody", run=_provider_only),
+    **{
+        operation.action: _refused(operation)
+        for operation in _OPERATIONS
+        if operation.path == _PATH and operation.answer
+    },
 }
 _ANY = "os_compute_api:server-actions"
-RULES = {f"os_compute_api:{action.rule}": action.persona for action in ACTIONS.values()} | {
+RULES = {f"os_compute_api:{action.rule}": action.persona for action in ACTIONS.values() if not action.gone} | {
     "os_compute_api:os-shelve:unshelve_to_host": "nobody",
     _ANY: "any",
 }
 
 
-@routes.post("/servers/{id}/action", policy=_ANY)
+@routes.post(_PATH, policy=_ANY)
 async def act(call: Call) -> Reply:
     """The body's only member names the action, and the action its rule."""
     name, action, given = _chosen(call)
@@ -165,5 +182,7 @@ def _chosen(call: Call) -> tuple[str, Action, Any]:
         raise Invalid(f"There is no such action: {name}")
     if (action.until and version > action.until) or (action.since and version < action.since):
         raise NotFound("The resource could not be found.")
+    if action.gone:
+        operations.refuse(_OPERATIONS, _PATH, name)
     BODIES[name].check(body, version)
     return name, action, body[name]

@@ -28,7 +28,7 @@ async def index(call: Call) -> Reply:
 async def show(call: Call) -> Reply:
     """There is none to show."""
     server = await found(call)
-    raise NotFound(f"Migration {call.path['migration_id']} not found for instance {server.id}")
+    raise NotFound(f"In-progress live migration {call.path['migration_id']} is not found for server {server.id}.")
 
 
 @routes.delete(_PATH + "/{migration_id}", policy=f"{_RULE}:delete", since="2.24")

@@ -31,11 +31,11 @@ async def index(call: Call) -> Reply:
     return Reply(listed(call, "tenant_usages", usages, _next(call, "", [server.id for server in found])))
 
 
-@routes.get("/os-simple-tenant-usage/{id}", policy=f"{_ROOT}:show")
+@routes.get("/os-simple-tenant-usage/{project_id}", policy=f"{_ROOT}:show")
 async def show(call: Call) -> Reply:
     """One project's; an empty object when it has no servers."""
     schema.SHOW.check(asked(call), call.microversion)
-    project_id = call.path["id"]
+    project_id = call.path["project_id"]
     if project_id != call.project_id and not call.caller.is_admin:
         raise Forbidden(f"Policy doesn't allow {_ROOT}:show to be performed.")
     period = _period(call)

@@ -9,6 +9,7 @@ from vregion.api.compute import server_actions, servers
 from vregion.api.compute.links import LONGEST_PAGE, asked, page_size
 from vregion.api.http import Call, Reply, Routes
 from vregion.api.schemas.compute import proxies as schema
+from vregion.model.microversion import Microversion
 from vregion.model.refusals import OverQuota
 from vregion.model.resource import Kind, Resource
 from vregion.region import resources, snapshots, volume_creates, volumes
@@ -160,10 +161,10 @@ def _snapshot(snapshot: Resource) -> dict[str, Any]:
     }
 
 
-# nova 34.0.0 `compute/routes.py`: these are the servers under a name of old.
+# nova 34.0.0 `compute/routes.py`, `volumes_boot.py`: these are the servers under a name of old, until 2.102.
 _SERVERS = ("/servers", "/servers/detail", "/servers/{id}", "/servers/{id}/action")
 routes.all += [
-    replace(route, path=route.path.replace("/servers", "/os-volumes_boot", 1))
+    replace(route, path=route.path.replace("/servers", "/os-volumes_boot", 1), until=Microversion(2, 102))
     for route in (*servers.routes.all, *server_actions.routes.all)
     if route.path in _SERVERS
 ]

@@ -53,7 +53,7 @@ def configure(region: Region) -> None:
             "tunnel_types": "vxlan",
             "polling_interval": 1,
             "report_interval": 10,
-            "extensions": "qos",
+            "extensions": "qos,fip_qos,port_forwarding",  # each agent takes those that it has
             "l2_population": "false",
         },
         "securitygroup": {"enable_security_group": "true", "firewall_driver": "openvswitch", "enable_ipset": "true"},

@@ -10,7 +10,7 @@ from lab.configuration import QUIET, RABBIT, Section, credential, database_of, l
 from lab.regions import Region
 from lab.settings import VENV
 
-PLUGINS = {"plain": "labrouter", "ovs": "router,qos,trunk", "ovn": "ovn-router,qos,trunk"}
+PLUGINS = {"plain": "labrouter", "ovs": "router,qos,trunk,port_forwarding", "ovn": "ovn-router,qos,trunk"}
 DRIVERS = {"plain": "lab", "ovs": "openvswitch", "ovn": "ovn"}
 UNLIMITED = ("network", "subnet", "port", "router", "floatingip", "security_group", "security_group_rule")
 

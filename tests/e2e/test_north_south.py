@@ -147,6 +147,20 @@ def test_floating_ips_come_in_by_their_own_zone_and_survive_a_kill(acme: Cloud, 
         network(acme, "DELETE", f"/floatingips/{name}")
 
 
+def test_a_forwarded_port_leads_to_its_server(acme: Cloud, scene: Scene) -> None:
+    one = scene.seats["az1"]
+    made = network(acme, "POST", "/floatingips", {"floatingip": {"floating_network_id": scene.outside}})["floatingip"]
+    path, address = f"/floatingips/{made['id']}/port_forwardings", made["floating_ip_address"]
+    inner = {"internal_port_id": one.port, "internal_ip_address": one.address, "internal_port": 80}
+    wish = {"port_forwarding": {**inner, "external_port": 8080, "protocol": "tcp"}}
+    forwarding = network(acme, "POST", path, wish)["port_forwarding"]["id"]
+    assert comes_to(f"{address}:8080", "ns-az1")
+    assert not probes.web_from_internet(address), "its other ports lead nowhere"
+    network(acme, "DELETE", f"{path}/{forwarding}")
+    assert probes.until(lambda: not probes.web_from_internet(f"{address}:8080"), 30)
+    network(acme, "DELETE", f"/floatingips/{made['id']}")
+
+
 def test_a_router_leaves_its_zone_with_the_last_network(acme: Cloud, inside: dict[str, Cloud], scene: Scene) -> None:
     one = scene.seats["az2"]
     network(acme, "PUT", f"/routers/{scene.router}/remove_router_interface", {"subnet_id": one.subnet})

@@ -133,7 +133,7 @@ async def update(
         given = [_pool(pool) for pool in wanted["allocation_pools"]]
         _check_pools(prefix, given)
         wanted["allocation_pools"] = [pool.wire() for pool in given]
-    _check_gateway_change(subnet, wanted)
+    await _check_gateway_change(tx, subnet, wanted)
     columns = {"name": wanted.pop("name")} if "name" in wanted else {}
     if not wanted and not columns:
         return subnet
@@ -285,9 +285,14 @@ def _check_update(subnet: Resource, wanted: dict[str, Any], prefix: Prefix) -> N
     _check(merged, prefix, dhcp_was_on=subnet.spec["enable_dhcp"])
 
 
-def _check_gateway_change(subnet: Resource, wanted: dict[str, Any]) -> None:
-    gateway = wanted.get("gateway_ip", subnet.spec["gateway_ip"])
-    moved = gateway != subnet.spec["gateway_ip"]
+async def _check_gateway_change(tx: Transaction, subnet: Resource, wanted: dict[str, Any]) -> None:
+    gateway, current = wanted.get("gateway_ip", subnet.spec["gateway_ip"]), subnet.spec["gateway_ip"]
+    moved = gateway != current
+    holder = await addresses.owner_of(tx, subnet.spec["network_id"], current) if moved and current else None
+    port = await resources.find(tx, Kind.PORT, holder) if holder else None
+    if port is not None and port.spec.get("router_id"):
+        message = f"Current gateway ip {current} already in use by port {port.id}. Unable to update."
+        raise Conflict(message, reason="GatewayIpInUse")
     if gateway and (moved or wanted.get("allocation_pools") is not None):
         given = wanted.get("allocation_pools") or subnet.spec["allocation_pools"]
         _check_gateway(gateway, [_pool(pool) for pool in given])

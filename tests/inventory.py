@@ -24,6 +24,7 @@ LISTS = (
     ("network", "/routers", "routers"),
     ("network", "/floatingips", "floatingips"),
     ("network", "/security-groups", "security_groups"),
+    ("network", "/address-groups", "address_groups"),
     ("volume", "/volumes/detail?all_tenants=1", "volumes"),
     ("volume", "/snapshots/detail?all_tenants=1", "snapshots"),
     ("image", "/images?limit=1000&visibility=all", "images"),

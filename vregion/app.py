@@ -111,7 +111,7 @@ class Application:
         await self.directory.close()
 
     def _routes(self) -> list[BaseRoute]:
-        use = Resources(self.settings, self.directory, self.regions, self.backends)
+        use = Resources(self.settings, self.directory, self.regions, self.backends, self.identity)
         authenticate = Authenticator(self.identity, self.directory)
         routes: list[BaseRoute] = [Route("/metrics", metrics), Route("/healthz", healthy)]
         for name, (module, prefix) in SERVICES.items():

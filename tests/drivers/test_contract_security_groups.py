@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.drivers.bench import Bench
-from vregion.drivers.contract import Driver
+from vregion.drivers.contract import Driver, Transient
 from vregion.model.resource import Kind
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -75,6 +75,23 @@ async def test_members_elsewhere_are_let_in_by_address(bench: Bench, driver: Dri
     await groups.update(own, body | {"remote_members": {own: ["10.1.0.7/32"]}})
     await groups.delete(own)
     await groups.delete(own)
+
+
+async def test_an_address_group_that_is_named(bench: Bench, driver: Driver) -> None:
+    """It is let in by its name, and stays as long as a rule has it."""
+    named = await bench.make(Kind.ADDRESS_GROUP, {"name": "suite", "addresses": ["10.1.0.0/16"]})
+    group = await bench.make(Kind.SECURITY_GROUP, {"name": "suite"})
+    rule = {"direction": "ingress", "ethertype": "IPv4", "remote_address_group_id": named.external_id}
+    body = {"name": "suite", "address_groups": {named.external_id: ["10.1.0.0/16"]}}
+    groups = driver.collections[Kind.SECURITY_GROUP]
+    for _ in range(2):
+        seen = await groups.update(group.external_id, {**body, "security_group_rules": [rule]})
+        found = [one["remote_address_group_id"] for one in seen.document["security_group_rules"]]
+        assert found == [named.external_id]
+    with pytest.raises(Transient):
+        await driver.collections[Kind.ADDRESS_GROUP].delete(named.external_id)
+    await groups.update(group.external_id, {"name": "suite", "security_group_rules": []})
+    await driver.collections[Kind.ADDRESS_GROUP].delete(named.external_id)
 
 
 async def test_a_remote_group(bench: Bench, driver: Driver) -> None:

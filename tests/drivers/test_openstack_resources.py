@@ -11,6 +11,8 @@ from tests.drivers.bench import PUBLIC_KEY, Bench
 from tests.drivers.conftest import LAB_REGION, lab_access
 from vregion.drivers.contract import DriverError, Permanent, Transient
 from vregion.drivers.openstack import OpenStackDriver
+from vregion.drivers.openstack.address_groups import AddressGroups, Members
+from vregion.drivers.openstack.security_groups import SecurityGroups
 from vregion.model.resource import Kind
 
 pytestmark = [pytest.mark.lab, pytest.mark.asyncio(loop_scope="module")]
@@ -45,6 +47,28 @@ async def test_foreign_rules_are_not_touched(lab_driver: OpenStackDriver, lab_be
     body = {"name": "suite", "security_group_rules": []}
     seen = await lab_driver.collections[Kind.SECURITY_GROUP].update(group.external_id, body)
     assert [one["id"] for one in seen.document["security_group_rules"]] == [rule["id"]]
+
+
+async def test_without_address_groups_a_rule_has_each_prefix(
+    lab_driver: OpenStackDriver, lab_bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on an older Neutron: the group is there by name only, and needs nothing to go."""
+    lacking = Members(lab_driver.network)
+    monkeypatch.setattr(lacking, "_there", False)
+    named, groups = AddressGroups(lab_driver.network), SecurityGroups(lab_driver.network)
+    monkeypatch.setattr(named, "_members", lacking)
+    monkeypatch.setattr(groups, "_elsewhere", lacking)
+    made = await named.create("mark", {"name": "suite", "addresses": ["10.1.0.0/16"]})
+    assert (await named.get(made.external_id)).settled
+    assert await named.find("mark") is None
+    group = await lab_bench.make(Kind.SECURITY_GROUP, {"name": "suite"})
+    rule = {"direction": "ingress", "ethertype": "IPv4", "remote_address_group_id": made.external_id}
+    addresses = {made.external_id: ["10.1.0.0/16", "10.2.0.0/16", "fd00::/64"]}
+    body = {"name": "suite", "address_groups": addresses, "security_group_rules": [rule]}
+    seen = await groups.update(group.external_id, body)
+    prefixes = sorted(one["remote_ip_prefix"] for one in seen.document["security_group_rules"])
+    assert prefixes == ["10.1.0.0/16", "10.2.0.0/16"]
+    await named.delete(made.external_id)
 
 
 async def test_a_volume_that_fails_says_why(lab_driver: OpenStackDriver, lab_bench: Bench) -> None:

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from vregion.api.policy import Policy
 from vregion.backends import Backends
 from vregion.directory.directory import Directory
+from vregion.identity.client import Identity
 from vregion.model.caller import Caller
 from vregion.model.microversion import Microversion
 from vregion.model.refusals import Invalid, TooLarge
@@ -30,6 +31,7 @@ class Resources:
     directory: Directory
     regions: Regions
     backends: Backends
+    identity: Identity
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,8 @@ class Collection(Protocol):
     get     MUST raise `Gone` for an unknown id, and MUST NOT raise it when the backend is ill.
     find    MUST look by the mark only, never by likeness; None when nothing carries it. More than one: the oldest.
     update  MUST make the backend equal to the given fields; sending what is already there is harmless. A security
-            group's may have `remote_members` (external id of a group -> CIDRs): rules that name it let these in, too.
+            group's may have `remote_members` (external id of a group -> CIDRs): rules that name it let these in, too;
+            and `address_groups` (external id -> CIDRs): what is in those that its rules name.
     delete  MUST succeed on something already gone. It returns when the backend has accepted; `get` tells the end.
     """
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from vregion.model.resource import Kind
 from vregion.reconcile import (
+    address_groups,
     backups,
     floating_ips,
     images,
@@ -23,6 +24,7 @@ from vregion.reconcile.recipe import Recipe
 RECIPES: Mapping[Kind, Recipe] = {
     recipe.kind: recipe
     for recipe in (
+        address_groups.RECIPE,
         backups.RECIPE,
         floating_ips.RECIPE,
         images.RECIPE,

@@ -23,6 +23,7 @@ from vregion.region import (
     router_seats,
     routers,
     security_groups,
+    sharing,
     subnets,
     usages,
 )
@@ -78,8 +79,7 @@ async def get(tx: Transaction, caller: Caller, port_id: str) -> Resource:
 async def create(tx: Transaction, caller: Caller, wanted: dict[str, Any], now: datetime) -> Resource:
     """A new port that is plugged into nothing. Absent in `wanted`: fixed_ips, mac_address, groups are chosen here."""
     network = await networks.get(tx, caller, wanted["network_id"])
-    closed = network.project_id != caller.project_id and not network.spec["shared"] and not caller.is_admin
-    if closed or network.spec["router:external"]:
+    if not sharing.sees(caller, network) or network.spec["router:external"]:
         raise NotFound("The resource could not be found.", reason="HTTPNotFound")
     port = await _make(tx, caller, network, wanted, now)
     return await _write_new(tx, port)

@@ -26,7 +26,7 @@ _ICMP = {1, 58}
 _ONLY_IPV6 = {"ipv6-encap", "ipv6-frag", "ipv6-icmp", "icmpv6", "ipv6-nonxt", "ipv6-opts", "ipv6-route",
               "41", "44", "58", "59", "60", "43"}  # fmt: skip
 _ALL_PORTS = (1, 65535)
-_KEY = ("direction", "ethertype", "port_range_max", "port_range_min", "remote_group_id")
+_KEY = ("direction", "ethertype", "port_range_max", "port_range_min", "remote_group_id", "remote_address_group_id")
 _ANYWHERE = ("0.0.0.0/0", "::/0", None)
 EGRESS = [{"direction": "egress", "ethertype": version} for version in ("IPv4", "IPv6")]
 
@@ -34,7 +34,8 @@ EGRESS = [{"direction": "egress", "ethertype": version} for version in ("IPv4", 
 def full(rule: Rule) -> Rule:
     """A rule with every field that a rule has."""
     names = ("direction", "ethertype", "protocol", "port_range_min", "port_range_max", "remote_ip_prefix")
-    return {"description": "", "remote_group_id": None, **{name: rule.get(name) for name in names}, **rule}
+    remotes = {"remote_group_id": None, "remote_address_group_id": None}
+    return {"description": "", **remotes, **{name: rule.get(name) for name in names}, **rule}
 
 
 def document(rule: Resource) -> Rule:
@@ -54,6 +55,7 @@ def document(rule: Resource) -> Rule:
         "remote_ip_prefix": prefix,
         "normalized_cidr": str(ip_network(prefix, strict=False)) if prefix else None,
         "remote_group_id": spec["remote_group_id"],
+        "remote_address_group_id": spec.get("remote_address_group_id"),
         "belongs_to_default_sg": spec["belongs_to_default_sg"],
         **times,
     }
@@ -76,7 +78,7 @@ def checked(rule: Rule) -> Rule:
     if rule["protocol"] in _ONLY_IPV6 and rule["ethertype"] == "IPv4":
         message = f"Invalid ethertype IPv4 for protocol {rule['protocol']}."
         raise Invalid(message, reason="SecurityGroupEthertypeConflictWithProtocol")
-    if prefix and rule["remote_group_id"]:
+    if sum(1 for remote in (prefix, rule["remote_group_id"], rule["remote_address_group_id"]) if remote) > 1:
         message = "Only one of remote_ip_prefix or remote_group_id or remote_address_group_id may be provided."
         raise Invalid(message, reason="SecurityGroupMultipleRemoteEntites")
     return rule
@@ -125,7 +127,7 @@ def key(rule: Rule) -> tuple[Any, ...]:
     """Equal for two rules that Neutron takes for one (_rule_to_key)."""
     protocol = None if rule["protocol"] in (None, "any") else protocol_number(rule["protocol"])
     prefix = None if rule["remote_ip_prefix"] in _ANYWHERE else rule["remote_ip_prefix"]
-    return (*(rule[name] for name in _KEY), protocol, prefix)
+    return (*(rule.get(name) for name in _KEY), protocol, prefix)
 
 
 def check_new(rules: Iterable[Rule], present: Iterable[Resource]) -> None:

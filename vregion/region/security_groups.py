@@ -16,7 +16,7 @@ from vregion.model.caller import Caller
 from vregion.model.observed import Observed
 from vregion.model.refusals import Conflict, Invalid, NotFound
 from vregion.model.resource import Kind, Resource
-from vregion.region import realizations, resources, usages
+from vregion.region import address_groups, realizations, resources, sharing, usages
 from vregion.region import security_group_rules as rules
 from vregion.region import standard_attributes as standard
 from vregion.region.regions import Transaction
@@ -36,21 +36,24 @@ def document(group: Resource) -> dict[str, Any]:
         "name": group.name,
         "stateful": group.spec["stateful"],
         **standard.owned(group),
-        "shared": False,
+        "shared": group.spec["shared"],
         "security_group_rules": group.spec["security_group_rules"],
         **standard.tail(group),
     }
 
 
 async def get(tx: Transaction, caller: Caller, group_id: str) -> Resource:
-    """A group of the caller's project. Raises NotFound."""
+    """A group that the caller sees. Raises NotFound."""
     return await of_project(tx, None if caller.is_admin else caller.project_id, group_id)
 
 
 async def of_project(tx: Transaction, project_id: str | None, group_id: str) -> Resource:
-    """A group by id. Raises NotFound."""
-    group = await resources.find(tx, Kind.SECURITY_GROUP, group_id, project_id)
-    if group is None or group.deleting:
+    """A group by id, of a project or shared with it. Raises NotFound."""
+    group = await resources.find(tx, Kind.SECURITY_GROUP, group_id)
+    hidden = (
+        group is not None and project_id not in (None, group.project_id) and not sharing.shared(group, str(project_id))
+    )
+    if group is None or group.deleting or hidden:
         raise NotFound(f"Security group {group_id} does not exist", reason="SecurityGroupNotFound")
     return group
 
@@ -86,6 +89,7 @@ async def update(
     """Change name, description or statefulness."""
     await standard.lock(tx, Kind.SECURITY_GROUP, group_id)
     group = await get(tx, caller, group_id)
+    standard.check_owner(group, caller, "update_security_group")
     standard.check_revision(group, revision)
     if wanted.get("stateful", group.spec["stateful"]) != group.spec["stateful"] and await _in_use(tx, group_id):
         raise Conflict(f"Security Group {group_id} in use.", reason="SecurityGroupInUse")
@@ -102,6 +106,7 @@ async def delete(tx: Transaction, caller: Caller, group_id: str, revision: int |
     """End a group that no port has; rules of other groups that name it end with it, as in Neutron."""
     await standard.lock(tx, Kind.SECURITY_GROUP, group_id)
     group = await get(tx, caller, group_id)
+    standard.check_owner(group, caller, "delete_security_group")
     standard.check_revision(group, revision)
     if await _in_use(tx, group_id):
         raise Conflict(f"Security Group {group_id} in use.", reason="SecurityGroupInUse")
@@ -111,6 +116,7 @@ async def delete(tx: Transaction, caller: Caller, group_id: str, revision: int |
     for other in await _naming(tx, group_id):
         gone = [rule["id"] for rule in other.spec["security_group_rules"] if rule["remote_group_id"] == group_id]
         await _drop_rules(tx, other, gone, now)
+    await sharing.forget(tx, group_id)
     own = [rule["id"] for rule in group.spec["security_group_rules"]]
     for rule_id in own:
         await resources.remove(tx, Kind.SECURITY_GROUP_RULE, rule_id)
@@ -130,7 +136,11 @@ async def create_rules(tx: Transaction, caller: Caller, wanted: Sequence[Rule], 
     for rule in good:
         if remote := rule["remote_group_id"]:
             await get(tx, caller, remote)
+        if addresses := rule["remote_address_group_id"]:
+            await standard.lock(tx, Kind.ADDRESS_GROUP, addresses)
+            await address_groups.get(tx, caller, addresses)
     group = await get(tx, caller, group_id)
+    standard.check_owner(group, caller, "create_security_group_rule")
     rules.check_new(good, await _rules_of(tx, group_id))
     made = await _insert_rules(tx, group, good, now)
     await _follow(tx, group, now)
@@ -138,10 +148,10 @@ async def create_rules(tx: Transaction, caller: Caller, wanted: Sequence[Rule], 
 
 
 async def get_rule(tx: Transaction, caller: Caller, rule_id: str) -> Resource:
-    """A rule of the caller's project. Raises NotFound."""
-    project_id = None if caller.is_admin else caller.project_id
-    rule = await resources.find(tx, Kind.SECURITY_GROUP_RULE, rule_id, project_id)
-    if rule is None:
+    """A rule of a group that the caller sees. Raises NotFound."""
+    rule = await resources.find(tx, Kind.SECURITY_GROUP_RULE, rule_id)
+    group = await resources.find(tx, Kind.SECURITY_GROUP, str(rule.parent_id)) if rule else None
+    if rule is None or group is None or not sharing.sees(caller, group):
         raise NotFound(f"Security group rule {rule_id} does not exist", reason="SecurityGroupRuleNotFound")
     return rule
 
@@ -151,7 +161,9 @@ async def delete_rule(tx: Transaction, caller: Caller, rule_id: str, now: dateti
     rule = await get_rule(tx, caller, rule_id)
     group_id = str(rule.parent_id)
     await standard.lock(tx, Kind.SECURITY_GROUP, group_id)
-    await _drop_rules(tx, await get(tx, caller, group_id), [rule_id], now)
+    group = await get(tx, caller, group_id)
+    standard.check_owner(group, caller, "delete_security_group_rule")
+    await _drop_rules(tx, group, [rule_id], now)
 
 
 async def resolve(tx: Transaction, project_id: str, names_or_ids: Sequence[str]) -> list[Resource]:
@@ -220,7 +232,9 @@ async def _follow(tx: Transaction, group: Resource, now: datetime) -> None:
     listed = [rules.document(rule) for rule in await _rules_of(tx, group.id)]
     await realizations.forget_needs(tx, Kind.SECURITY_GROUP, group.id)
     remote = {rule["remote_group_id"] for rule in listed} - {None, group.id}
-    await realizations.need(tx, group, [(Kind.SECURITY_GROUP, i) for i in sorted(remote)])
+    addresses = {str(rule["remote_address_group_id"]) for rule in listed if rule["remote_address_group_id"]}
+    named = [(Kind.SECURITY_GROUP, i) for i in sorted(remote)] + [(Kind.ADDRESS_GROUP, i) for i in sorted(addresses)]
+    await realizations.need(tx, group, named)
     for realization in await realizations.of_resource(tx, Kind.SECURITY_GROUP, group.id):
         if realization.wanted:
             await realizations.want(tx, Kind.SECURITY_GROUP, group.id, realization.backend_id, now)

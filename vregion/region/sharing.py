@@ -66,7 +66,7 @@ def document(policy: Resource) -> dict[str, Any]:
     return {
         "id": policy.id,
         **standard.owned(policy),
-        "action": SHARED,
+        "action": spec["action"],
         "object_id": policy.parent_id,
         "target_tenant": spec["target_tenant"],
         "object_type": spec["object_type"],
@@ -80,7 +80,7 @@ async def policies(tx: Transaction, object_id: str) -> list[Resource]:
 
 async def permit(tx: Transaction, caller: Caller, shared_thing: Resource, target: str, now: datetime) -> Resource:
     """Write a policy; the object's own spec is its caller's to write (`terms`)."""
-    spec = {"object_type": shared_thing.kind.value, "target_tenant": target}
+    spec = {"object_type": shared_thing.kind.value, "target_tenant": target, "action": SHARED}
     policy = standard.fresh(Kind.RBAC_POLICY, caller, spec, now, parent_id=shared_thing.id)
     await standard.reserve(tx, policy.project_id, "rbac_policy")
     return await standard.insert(tx, policy, document)

@@ -5,6 +5,7 @@ Joins this folder's files for `vregion.app`. Nothing here speaks to a backend: e
 
 from vregion.api.http import Route
 from vregion.api.network import (
+    address_groups,
     address_scopes,
     extensions,
     floating_ips,
@@ -12,6 +13,7 @@ from vregion.api.network import (
     port_forwardings,
     ports,
     quotas,
+    rbac_policies,
     routers,
     security_groups,
     subnet_pools,
@@ -34,14 +36,17 @@ ROUTES: list[Route] = [
     *port_forwardings.routes.all,
     *subnet_pools.routes.all,
     *address_scopes.routes.all,
+    *address_groups.routes.all,
+    *rbac_policies.routes.all,
     *tags.routes.all,
     *quotas.routes.all,
 ]
 _WORDS = ("network", "subnet", "port", "security_group", "router", "floatingip", "subnetpool")
-_UNTAGGED = ("address_scope",)
+_UNTAGGED = ("address_scope", "address_group", "rbac_policy")
 _FORWARDING = "floatingip_port_forwarding"
 _OF_ROUTERS = ("add_router_interface", "remove_router_interface", "add_extraroutes", "remove_extraroutes")
 _OF_POOLS = ("add_prefixes", "remove_prefixes", "onboard_network_subnets")
+_OF_ADDRESSES = ("add_addresses", "remove_addresses")
 RULES = {
     "get_extension": "any",
     "get_availability_zone": "reader",
@@ -50,7 +55,7 @@ RULES = {
     **{f"{verb}_{word}": "member" for verb in ("create", "update", "delete") for word in (*_WORDS, *_UNTAGGED)},
     "create_security_group_rule": "member",
     "delete_security_group_rule": "member",
-    **dict.fromkeys((*_OF_ROUTERS, *_OF_POOLS), "member"),
+    **dict.fromkeys((*_OF_ROUTERS, *_OF_POOLS, *_OF_ADDRESSES), "member"),
     f"get_{_FORWARDING}": "reader",
     **{f"{verb}_{_FORWARDING}": "member" for verb in ("create", "update", "delete")},
     **{f"get_{word}:tags": "reader" for word in _WORDS},

@@ -109,7 +109,7 @@ def _filters(call: Call, noun: Noun, special: Mapping[str, Special]) -> list[Fil
             found.append(special[key](values))
         elif key in _TAGS and "tags" in noun.attributes:
             found.append(_tags(key, values))
-        elif key == "shared" and "shared" in noun.attributes:
+        elif key == "shared" and key in noun.attributes and noun.attributes[key].field:
             found.append(Filter("", [sharing.asked(call.project_id, boolean(value)) for value in values], "any"))
         elif key == "changed_since":
             found.append(Filter("updated_at", moment(values[0]), "ge"))

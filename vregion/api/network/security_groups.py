@@ -11,7 +11,8 @@ from vregion.api.schemas.network.security_groups import SECURITY_GROUP_RULES, SE
 from vregion.model.caller import Caller
 from vregion.model.refusals import Invalid
 from vregion.model.resource import Kind
-from vregion.region import security_groups
+from vregion.region import security_groups, sharing
+from vregion.region.resources import Filter
 
 routes = Routes()
 GROUP = Noun("security_group", Kind.SECURITY_GROUP, SECURITY_GROUPS)
@@ -20,10 +21,10 @@ RULE = Noun("security_group_rule", Kind.SECURITY_GROUP_RULE, SECURITY_GROUP_RULE
 
 @routes.get("/security-groups", policy="get_security_group")
 async def index(call: Call) -> Reply:
-    """The project's groups; its default group is made by the first look."""
+    """The project's groups and those that are shared with it; its default group is made by the first look."""
     await _with_default(call)
     async with call.region.read() as tx:
-        return await listing.answer(tx, call, GROUP, _own(call))
+        return await listing.answer(tx, call, GROUP, sharing.visible(call.caller))
 
 
 @routes.get("/security-groups/{id}", policy="get_security_group")
@@ -63,10 +64,10 @@ async def delete(call: Call) -> Reply:
 
 @routes.get("/security-group-rules", policy="get_security_group_rule")
 async def list_rules(call: Call) -> Reply:
-    """The project's rules."""
+    """The rules of the groups that the project sees."""
     await _with_default(call)
     async with call.region.read() as tx:
-        return await listing.answer(tx, call, RULE, _own(call))
+        return await listing.answer(tx, call, RULE, _own_or_shared(call))
 
 
 @routes.get("/security-group-rules/{id}", policy="get_security_group_rule")
@@ -103,8 +104,9 @@ async def _with_default(call: Call) -> None:
             await security_groups.default_group(tx, call.caller, datetime.now(UTC))
 
 
-def _own(call: Call) -> dict[str, Any]:
-    return {"project_id": None if call.caller.is_admin else call.project_id}
+def _own_or_shared(call: Call) -> dict[str, Any]:
+    groups = sharing.objects(call.region.id, GROUP.word, call.project_id)
+    return {**sharing.visible(call.caller), "shared": (Filter("parent_id", groups, "among"),)}
 
 
 def _one_actor(call: Call, wanted: Sequence[dict[str, Any]]) -> Caller:

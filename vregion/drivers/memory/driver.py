@@ -19,6 +19,7 @@ from vregion.drivers.contract import (
     Report,
     Unsupported,
 )
+from vregion.drivers.memory.address_groups import AddressGroups
 from vregion.drivers.memory.backups import Backups
 from vregion.drivers.memory.cloud import MemoryCloud
 from vregion.drivers.memory.collection import MemoryCollection, copied
@@ -40,8 +41,8 @@ from vregion.model.resource import Kind
 T = TypeVar("T")
 _FAULTS = {400: "badRequest", 403: "forbidden", 404: "itemNotFound", 409: "conflictingRequest", 501: "notImplemented"}
 _ROOMS: tuple[Callable[[MemoryCloud, str], MemoryCollection], ...] = (
-    Networks, Subnets, SecurityGroups, Ports, Routers, FloatingIps, Images, Keypairs, ServerGroups, Volumes, Snapshots,
-    Backups, Servers,
+    Networks, Subnets, AddressGroups, SecurityGroups, Ports, Routers, FloatingIps, Images, Keypairs, ServerGroups,
+    Volumes, Snapshots, Backups, Servers,
 )  # fmt: skip
 _FED = frozenset({Kind.SERVER, Kind.VOLUME, Kind.SNAPSHOT, Kind.PORT})
 _SERVICES: dict[str, dict[str, Any]] = {

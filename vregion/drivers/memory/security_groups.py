@@ -23,7 +23,9 @@ class SecurityGroups(Described):
 
     kind = Kind.SECURITY_GROUP
     required = ("name",)
-    mutable: ClassVar[frozenset[str]] = frozenset({"name", "stateful", "security_group_rules", "remote_members"})
+    mutable: ClassVar[frozenset[str]] = frozenset(
+        {"name", "stateful", "security_group_rules", "remote_members", "address_groups"}
+    )
 
     def make(self, body: dict[str, Any], mark: str | None) -> Row:
         """The rules come by update, as Neutron takes none with the group."""
@@ -36,11 +38,15 @@ class SecurityGroups(Described):
 
     def change(self, row: Row, fields: dict[str, Any]) -> None:
         members = fields.pop("remote_members", {})
+        fields.pop("address_groups", None)
         if (wanted := fields.pop("security_group_rules", None)) is not None:
             for rule in wanted:
                 group = rule.get("remote_group_id")
                 if group and not self.cloud.visible(self.kind, group, self.project):
                     raise Permanent(f"Security group {group} does not exist", 404)
+                named = rule.get("remote_address_group_id")
+                if named and not self.cloud.visible(Kind.ADDRESS_GROUP, named, self.project):
+                    raise Permanent(f"Address group {named} could not be found.", 404)
             self.cloud.address_groups |= members
             wanted = wanted + [
                 rule | {"remote_group_id": None, "remote_address_group_id": f"members of {rule['remote_group_id']}"}

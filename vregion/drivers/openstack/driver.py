@@ -21,6 +21,7 @@ from vregion.drivers.contract import (
     Unsupported,
 )
 from vregion.drivers.openstack import check, flavors, projects
+from vregion.drivers.openstack.address_groups import AddressGroups
 from vregion.drivers.openstack.backups import Backups
 from vregion.drivers.openstack.collection import Resources
 from vregion.drivers.openstack.faults import error_of
@@ -94,6 +95,7 @@ class OpenStackDriver:
             Kind.SUBNET: Subnets(self.network),
             Kind.PORT: Ports(self.network),
             Kind.SECURITY_GROUP: SecurityGroups(self.network),
+            Kind.ADDRESS_GROUP: AddressGroups(self.network),
             Kind.ROUTER: Routers(self.network),
             Kind.FLOATING_IP: FloatingIps(self.network),
         }

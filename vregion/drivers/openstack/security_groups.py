@@ -3,7 +3,8 @@
 A group is made with `create` and gets its rules by `update`, because a create must be one request. Rules that we
 make say so in their description; the egress rules that Neutron puts into a fresh group are adopted when they are
 wanted and removed when not; any other rule is somebody else's and is not touched. Rules are added before others are
-removed: the group is never without the rules that it keeps. `remote_members` in an update are addresses of remote
+removed: the group is never without the rules that it keeps. `address_groups` in an update say what is in those that
+rules name, for clouds that have none. `remote_members` in an update are addresses of remote
 groups' members on other clouds, by the group's id here: each rule that names such a group lets them in, too.
 """
 
@@ -11,13 +12,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vregion.drivers.contract import Gone, Observed
-from vregion.drivers.openstack.address_groups import AddressGroups
+from vregion.drivers.openstack.address_groups import Members
 from vregion.drivers.openstack.collection import Resources
 from vregion.drivers.openstack.marks import InDescription
 from vregion.drivers.openstack.service import Service
 
 OURS = "vregion"
 MEMBERS = "remote_members"
+GROUPS = "address_groups"
 _RULES = "security_group_rules"
 _ANYWHERE = {"0.0.0.0/0", "::/0"}
 _SENT = (
@@ -49,7 +51,7 @@ class SecurityGroups(Resources):
 
     def __init__(self, service: Service) -> None:
         super().__init__(service)
-        self._elsewhere = AddressGroups(service)
+        self._elsewhere = Members(service)
 
     async def create(self, mark: str, body: Mapping[str, Any]) -> Observed:
         """The group alone; the rules come by `update`."""
@@ -57,12 +59,13 @@ class SecurityGroups(Resources):
 
     async def update(self, external_id: str, body: Mapping[str, Any]) -> Observed:
         """Make the name and, where given, the rules equal to what is wanted."""
-        plain = {key: value for key, value in body.items() if key not in (_RULES, MEMBERS)}
+        plain = {key: value for key, value in body.items() if key not in (_RULES, MEMBERS, GROUPS)}
         seen = await super().update(external_id, plain)
         if _RULES not in body:
             return seen
-        reaching = await self._reaching(body[_RULES], body.get(MEMBERS, {}))
-        wanted = {rule_key(rule): rule for rule in (*body[_RULES], *reaching)}
+        rules = await self._spelled_out(body[_RULES], body.get(GROUPS, {}))
+        reaching = await self._reaching(rules, body.get(MEMBERS, {}))
+        wanted = {rule_key(rule): rule for rule in (*rules, *reaching)}
         present = seen.document[_RULES]
         missing = [rule for key, rule in wanted.items() if key not in {rule_key(one) for one in present}]
         born = seen.document.get("created_at")
@@ -77,6 +80,18 @@ class SecurityGroups(Resources):
         """The group with its rules, then what named its members elsewhere: the group's own rules may do so."""
         await super().delete(external_id)
         await self._elsewhere.forget(external_id)
+
+    async def _spelled_out(self, rules: Sequence[Rule], groups: Mapping[str, Sequence[str]]) -> list[Rule]:
+        """Where there are no address groups, a rule that names one is a rule for each of its prefixes."""
+        if not groups or await self._elsewhere.available():
+            return list(rules)
+        named = [rule for rule in rules if rule.get("remote_address_group_id")]
+        return [rule for rule in rules if rule not in named] + [
+            {**rule, "remote_address_group_id": None, "remote_ip_prefix": address}
+            for rule in named
+            for address in groups[rule["remote_address_group_id"]]
+            if (":" in address) == (rule.get("ethertype") == "IPv6")
+        ]
 
     async def _reaching(self, rules: Sequence[Rule], members: Mapping[str, Sequence[str]]) -> list[Rule]:
         """What lets the members of remote groups in that are on other clouds: each rule once more, by address."""

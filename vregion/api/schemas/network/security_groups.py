@@ -66,6 +66,7 @@ SECURITY_GROUP_RULES: Attributes = {
     "id": ID,
     "security_group_id": Attribute(string(36), REQUIRED, put=False, field="parent_id"),
     "remote_group_id": Attribute(default=None, put=False, field="spec.remote_group_id"),
+    "remote_address_group_id": Attribute(default=None, put=False, field="spec.remote_address_group_id"),
     "direction": Attribute(one_of("ingress", "egress"), REQUIRED, put=False, field="spec.direction"),
     "protocol": Attribute(protocol, None, put=False, field="spec.protocol"),
     "port_range_min": Attribute(port, None, put=False, field="spec.port_range_min", asked=integer),

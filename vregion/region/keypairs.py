@@ -15,7 +15,7 @@ from vregion.model.caller import Caller
 from vregion.model.observed import Observed
 from vregion.model.refusals import Conflict, Invalid, NotFound, OverQuota
 from vregion.model.resource import Kind, Resource
-from vregion.region import copies, resources, usages
+from vregion.region import copies, resources, usages, user_limits
 from vregion.region.regions import Transaction
 from vregion.region.resources import Filter, Query
 
@@ -36,7 +36,7 @@ class Key:
 async def create(tx: Transaction, caller: Caller, user_id: str, key: Key, now: datetime) -> Resource:
     """A keypair, on no backend until a server needs it. Raises Conflict for a name in use, and OverQuota."""
     await usages.reserve(tx, user_id, {OWNED: 1})
-    limit, _ = (await usages.limits(tx, caller.project_id))["key_pairs"]
+    limit = (await user_limits.limits(tx, caller.project_id, caller.user_id))["key_pairs"]
     _, used = (await usages.limits(tx, user_id))[OWNED]
     if 0 <= limit < used:
         raise OverQuota("Quota exceeded, too many key pairs.")

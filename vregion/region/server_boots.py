@@ -31,8 +31,8 @@ from vregion.region import (
     server_disks,
     server_documents,
     server_groups,
-    servers,
     usages,
+    user_limits,
     volume_creates,
     volumes,
 )
@@ -279,7 +279,7 @@ async def _find_hints(tx: Transaction, request: Boot, found: Found) -> None:
     wanted = request.hints.get("group")
     if wanted is not None:
         group_id = str(wanted[0] if isinstance(wanted, list) and wanted else wanted)
-        found.group = await server_groups.join(tx, group_id, request.caller.project_id, request.counts[0])
+        found.group = await server_groups.join(tx, group_id, request.caller, request.counts[0])
         if found.group.spec["policy"] == "affinity":
             await _tie_to(tx, found, (await server_groups.members(tx, [group_id])).get(group_id, []))
     for hint in ("same_host", "different_host"):
@@ -314,24 +314,20 @@ async def _zones(tx: Transaction, request: Boot, *, free: bool) -> list[Zone]:
 async def _reserve(tx: Transaction, request: Boot) -> int:
     """As many servers as the quota allows, between the two counts. Raises OverQuota in Nova's words."""
     least, most = request.counts
-    one = charge(request.flavor)
-    known = await usages.limits(tx, request.caller.project_id)
-    _check_metadata(request, known)
-    count = most
-    while count > least and any(0 <= known[n][0] < known[n][1] + one[n] * count for n in one):
-        count -= 1
-    asked = {name: amount * count for name, amount in one.items()}
+    one, whose = charge(request.flavor), (request.caller.project_id, request.caller.user_id)
+    await user_limits.check_metadata(tx, *whose, len(request.server.get("metadata") or {}))
+    await user_limits.check_files(tx, *whose, request.server.get("personality") or [])
+    known, own = await usages.limits(tx, whose[0]), await user_limits.known(tx, *whose)
+    count, asked = most, {name: amount * most for name, amount in one.items()}
+    while count > least and (usages.short(known, asked) or usages.short(own, asked)):
+        count, asked = count - 1, {name: amount * (count - 1) for name, amount in one.items()}
     try:
-        await usages.reserve(tx, request.caller.project_id, asked)
+        await usages.reserve(tx, whose[0], asked)
     except OverQuota as over:
-        raise servers.too_many(known, asked) from over
+        raise usages.too_many(known, asked) from over
+    if own:
+        await user_limits.require(tx, *whose, asked)
     return count
-
-
-def _check_metadata(request: Boot, known: Mapping[str, tuple[int, int]]) -> None:
-    limit = known["metadata_items"][0]
-    if 0 <= limit < len(request.server.get("metadata") or {}):
-        raise OverQuota(f"Maximum number of metadata items exceeds {limit}")
 
 
 def charge(flavor: Mapping[str, Any]) -> dict[str, int]:

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from vregion.model.refusals import Conflict, Invalid, NotFound, OverQuota
 from vregion.model.resource import Kind, Resource
-from vregion.region import ports, resources, servers, usages, volumes
+from vregion.region import ports, resources, servers, usages, user_limits, volumes
 from vregion.region.regions import Transaction
 
 _REBUILT = (
@@ -36,7 +36,8 @@ async def begin_resize(
     try:
         await usages.reserve(tx, server.project_id, more)
     except OverQuota as over:
-        raise servers.too_many(known, more) from over
+        raise usages.too_many(known, more) from over
+    await user_limits.require(tx, server.project_id, server.user_id, more)
     old = {"id": server.spec["flavorRef"], "flavor": server.spec["flavor"]}
     resize = {"from": old, "to": {"id": flavor_id, "flavor": dict(flavor)}}
     reserved = {name: held[name] + more[name] for name in held}

@@ -17,7 +17,7 @@ from vregion.model.caller import Caller
 from vregion.model.observed import Observed
 from vregion.model.refusals import Invalid, NotFound, OverQuota
 from vregion.model.resource import Kind, Resource
-from vregion.region import copies, resources, usages
+from vregion.region import copies, resources, usages, user_limits
 from vregion.region.regions import Transaction
 from vregion.region.resources import Filter, Query
 from vregion.region.tables import needs
@@ -31,6 +31,7 @@ async def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any], now
         raise Invalid("Only anti-affinity policy supports rules.")
     try:
         await usages.reserve(tx, caller.project_id, {"server_groups": 1})
+        await user_limits.require(tx, caller.project_id, caller.user_id, {"server_groups": 1})
     except OverQuota as over:
         raise OverQuota("Quota exceeded, too many server groups.") from over
     group = Resource(
@@ -57,18 +58,19 @@ async def get(tx: Transaction, group_id: str, project_id: str | None) -> Resourc
     return found
 
 
-async def join(tx: Transaction, group_id: str, project_id: str, joining: int) -> Resource:
+async def join(tx: Transaction, group_id: str, caller: Caller, joining: int) -> Resource:
     """The group that so many new servers shall be in. Raises Invalid when there is none, OverQuota when it is full.
 
-    The group's row is written first: two boots into one group come one after the other.
+    The group's row is written first: two boots into one group come one after the other. The limit is for the members
+    that one user has in a group, as in Nova.
     """
     try:
-        group = await get(tx, group_id, project_id)
+        group = await get(tx, group_id, caller.project_id)
     except NotFound as lacking:
         raise Invalid(lacking.message) from lacking
     await resources.change(tx, group, status=group.status)
-    limit, _ = (await usages.limits(tx, project_id))["server_group_members"]
-    present = (await members(tx, [group_id])).get(group_id, [])
+    limit = (await user_limits.limits(tx, caller.project_id, caller.user_id))["server_group_members"]
+    present = (await members(tx, [group_id], caller.user_id)).get(group_id, [])
     if 0 <= limit < len(present) + joining:
         raise OverQuota("Quota exceeded, too many servers in group")
     return group
@@ -80,8 +82,8 @@ async def listed(tx: Transaction, project_id: str | None) -> Sequence[Resource]:
     return await resources.list_resources(tx, query)
 
 
-async def members(tx: Transaction, group_ids: Sequence[str]) -> dict[str, list[str]]:
-    """Group id -> ids of its servers, those being deleted left out; one query."""
+async def members(tx: Transaction, group_ids: Sequence[str], user_id: str | None = None) -> dict[str, list[str]]:
+    """Group id -> ids of its servers (of one user's), those being deleted left out; one query."""
     found = await tx.execute(
         select(needs.c.needed_id, rows.c.id)
         .join(
@@ -94,6 +96,7 @@ async def members(tx: Transaction, group_ids: Sequence[str]) -> dict[str, list[s
             needs.c.needed_id.in_(list(group_ids)),
             needs.c.kind == Kind.SERVER,
             rows.c.deleting.is_(False),
+            *([rows.c.user_id == user_id] if user_id else []),
         )
         .order_by(rows.c.created_at, rows.c.id)
     )

@@ -14,7 +14,7 @@ import orjson
 from sqlalchemy import select
 
 from vregion.model.observed import Observed
-from vregion.model.refusals import Conflict, NotFound, OverQuota
+from vregion.model.refusals import Conflict, NotFound
 from vregion.model.resource import Kind, Resource
 from vregion.region import (
     actions,
@@ -79,17 +79,6 @@ def cannot(server: Resource, verb: str) -> Conflict:
     if server.deleting or server.spec.get("moving"):
         name, state = ("task_state", server.spec["task_state"])
     return Conflict(f"Cannot '{verb}' instance {server.id} while it is in {name} {state}")
-
-
-def too_many(known: Mapping[str, tuple[int, int]], wanted: Mapping[str, int]) -> OverQuota:
-    """Nova's words for what does not fit (nova 34.0.0 exception.py TooManyInstances). `known`: (limit, used)."""
-    short = [name for name, amount in wanted.items() if 0 <= known[name][0] < known[name][1] + amount]
-    names = ", ".join(short)
-    asked, used, limit = (
-        ", ".join(str(value) for value in values)
-        for values in ([wanted[n] for n in short], [known[n][1] for n in short], [known[n][0] for n in short])
-    )
-    return OverQuota(f"Quota exceeded for {names}: Requested {asked}, but already used {used} of {limit} {names}")
 
 
 async def write(tx: Transaction, server: Resource, now: datetime, spec: Mapping[str, Any], **columns: Any) -> Resource:

@@ -150,6 +150,19 @@ usages = Table(
     PrimaryKeyConstraint("region_id", "project_id", "resource"),
 )
 
+# Limits that are not a project's: of one user in a project (`owner` is his id), and of a quota class (`project_id` is
+# empty and `owner` the class; that of the name `default` holds where a project has no limit of its own).
+limits = Table(
+    "limits",
+    metadata,
+    Column("region_id", String(36), nullable=False),
+    Column("project_id", String(64), nullable=False),
+    Column("owner", String(255), nullable=False),
+    Column("resource", String(64), nullable=False),
+    Column("limit", Integer, nullable=False),
+    PrimaryKeyConstraint("region_id", "project_id", "owner", "resource"),
+)
+
 # What was asked of a server and what became of it (Nova's instance actions).
 actions = Table(
     "actions",

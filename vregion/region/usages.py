@@ -1,19 +1,22 @@
 """Quota: limits and usage of a project, reserved by the very transaction that writes an intent.
 
 A reservation is one guarded UPDATE, so that a hundred concurrent creates at the limit never oversell. Defaults of a
-virtual region are here; a project's own limit is a row.
+virtual region are here, and in its quota class `default`; a project's own limit is a row. What one user has of a
+project's limits is in `user_limits`.
 """
 
 from collections.abc import Mapping
 
-from sqlalchemy import ColumnElement, and_, literal, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, literal, or_, select, union_all, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from vregion.model.refusals import OverQuota
 from vregion.region.regions import Transaction
+from vregion.region.tables import limits as limit_rows
 from vregion.region.tables import usages
 
+CLASS = "default"  # the quota class that holds where a project has no limit of its own
 DEFAULT_LIMITS: dict[str, int] = {
     "instances": 100,
     "cores": 400,
@@ -57,19 +60,12 @@ async def reserve(tx: Transaction, project_id: str, amounts: Mapping[str, int]) 
             .values(region_id=tx.region_id, project_id=project_id, resource=resource, used=0, limit=None)
             .on_conflict_do_nothing()
         )
-        default = DEFAULT_LIMITS.get(resource, -1)
-        fits = or_(
-            usages.c.limit < 0,
-            usages.c.used + amount <= usages.c.limit,
-            and_(usages.c.limit.is_(None), or_(literal(default) < 0, usages.c.used + amount <= default)),
-        )
-        row = _row(tx, project_id, resource)
-        if amount < 0:
-            fits = usages.c.used >= -amount
+        row, limit = _row(tx, project_id, resource), _limit(tx, resource)
+        fits = or_(limit < 0, usages.c.used + amount <= limit) if amount > 0 else usages.c.used >= -amount
         done = await tx.execute(update(usages).where(row, fits).values(used=usages.c.used + amount))
         if done.rowcount != 1:
-            limit, used = (await limits(tx, project_id))[resource]
-            raise OverQuota(f"Quota exceeded for {resource}: Requested {amount}, but already used {used} of {limit}")
+            known, used = (await limits(tx, project_id))[resource]
+            raise OverQuota(f"Quota exceeded for {resource}: Requested {amount}, but already used {used} of {known}")
 
 
 async def release(tx: Transaction, project_id: str, amounts: Mapping[str, int]) -> None:
@@ -79,17 +75,34 @@ async def release(tx: Transaction, project_id: str, amounts: Mapping[str, int]) 
 
 
 async def limits(tx: Transaction, project_id: str) -> dict[str, tuple[int, int]]:
-    """resource -> (limit, used) of a project, defaults filled in."""
-    found = {name: (limit, 0) for name, limit in DEFAULT_LIMITS.items()}
-    rows = await tx.execute(
-        select(usages.c.resource, usages.c.limit, usages.c.used).where(
-            usages.c.region_id == tx.region_id, usages.c.project_id == project_id
-        )
+    """resource -> (limit, used) of a project, defaults filled in; one query."""
+    own = select(usages.c.resource, usages.c.limit, usages.c.used).where(
+        usages.c.region_id == tx.region_id, usages.c.project_id == project_id
     )
+    default = select(limit_rows.c.resource, limit_rows.c.limit, literal(-1)).where(_of(tx, "", CLASS))
+    rows = (await tx.execute(union_all(own, default))).all()
+    defaults = DEFAULT_LIMITS | {row.resource: row.limit for row in rows if row.used < 0}
+    found = {name: (limit, 0) for name, limit in defaults.items()}
     for row in rows:
-        limit = DEFAULT_LIMITS.get(row.resource, -1) if row.limit is None else row.limit
-        found[row.resource] = (limit, row.used)
+        if row.used >= 0:
+            found[row.resource] = (defaults.get(row.resource, -1) if row.limit is None else row.limit, row.used)
     return found
+
+
+def short(known: Mapping[str, tuple[int, int]], amounts: Mapping[str, int]) -> list[str]:
+    """What does not fit. `known`: resource -> (limit, used)."""
+    return [n for n, amount in amounts.items() if amount > 0 and n in known and 0 <= known[n][0] < known[n][1] + amount]
+
+
+def too_many(known: Mapping[str, tuple[int, int]], wanted: Mapping[str, int]) -> OverQuota:
+    """Nova's words for servers that do not fit (nova 34.0.0 exception.py TooManyInstances)."""
+    names = short(known, wanted)
+    asked, used, limit = (
+        ", ".join(str(value) for value in values)
+        for values in ([wanted[n] for n in names], [known[n][1] for n in names], [known[n][0] for n in names])
+    )
+    joined = ", ".join(names)
+    return OverQuota(f"Quota exceeded for {joined}: Requested {asked}, but already used {used} of {limit} {joined}")
 
 
 async def set_limits(tx: Transaction, project_id: str, wanted: Mapping[str, int | None]) -> None:
@@ -106,5 +119,48 @@ async def set_limits(tx: Transaction, project_id: str, wanted: Mapping[str, int 
         )
 
 
+async def limits_of(tx: Transaction, project_id: str, owner: str) -> dict[str, int]:
+    """What one user has as limits of his own in a project; with '' for the project, those of a quota class."""
+    rows = await tx.execute(select(limit_rows.c.resource, limit_rows.c.limit).where(_of(tx, project_id, owner)))
+    return {row.resource: row.limit for row in rows}
+
+
+async def given_to_users(tx: Transaction, project_id: str) -> dict[str, int]:
+    """The sum of the limits that users have in a project: what its own limit must not fall below."""
+    rows = await tx.execute(
+        select(limit_rows.c.resource, func.sum(limit_rows.c.limit).label("given"))
+        .where(limit_rows.c.region_id == tx.region_id, limit_rows.c.project_id == project_id)
+        .group_by(limit_rows.c.resource)
+    )
+    return {row.resource: int(row.given) for row in rows}
+
+
+async def set_limits_of(tx: Transaction, project_id: str, owner: str, wanted: Mapping[str, int]) -> None:
+    """Set limits of a user or of a quota class."""
+    insert = sqlite_insert if tx.sqlite else postgresql_insert
+    key = {"region_id": tx.region_id, "project_id": project_id, "owner": owner}
+    for resource, limit in wanted.items():
+        statement = insert(limit_rows).values(**key, resource=resource, limit=limit)
+        columns = [column.name for column in limit_rows.primary_key]
+        await tx.execute(statement.on_conflict_do_update(index_elements=columns, set_={"limit": limit}))
+
+
+async def forget_limits_of(tx: Transaction, project_id: str, owner: str | None) -> None:
+    """The user (None: every user) has the project's limits again."""
+    whose = _of(tx, project_id, owner) if owner else limit_rows.c.project_id == project_id
+    await tx.execute(delete(limit_rows).where(limit_rows.c.region_id == tx.region_id, whose))
+
+
 def _row(tx: Transaction, project_id: str, resource: str) -> ColumnElement[bool]:
     return and_(usages.c.region_id == tx.region_id, usages.c.project_id == project_id, usages.c.resource == resource)
+
+
+def _of(tx: Transaction, project_id: str, owner: str) -> ColumnElement[bool]:
+    rows = limit_rows.c
+    return and_(rows.region_id == tx.region_id, rows.project_id == project_id, rows.owner == owner)
+
+
+def _limit(tx: Transaction, resource: str) -> ColumnElement[int]:
+    """A project's limit as the guarded UPDATE sees it: its own, the class's, the built-in one."""
+    of_class = select(limit_rows.c.limit).where(_of(tx, "", CLASS), limit_rows.c.resource == resource)
+    return func.coalesce(usages.c.limit, of_class.scalar_subquery(), DEFAULT_LIMITS.get(resource, -1))

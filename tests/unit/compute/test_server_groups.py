@@ -1,6 +1,7 @@
 """Server groups: members are the servers that need the group, and never more than the quota."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -36,7 +37,7 @@ async def test_boots_at_once_never_overfill_a_group(region: Region) -> None:
         server = resource(Kind.SERVER)
         try:
             async with region.write() as tx:
-                await server_groups.join(tx, group.id, "p1", 1)
+                await server_groups.join(tx, group.id, CALLER, 1)
                 await resources.insert_resource(tx, server)
                 await realizations.need(tx, server, [(Kind.SERVER_GROUP, group.id)])
         except OverQuota:
@@ -52,7 +53,7 @@ async def test_another_projects_group_is_not_there(region: Region) -> None:
         with pytest.raises(NotFound, match="could not be found"):
             await server_groups.get(tx, group.id, "p2")
         with pytest.raises(Invalid, match="could not be found"):
-            await server_groups.join(tx, group.id, "p2", 1)
+            await server_groups.join(tx, group.id, replace(CALLER, project_id="p2"), 1)
         assert [found.id for found in await server_groups.listed(tx, None)] == [group.id]
 
 

@@ -71,6 +71,7 @@ _NAMES = {
     "os-used-limits": "UsedLimits",
     "os-used-limits-for-admin": "UsedLimitsForAdmin",
     "os-user-data": "UserData",
+    "os-user-quotas": "UserQuotas",
     "os-volume-attachment-update": "VolumeAttachmentUpdate",
     "os-volumes": "Volumes",
 }

@@ -1,102 +1,109 @@
-"""Quotas of a project over all its zones. Everybody in it reads them; the tenant's admin writes them.
+"""Quotas of a project over all its zones, and of one user in it. Everybody in it reads them, its admin writes them.
 
-Nova's network quotas (until 2.35) limit nothing there nor here: Neutron has its own. Nova's quotas of a single user are
-refused, since none is enforced here; so are changes of the classes, whose only one is the provider's defaults.
+Nova's network quotas (until 2.35) limit nothing there nor here: Neutron has its own. The rules of what may be set are
+Nova's (nova 34.0.0 `quota.py` get_settable_quotas): not less than what is used, nor, of a project, than what its users
+were given; of a user, not more than what his project has left. The class `default` is in `quota_class_sets`.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 from vregion.api.compute.links import asked
 from vregion.api.http import Call, Reply, Routes
 from vregion.api.schemas.compute import quota_sets as schema
 from vregion.model.microversion import Microversion
 from vregion.model.refusals import Forbidden, Invalid
-from vregion.region import usages
+from vregion.region import usages, user_limits
+from vregion.region.regions import Transaction
 
 routes = Routes()
 _ROOT = "os_compute_api:os-quota-sets"
-_CLASSES = "os_compute_api:os-quota-class-sets"
+_PATH = "/os-quota-sets/{project_id}"
 RULES = {
     f"{_ROOT}:show": "reader",
     f"{_ROOT}:detail": "reader",
     f"{_ROOT}:defaults": "any",
     f"{_ROOT}:update": "admin",
     f"{_ROOT}:delete": "admin",
-    f"{_CLASSES}:show": "admin",
 }
 _TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})
 # What Nova does not count per project.
 _UNCOUNTED = frozenset({"key_pairs", "metadata_items", "server_group_members", *schema.INJECTED})
+_NONE = float("inf")
 
 Limits = Mapping[str, tuple[int, int]]
 
 
-@routes.get("/os-quota-sets/{project_id}", policy=f"{_ROOT}:show")
+@routes.get(_PATH, policy=f"{_ROOT}:show")
 async def show(call: Call) -> Reply:
-    """The limits."""
-    found = await _limits(call, _project(call, "show"))
-    return Reply({"quota_set": {"id": call.path["project_id"]} | {name: found[name][0] for name in _names(call)}})
+    """The limits; with `user_id`, that user's."""
+    project_id = _project(call, "show")
+    async with call.region.read() as tx:
+        found = await _known(tx, project_id, call.query.get("user_id"))
+    return Reply({"quota_set": {"id": project_id} | {name: found[name][0] for name in names(call)}})
 
 
-@routes.get("/os-quota-sets/{project_id}/detail", policy=f"{_ROOT}:detail")
+@routes.get(_PATH + "/detail", policy=f"{_ROOT}:detail")
 async def detail(call: Call) -> Reply:
-    """The limits and what is used of each."""
-    found = await _limits(call, _project(call, "detail"))
-    return Reply({"quota_set": {"id": call.path["project_id"]} | {name: _detail(found, name) for name in _names(call)}})
+    """The limits and what is used of each; with `user_id`, by that user."""
+    project_id = _project(call, "detail")
+    async with call.region.read() as tx:
+        found = await _known(tx, project_id, call.query.get("user_id"))
+    return Reply({"quota_set": {"id": project_id} | {name: _detail(found, name) for name in names(call)}})
 
 
-@routes.get("/os-quota-sets/{project_id}/defaults", policy=f"{_ROOT}:defaults")
+@routes.get(_PATH + "/defaults", policy=f"{_ROOT}:defaults")
 async def defaults(call: Call) -> Reply:
     """What holds for a project without limits of its own."""
-    return Reply({"quota_set": {"id": call.path["project_id"]} | _defaults(call)})
+    async with call.region.read() as tx:
+        found = await of_class(tx, usages.CLASS)
+    return Reply({"quota_set": {"id": call.path["project_id"]} | {name: found[name] for name in names(call)}})
 
 
-@routes.put("/os-quota-sets/{project_id}", policy=f"{_ROOT}:update")
+@routes.put(_PATH, policy=f"{_ROOT}:update")
 async def update(call: Call) -> Reply:
-    """Set limits; not below what is used, unless forced."""
+    """Set limits, the project's or a user's, within the bounds unless forced."""
     body = call.json()
     schema.UPDATE.check(body, call.microversion)
-    project_id = _project(call, "update")
-    if "user_id" in call.query:
-        raise Invalid("Quotas of a single user are not supported: set the project's.")
+    project_id, user_id = _project(call, "update"), call.query.get("user_id")
     wanted = dict(body["quota_set"])
     forced = str(wanted.pop("force", False)).lower() in _TRUE
     limits = {name: int(value) for name, value in wanted.items()}
     async with call.region.write() as tx:
-        found = await usages.limits(tx, project_id)
-        for name, limit in limits.items():
-            used = 0 if name in _UNCOUNTED else found.get(name, (-1, 0))[1]
-            if not forced and -1 < limit < used:
-                words = (
-                    f"Quota limit {limit} for {name} must be greater than or equal to already used and reserved {used}."
-                )
-                raise Invalid(words)
-        await usages.set_limits(tx, project_id, limits)
-        found = await usages.limits(tx, project_id)
-    return Reply({"quota_set": {name: found.get(name, (-1, 0))[0] for name in _names(call)}})
+        if not forced:
+            _check(limits, *await _bounds(tx, project_id, user_id))
+        if user_id:
+            await usages.set_limits_of(tx, project_id, user_id, limits)
+        else:
+            await usages.set_limits(tx, project_id, limits)
+        found = await _known(tx, project_id, user_id)
+    return Reply({"quota_set": {name: found[name][0] for name in names(call)}})
 
 
-@routes.delete("/os-quota-sets/{project_id}", policy=f"{_ROOT}:delete")
+@routes.delete(_PATH, policy=f"{_ROOT}:delete")
 async def delete(call: Call) -> Reply:
-    """Back to the defaults. A single user has no limits of his own to remove."""
+    """Back to the defaults, its users too; with `user_id`, that user alone to the project's."""
     schema.QUERY.check(asked(call), call.microversion)
-    if "user_id" not in call.query:
-        names = (*schema.QUOTAS, *schema.NETWORK, *schema.INJECTED)
-        async with call.region.write() as tx:
-            await usages.set_limits(tx, call.path["project_id"], dict.fromkeys(names))
+    project_id, user_id = call.path["project_id"], call.query.get("user_id")
+    async with call.region.write() as tx:
+        await usages.forget_limits_of(tx, project_id, user_id)
+        if not user_id:
+            await usages.set_limits(tx, project_id, dict.fromkeys((*schema.QUOTAS, *schema.NETWORK, *schema.INJECTED)))
     return Reply(status=202)
 
 
-@routes.get("/os-quota-class-sets/{name}", policy=f"{_CLASSES}:show")
-async def show_class(call: Call) -> Reply:
-    """Every class has the defaults, as in Nova."""
-    told = {"id": call.path["name"]} | _defaults(call)
-    if call.microversion < Microversion(2, 50):
-        del told["server_groups"], told["server_group_members"]
-    elif call.microversion < Microversion(2, 57):
-        told = {name: limit for name, limit in told.items() if name not in schema.NETWORK}
-    return Reply({"quota_class_set": told})
+async def of_class(tx: Transaction, name: str) -> dict[str, int]:
+    """The limits of a quota class: what was set for it, else the built-in ones."""
+    return dict.fromkeys(schema.NETWORK, -1) | usages.DEFAULT_LIMITS | await usages.limits_of(tx, "", name)
+
+
+def names(call: Call) -> list[str]:
+    """The quotas that this microversion has."""
+    found = list(schema.QUOTAS)
+    if call.microversion < Microversion(2, 36):
+        found += schema.NETWORK
+    if call.microversion < Microversion(2, 57):
+        found += schema.INJECTED
+    return found
 
 
 def _project(call: Call, operation: str) -> str:
@@ -107,24 +114,36 @@ def _project(call: Call, operation: str) -> str:
     return call.path["project_id"]
 
 
-async def _limits(call: Call, project_id: str) -> dict[str, tuple[int, int]]:
-    async with call.region.read() as tx:
-        return dict.fromkeys(schema.NETWORK, (-1, 0)) | await usages.limits(tx, project_id)
+async def _known(tx: Transaction, project_id: str, user_id: str | None) -> dict[str, tuple[int, int]]:
+    """resource -> (limit, used) of the project, or of a user in it."""
+    found = dict.fromkeys(schema.NETWORK, (-1, 0)) | await usages.limits(tx, project_id)
+    if not user_id:
+        return found
+    own, used = await usages.limits_of(tx, project_id, user_id), await user_limits.used_by(tx, project_id, user_id)
+    return {name: (own.get(name, limit), used.get(name, 0)) for name, (limit, _) in found.items()}
+
+
+async def _bounds(tx: Transaction, project_id: str, user_id: str | None) -> tuple[dict[str, int], dict[str, float]]:
+    """The least and the most that may be set of each."""
+    whole, given = await _known(tx, project_id, None), await usages.given_to_users(tx, project_id)
+    if not user_id:
+        least = {name: 0 if name in _UNCOUNTED else used for name, (_, used) in whole.items()}
+        return {name: max(used, given.get(name, 0)) for name, used in least.items()}, {}
+    own, mine = await usages.limits_of(tx, project_id, user_id), await _known(tx, project_id, user_id)
+    left = {n: _NONE if limit < 0 else limit - given.get(n, 0) + own.get(n, 0) for n, (limit, _) in whole.items()}
+    return {name: used for name, (_, used) in mine.items()}, left
+
+
+def _check(limits: Mapping[str, int], least: Mapping[str, int], most: Mapping[str, float]) -> None:
+    for name, limit in limits.items():
+        value, floor, ceiling = _NONE if limit < 0 else limit, least.get(name, 0), most.get(name, _NONE)
+        words = f"Quota limit {limit} for {name} must be "
+        if value < floor:
+            raise Invalid(f"{words}greater than or equal to already used and reserved {floor}.")
+        if value > ceiling:
+            raise Invalid(f"{words}less than or equal to {int(ceiling)}.")
 
 
 def _detail(found: Limits, name: str) -> dict[str, int]:
     limit, used = found[name]
     return {"limit": limit, "in_use": 0 if name in _UNCOUNTED else used, "reserved": 0}
-
-
-def _defaults(call: Call) -> dict[str, Any]:
-    return {name: usages.DEFAULT_LIMITS.get(name, -1) for name in _names(call)}
-
-
-def _names(call: Call) -> list[str]:
-    names = list(schema.QUOTAS)
-    if call.microversion < Microversion(2, 36):
-        names += schema.NETWORK
-    if call.microversion < Microversion(2, 57):
-        names += schema.INJECTED
-    return names

@@ -13,7 +13,7 @@ from vregion.drivers.contract import Answer
 from vregion.model.microversion import Microversion
 from vregion.model.refusals import Forbidden, Invalid
 from vregion.model.resource import Kind, Resource
-from vregion.region import image_data, images, resources, server_images, usages
+from vregion.region import image_data, images, resources, server_images, user_limits
 from vregion.region.resources import Filter, Query
 
 _ID_IN_BODY = Microversion(2, 45)
@@ -82,7 +82,7 @@ async def _check_metadata(call: Call, metadata: Mapping[str, str]) -> None:
     if call.microversion >= _UNLIMITED_METADATA:
         return
     async with call.region.read() as tx:
-        limit, _ = (await usages.limits(tx, call.project_id))["metadata_items"]
+        limit = (await user_limits.limits(tx, call.project_id, call.caller.user_id))["metadata_items"]
     if 0 <= limit < len(metadata):
         raise Forbidden("Image metadata limit exceeded")
 

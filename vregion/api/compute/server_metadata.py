@@ -8,9 +8,9 @@ from vregion.api.compute.server_calls import found
 from vregion.api.compute.servers import project
 from vregion.api.http import Call, Reply, Routes
 from vregion.api.schemas.compute import server_parts as schema
-from vregion.model.refusals import Conflict, Forbidden, Invalid, NotFound
+from vregion.model.refusals import Conflict, Invalid, NotFound
 from vregion.model.resource import Resource
-from vregion.region import servers, usages
+from vregion.region import servers, user_limits
 
 routes = Routes()
 _RULE = "os_compute_api:server-metadata"
@@ -36,9 +36,7 @@ async def change(call: Call, verb: str, changed: Callable[[Items], Items]) -> It
         servers.require_unlocked(server, is_admin=call.caller.is_admin)
         items = changed(dict(server.spec["metadata"]))
         require_at_rest(server, verb)
-        limit, _ = (await usages.limits(tx, server.project_id))["metadata_items"]
-        if 0 <= limit < len(items):
-            raise Forbidden(f"Maximum number of metadata items exceeds {limit}")
+        await user_limits.check_metadata(tx, server.project_id, call.caller.user_id, len(items))
         await servers.update(tx, server, {"metadata": items}, datetime.now(UTC))
     return items
 

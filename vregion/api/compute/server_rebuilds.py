@@ -17,7 +17,7 @@ from vregion.api.live import realized
 from vregion.model.microversion import Microversion
 from vregion.model.refusals import Invalid, NotFound
 from vregion.model.resource import Kind, Resource
-from vregion.region import flavors, images, keypairs, realizations, server_changes
+from vregion.region import flavors, images, keypairs, realizations, server_changes, user_limits
 
 _USER_DATA = Microversion(2, 57)
 _KEYS = Microversion(2, 54)
@@ -63,6 +63,10 @@ async def rebuild(call: Call, server: Resource, given: Any) -> Reply:
     wanted.setdefault("adminPass", secrets.token_urlsafe(9))
     if "name" in wanted:
         wanted["name"] = wanted["name"].strip()
+    whose = (server.project_id, call.caller.user_id)
+    async with call.region.read() as tx:
+        await user_limits.check_metadata(tx, *whose, len(wanted.get("metadata", {})))
+        await user_limits.check_files(tx, *whose, wanted.get("personality") or [])
     sent = {**wanted, "imageRef": await image_there(call, server, wanted["imageRef"], "Cannot find image for rebuild")}
     ids = {sent["imageRef"]: wanted["imageRef"]}
     if wanted.get("key_name") is not None:

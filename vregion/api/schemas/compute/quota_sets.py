@@ -22,5 +22,18 @@ UPDATE = Schema(
         ),
     )
 )
+UPDATE_CLASS = Schema(
+    wrapped(
+        "quota_class_set",
+        closed(
+            dict.fromkeys(QUOTAS, _LIMIT)
+            | dict.fromkeys(NETWORK, Since(("2.1", _LIMIT), ("2.50", None)))
+            | dict.fromkeys(INJECTED, Since(("2.1", _LIMIT), ("2.57", None)))
+        ),
+    )
+)
+SHOW_CLASS = Schema(
+    {"type": "object", "properties": {}, "additionalProperties": Since(("2.1", True), ("2.102", False))}, query=True
+)
 QUERY = Schema({"type": "object", "properties": {"user_id": _STRINGS}, "additionalProperties": _OPEN}, query=True)
 LIMITS = Schema({"type": "object", "properties": {"tenant_id": _STRINGS}, "additionalProperties": _OPEN}, query=True)

@@ -1,0 +1,78 @@
+"""A hundred servers asked for at once by four processes at the limit: as many are made as fit, on either database."""
+
+import asyncio
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+
+import pytest
+
+from vregion.model.backend import Binding
+from vregion.model.caller import Caller
+from vregion.model.refusals import OverQuota
+from vregion.model.resource import Kind
+from vregion.region import images, resources, server_boots, usages
+from vregion.region.regions import Region, Regions
+from vregion.region.resources import Query
+from vregion.region.server_boots import Boot
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+ME = Caller("user", "project", "domain", "region", frozenset({"member"}), "req-1")
+ZONES = (Binding("b1", "region", "az1", "one", "enabled", True),)
+FLAVOR = {"vcpus": 2, "ram": 512, "disk": 1, "ephemeral": 0, "swap": 0, "original_name": "two", "extra_specs": {}}
+PROCESSES, EACH = 4, 25
+_start: Barrier
+
+
+def enter(barrier: Barrier) -> None:
+    """In each process, once."""
+    global _start
+    _start = barrier
+
+
+def boot_many(database_url: str, folder: Path, region_id: str, image_id: str) -> int:
+    """How many of its servers a process got."""
+    return asyncio.run(_boot_many(Regions(database_url, folder), region_id, image_id))
+
+
+async def _boot_many(regions: Regions, region_id: str, image_id: str) -> int:
+    await regions.prepare()
+    region = await regions.open(region_id)
+    server = {"name": "s", "networks": "none", "adminPass": "secret", "imageRef": image_id}
+
+    async def one() -> bool:
+        try:
+            async with region.write() as tx:
+                url = "http://api/compute/v2.1"
+                await server_boots.boot(tx, Boot(ME, server, {}, "1", FLAVOR, ZONES, frozenset({"one"}), url, NOW))
+        except OverQuota:
+            return False
+        return True
+
+    _start.wait(60)
+    got = sum(await asyncio.gather(*(one() for _ in range(EACH))))
+    await regions.close()
+    return got
+
+
+@pytest.mark.parametrize("whose", ["the project's", "the user's"])
+async def test_never_one_too_many(region: Region, database_url: str, tmp_path: Path, whose: str) -> None:
+    async with region.write() as tx:
+        image = await images.create(tx, ME, {"name": "i", "disk_format": "raw", "container_format": "bare"}, NOW)
+        await images.write(tx, image, NOW, spec={**image.spec, "size": 1}, status="active")
+        if whose == "the project's":
+            await usages.set_limits(tx, ME.project_id, {"instances": 30})
+        else:
+            await usages.set_limits_of(tx, ME.project_id, ME.user_id, {"cores": 61})
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(PROCESSES, spawn, enter, (spawn.Barrier(PROCESSES),)) as pool:
+        asked = [pool.submit(boot_many, database_url, tmp_path, region.id, image.id) for _ in range(PROCESSES)]
+        got = await asyncio.to_thread(lambda: [one.result(120) for one in asked])
+    assert sum(got) == 30
+    assert sum(map(bool, got)) > 1, "one process took all: they did not run at once"
+    async with region.read() as tx:
+        assert await resources.count(tx, Query(Kind.SERVER, ME.project_id)) == 30
+        known = await usages.limits(tx, ME.project_id)
+    assert [known[name][1] for name in ("instances", "cores", "ram")] == [30, 60, 30 * 512]

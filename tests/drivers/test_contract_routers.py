@@ -63,6 +63,26 @@ async def test_from_the_inside_to_the_outside_and_back(bench: Bench, driver: Dri
     assert (await routers.update(router, {"external_gateway_info": None})).document["external_gateway_info"] is None
 
 
+async def test_a_router_alone_chooses_an_address_where_others_follow_from_the_mac(bench: Bench, driver: Driver) -> None:
+    network = (await bench.make(Kind.NETWORK, {"name": "suite-six"})).external_id
+    modes = dict.fromkeys(("ipv6_ra_mode", "ipv6_address_mode"), "slaac")
+    body = {"name": "six", "network_id": network, "ip_version": 6, "cidr": "fd00:93::/64", **modes}
+    subnet = (await bench.make(Kind.SUBNET, body)).external_id
+    port = {"name": "door", "network_id": network, "fixed_ips": [{"subnet_id": subnet, "ip_address": "fd00:93::"}]}
+    with pytest.raises(Permanent) as refused:
+        await bench.make(Kind.PORT, port)
+    assert refused.value.status == 400
+    early = (await bench.make(Kind.PORT, port | {"device_owner": "network:router_interface"})).external_id
+    await driver.collections[Kind.PORT].delete(early)
+    await bench.gone(Kind.PORT, early)
+    door = (await bench.make(Kind.PORT, port | {"device_owner": "network:router_interface"})).external_id
+    router = (await bench.ready(Kind.ROUTER, {"name": "six"})).external_id
+    answer = await driver.call(Kind.ROUTER, router, "PUT", "/add_router_interface", {"port_id": door})
+    assert answer.status == 200
+    await driver.collections[Kind.PORT].delete(door)
+    await bench.gone(Kind.PORT, door)
+
+
 async def test_without_a_way_a_floating_ip_does_not_lead_in(bench: Bench, driver: Driver) -> None:
     """404 in the cloud's words, which is no `Gone`."""
     external = await outside(driver)

@@ -29,7 +29,7 @@ class Drawing:
     image: str
     opened: str
     router: str
-    networks: dict[str, str] = field(default_factory=dict)  # network -> its subnet
+    networks: dict[str, list[str]] = field(default_factory=dict)  # network -> its subnets
     servers: list[str] = field(default_factory=list)
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
@@ -38,8 +38,19 @@ class Drawing:
     def subnet(self, name: str, cidr: str, **fields: Any) -> str:
         """A network with a subnet that the router is not on yet; the subnet's id."""
         network = self.acme.network(name, cidr, **fields)
-        (self.networks[network],) = self.acme.show("network", network)["subnets"]
-        return self.networks[network]
+        (subnet,) = self.acme.show("network", network)["subnets"]
+        self.networks[network] = [subnet]
+        return str(subnet)
+
+    def beside(self, subnet: str, cidr: str) -> str:
+        """An IPv6 subnet on the same network, whose servers make their own addresses; the router is on it."""
+        (network,) = [one for one, below in self.networks.items() if subnet in below]
+        wish = {"network_id": network, "ip_version": 6, "cidr": cidr}
+        modes = dict.fromkeys(("ipv6_ra_mode", "ipv6_address_mode"), "slaac")
+        made: str = self.acme.make("subnet", **wish, **modes)["id"]
+        self.networks[network].append(made)
+        self.attach(made)
+        return made
 
     def attach(self, subnet: str) -> None:
         self.ask("PUT", f"/routers/{self.router}/add_router_interface", {"subnet_id": subnet})
@@ -49,7 +60,7 @@ class Drawing:
 
     def server(self, name: str, zone: str, subnet: str) -> tuple[str, str]:
         """A server that runs and has its address: where it is, and the address."""
-        (network,) = [one for one, below in self.networks.items() if below == subnet]
+        (network,) = [one for one, below in self.networks.items() if subnet in below]
         made = boot(self.acme, self.image, name, zone, [{"uuid": network}], security_groups=[{"name": self.opened}])
         self.servers.append(made)
         there, address = seat(self.acme, self.inside, made, zone)
@@ -71,8 +82,10 @@ class Drawing:
         for server in self.servers:
             self.acme.drop("server", server)
             self.acme.gone("server", server)
-        for network, subnet in self.networks.items():
-            self.acme.send("network", "PUT", f"/routers/{self.router}/remove_router_interface", {"subnet_id": subnet})
+        away = f"/routers/{self.router}/remove_router_interface"
+        for network, below in self.networks.items():
+            for subnet in below:
+                self.acme.send("network", "PUT", away, {"subnet_id": subnet})
             self.acme.drop("network", network)
         self.ask("DELETE", f"/routers/{self.router}")
         self.acme.drop("security_group", self.opened)
@@ -106,6 +119,28 @@ def took(look: Callable[[], object], limit: float = 30) -> float:
 
 def answers(server: str, address: str) -> bool:
     return probes.inside(server, "ping", "-n", "-c1", "-W1", address)[0]
+
+
+def ipv6(acme: Cloud, name: str) -> str:
+    """The address of the server of that name."""
+    (server,) = acme.listed("server", f"?name={name}")
+    (found,) = server["addresses"].values()
+    return str(next(ip["addr"] for ip in found if ip["version"] == 6))
+
+
+def test_ipv6_from_zone_to_zone(drawing: Drawing) -> None:
+    """The addresses that the routers' advertisements make are those that vregion shows, and they reach each other."""
+    below = [drawing.subnet(f"six-{zone}", f"10.8{n}.0.0/24", availability_zone_hints=[zone])
+             for n, zone in enumerate(ZONES)]  # fmt: skip
+    for number, subnet in enumerate(below):
+        drawing.beside(subnet, f"fd00:8{number}::/64")
+    first, second = (drawing.server(f"six-{zone}", zone, on)[0] for zone, on in zip(ZONES, below, strict=True))
+    addresses = {server: ipv6(drawing.acme, f"six-{zone}") for server, zone in ((first, "az1"), (second, "az2"))}
+    for server, address in addresses.items():
+        assert probes.until(lambda s=server, a=address: a in probes.inside(s, "ip", "-6", "-o", "addr")[1], 60)  # type: ignore[misc]
+    assert took(lambda: answers(first, addresses[second]), 60)
+    assert probes.ping(second, addresses[first])
+    assert drawing.routes("az1") == ["fd00:81::/64"]
 
 
 def test_two_zones_by_one_route_per_prefix(drawing: Drawing) -> None:

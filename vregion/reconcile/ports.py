@@ -8,15 +8,17 @@ from vregion.model.resource import Kind, Resource
 from vregion.reconcile.recipe import Recipe, References
 from vregion.reconcile.routers import accept
 from vregion.reconcile.work import Work
-from vregion.region import ports, realizations, router_seats
+from vregion.region import ports, realizations, router_seats, routers
 
 _PLAIN = ("admin_state_up", "port_security_enabled", "allowed_address_pairs", "extra_dhcp_opts", "binding:vnic_type")
 
 
 def body(resource: Resource, references: References) -> dict[str, Any]:
-    """Neutron's create body."""
+    """Neutron's create body. Only a router may choose its address where others' follow from their MAC (neutron 29
+    `ipam_pluggable_backend.py` _test_fixed_ips_for_port), so its interface says what it is from the start."""
     spec = resource.spec
     return {
+        **({"device_owner": routers.INTERFACE} if spec.get("router_id") else {}),
         "network_id": references[Kind.NETWORK, spec["network_id"]],
         "mac_address": spec["mac_address"],
         **update(resource, references),

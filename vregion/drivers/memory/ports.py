@@ -1,5 +1,6 @@
 """Ports: a MAC and addresses that nobody else on the network has, inside its subnets; bound to at most one server."""
 
+from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
 from secrets import token_bytes
 from typing import Any, ClassVar
@@ -7,7 +8,7 @@ from typing import Any, ClassVar
 from vregion.drivers.contract import Permanent
 from vregion.drivers.memory.cloud import Row
 from vregion.drivers.memory.collection import Described
-from vregion.drivers.memory.routers import require_unused
+from vregion.drivers.memory.routers import INTERFACE, require_unused
 from vregion.drivers.memory.security_groups import SecurityGroups
 from vregion.drivers.memory.subnets import free
 from vregion.model.resource import Kind
@@ -30,6 +31,8 @@ class Ports(Described):
 
     def make(self, body: dict[str, Any], mark: str | None) -> Row:
         network = self.network(body["network_id"])
+        if body.get("device_owner") != INTERFACE:
+            self._refuse_choice(network, body.get("fixed_ips") or ())
         mac = self._mac(network, body.get("mac_address"))
         secure = body.get("port_security_enabled", True)
         groups = body.get("security_groups")
@@ -58,7 +61,7 @@ class Ports(Described):
 
     def discard(self, row: Row) -> None:
         """A router's interface is taken off its router, which may refuse that."""
-        if row.document["device_owner"] == "network:router_interface":
+        if row.document["device_owner"] == INTERFACE and row.document["device_id"]:
             require_unused(self.cloud, row)
         self.cloud.remove(row)
 
@@ -98,6 +101,14 @@ class Ports(Described):
             taken.add(address)
             fixed.append({"subnet_id": subnet.id, "ip_address": address})
         return fixed
+
+    def _refuse_choice(self, network: Row, wanted: Iterable[dict[str, str]]) -> None:
+        """Where addresses follow from MACs nobody but a router chooses one."""
+        for subnet in (self.cloud.rows[Kind.SUBNET][there] for there in network.document["subnets"]):
+            if subnet.document["ipv6_address_mode"] in ("slaac", "dhcpv6-stateless") and any(
+                "ip_address" in wish and wish.get("subnet_id") == subnet.id for wish in wanted
+            ):
+                raise Permanent(f"An address cannot be directly assigned to a port on subnet {subnet.id}.")
 
     def _groups(self, wanted: list[str]) -> list[str]:
         for group in wanted:

@@ -11,6 +11,8 @@ from vregion.api.network import (
     networks,
     port_forwardings,
     ports,
+    qos_policies,
+    qos_rules,
     quotas,
     routers,
     security_groups,
@@ -21,6 +23,7 @@ from vregion.api.network import (
 )
 from vregion.api.network.faults import fault
 from vregion.api.service import Versions
+from vregion.region.qos_rules import TYPES
 
 ROUTES: list[Route] = [
     *versions.routes.all,
@@ -34,12 +37,15 @@ ROUTES: list[Route] = [
     *port_forwardings.routes.all,
     *subnet_pools.routes.all,
     *address_scopes.routes.all,
+    *qos_policies.routes.all,
+    *qos_rules.routes.all,
     *tags.routes.all,
     *quotas.routes.all,
 ]
 _WORDS = ("network", "subnet", "port", "security_group", "router", "floatingip", "subnetpool")
 _UNTAGGED = ("address_scope",)
 _FORWARDING = "floatingip_port_forwarding"
+_QOS = [f"{parent}_{kind}_rule" for parent in ("policy", "alias") for kind in TYPES]
 _OF_ROUTERS = ("add_router_interface", "remove_router_interface", "add_extraroutes", "remove_extraroutes")
 _OF_POOLS = ("add_prefixes", "remove_prefixes", "onboard_network_subnets")
 RULES = {
@@ -53,6 +59,13 @@ RULES = {
     **dict.fromkeys((*_OF_ROUTERS, *_OF_POOLS), "member"),
     f"get_{_FORWARDING}": "reader",
     **{f"{verb}_{_FORWARDING}": "member" for verb in ("create", "update", "delete")},
+    "get_rule_type": "reader",
+    **{f"get_{word}": "reader" for word in ("policy", "policy:tags", *_QOS)},
+    **{
+        f"{verb}_{word}": "manager"
+        for verb in ("create", "update", "delete")
+        for word in ("policy", "policy:tags", *_QOS)
+    },
     **{f"get_{word}:tags": "reader" for word in _WORDS},
     **{f"{verb}_{word}:tags": "member" for verb in ("create", "update", "delete") for word in _WORDS},
 }

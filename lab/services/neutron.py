@@ -10,7 +10,7 @@ from lab.configuration import QUIET, RABBIT, Section, credential, database_of, l
 from lab.regions import Region
 from lab.settings import VENV
 
-PLUGINS = {"plain": "labrouter", "ovs": "router,qos,trunk,port_forwarding", "ovn": "ovn-router,qos,trunk"}
+PLUGINS = {"plain": "labrouter,qos,trunk", "ovs": "router,qos,trunk,port_forwarding", "ovn": "ovn-router,qos,trunk"}
 DRIVERS = {"plain": "lab", "ovs": "openvswitch", "ovn": "ovn"}
 UNLIMITED = ("network", "subnet", "port", "router", "floatingip", "security_group", "security_group_rule")
 
@@ -36,7 +36,7 @@ def defaults(region: Region) -> Section:
 
 
 def ml2(region: Region) -> dict[str, Section]:
-    extensions = "port_security,qos,dns" if region.has_switches else "port_security"
+    extensions = "port_security,qos,dns" if region.has_switches else "port_security,qos"
     sections: dict[str, Section] = {
         "ml2": {
             "type_drivers": "flat,vlan,vxlan,geneve",

@@ -28,6 +28,7 @@ def _values(binding: Binding) -> dict[str, Any]:
     values = asdict(binding)
     del values["joins"]
     del values["volume_types"]
+    del values["qos_rule_types"]
     return values | {"is_default": values.pop("default")}
 
 
@@ -49,7 +50,12 @@ async def in_use(connection: Connection, region_id: str) -> tuple[Binding, ...]:
     found = [_binding(row) for row in rows]
     known = (await interconnects.by_name(connection)).values() if len(found) > 1 else ()
     return tuple(
-        replace(binding, volume_types=_volume_types(row.report), joins=_joins(binding, found, known))
+        replace(
+            binding,
+            volume_types=_volume_types(row.report),
+            qos_rule_types=row.report.get("services", {}).get("network", {}).get("qos_rule_types"),
+            joins=_joins(binding, found, known),
+        )
         for binding, row in zip(found, rows, strict=True)
     )
 

@@ -4,6 +4,7 @@ A backend is one real cloud. A binding says: in this virtual region, this availa
 with this credential. The credential itself is sealed in the directory; here is only what may be seen.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,7 +40,8 @@ class VolumeType:
 class Binding:
     """(virtual region, availability zone) -> backend. `state` is 'enabled' or 'draining' (no new resources).
 
-    `volume_types`: what the backend offered at its last check; only the bindings in use carry it.
+    `volume_types`: what the backend offered at its last check; only the bindings in use carry it, and `qos_rule_types`:
+    the types of QoS rules that it can carry out, with what it says of their parameters; None: it was not asked yet.
     `joins`: the interconnects between this zone and others of the region, the one that joins most zones first. They
     are told for the zones in use (`Directory.bindings`), not for a binding that is looked up by its id.
     """
@@ -51,6 +53,7 @@ class Binding:
     state: str
     default: bool
     volume_types: tuple[VolumeType, ...] = field(default=(), compare=False)
+    qos_rule_types: Mapping[str, Sequence[Any]] | None = field(default=None, compare=False)
     joins: tuple[Join, ...] = ()
 
 

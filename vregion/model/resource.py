@@ -37,6 +37,8 @@ class Kind(StrEnum):
     ADDRESS_SCOPE = "address_scope"
     ADDRESS_GROUP = "address_group"
     RBAC_POLICY = "rbac_policy"
+    QOS_POLICY = "qos_policy"
+    TRUNK = "trunk"
     METADEF_NAMESPACE = "metadef_namespace"
     METADEF_RESOURCE_TYPE = "metadef_resource_type"
     TASK = "task"

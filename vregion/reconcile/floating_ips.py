@@ -6,9 +6,11 @@ from typing import Any
 
 from vregion.drivers.contract import Observed
 from vregion.model.resource import Kind, Resource
+from vregion.reconcile.networks import policy_of
 from vregion.reconcile.recipe import Recipe, References
 from vregion.reconcile.work import Work
 from vregion.region import floating_ips
+from vregion.region.qos_policies import POLICY_ID
 
 PATIENCE = timedelta(minutes=2)
 _FORWARDED = (
@@ -22,6 +24,7 @@ def body(resource: Resource, references: References) -> dict[str, Any]:
     return {
         "floating_network_id": references[Kind.NETWORK, spec["floating_network_id"]],
         "subnet_id": references[Kind.SUBNET, spec["floating_subnet_id"]],
+        **({POLICY_ID: policy} if (policy := policy_of(resource, references)) else {}),
     }
 
 
@@ -34,7 +37,7 @@ async def associate(work: Work, observed: Observed) -> Observed:
     async with work.region.read() as tx:
         port = await floating_ips.leads_to(tx, ip, port_id, address) if port_id else None
         waits = port is None and await floating_ips.is_coming(tx, ip, port_id)
-        wanted: dict[str, Any] = {"port_id": port}
+        wanted: dict[str, Any] = {"port_id": port, POLICY_ID: policy_of(ip, work.references)}
         if port:
             wanted["fixed_ip_address"] = address
         if ip.spec["port_forwardings"] is not None:
@@ -45,7 +48,8 @@ async def associate(work: Work, observed: Observed) -> Observed:
                 if inside:
                     plain = {name: one.get(name) for name in _FORWARDED}
                     wanted["port_forwardings"].append(plain | {"internal_port_id": inside})
-    if not waits or "port_forwardings" in wanted or observed.document.get("port_id"):
+    elsewhere = observed.document.get("port_id") or observed.document.get(POLICY_ID) != wanted[POLICY_ID]
+    if not waits or "port_forwardings" in wanted or elsewhere:
         observed = await work.collection.update(observed.external_id, wanted)
     waits = waits or await _passes(work, observed)
     return replace(observed, settled=observed.settled and not waits)
@@ -72,4 +76,5 @@ RECIPE = Recipe(
     stopped=floating_ips.stopped,
     lost=floating_ips.lost,
     vanished=floating_ips.vanished,
+    leaves=floating_ips.leaves,
 )

@@ -14,10 +14,16 @@ from vregion.reconcile.recipe import Recipe, References
 from vregion.reconcile.work import Work
 from vregion.region import networks
 from vregion.region.leases import LeaseLost
+from vregion.region.qos_policies import POLICY_ID
 
 
 def body(resource: Resource, references: References) -> dict[str, Any]:
-    """Neutron's create body; an MTU only where the tenant or an interconnect decides it.
+    """Neutron's create body, without what is not wanted: not every Neutron knows QoS."""
+    return {name: value for name, value in update(resource, references).items() if name != POLICY_ID or value}
+
+
+def update(resource: Resource, references: References) -> dict[str, Any]:
+    """What may change later; an MTU only where the tenant or an interconnect decides it.
 
     What is the provider's is never made.
     """
@@ -29,8 +35,15 @@ def body(resource: Resource, references: References) -> dict[str, Any]:
         "name": resource.name,
         "admin_state_up": spec["admin_state_up"],
         "port_security_enabled": spec["port_security_enabled"],
+        POLICY_ID: policy_of(resource, references),
         **decided,
     }
+
+
+def policy_of(resource: Resource, references: References) -> str | None:
+    """The backend's id of the QoS policy that the resource names."""
+    policy_id = resource.spec.get(POLICY_ID)
+    return references[Kind.QOS_POLICY, policy_id] if policy_id else None
 
 
 def owner(network: Resource) -> str:
@@ -98,7 +111,7 @@ async def release(work: Work, network: Resource) -> None:
 RECIPE = Recipe(
     kind=Kind.NETWORK,
     body=body,
-    update=body,
+    update=update,
     here=here,
     make=make,
     fill=fill,

@@ -5,10 +5,12 @@ from typing import Any
 
 from vregion.drivers.contract import Observed, Transient
 from vregion.model.resource import Kind, Resource
+from vregion.reconcile.networks import policy_of
 from vregion.reconcile.recipe import Recipe, References
 from vregion.reconcile.routers import accept
 from vregion.reconcile.work import Work
 from vregion.region import ports, realizations, router_seats, routers
+from vregion.region.qos_policies import POLICY_ID
 
 _PLAIN = ("admin_state_up", "port_security_enabled", "allowed_address_pairs", "extra_dhcp_opts", "binding:vnic_type")
 
@@ -17,11 +19,12 @@ def body(resource: Resource, references: References) -> dict[str, Any]:
     """Neutron's create body. Only a router may choose its address where others' follow from their MAC (neutron 29
     `ipam_pluggable_backend.py` _test_fixed_ips_for_port), so its interface says what it is from the start."""
     spec = resource.spec
+    wanted = {name: value for name, value in update(resource, references).items() if name != POLICY_ID or value}
     return {
         **({"device_owner": routers.INTERFACE} if spec.get("router_id") else {}),
         "network_id": references[Kind.NETWORK, spec["network_id"]],
         "mac_address": spec["mac_address"],
-        **update(resource, references),
+        **wanted,
     }
 
 
@@ -37,6 +40,7 @@ def update(resource: Resource, references: References) -> dict[str, Any]:
             if ip["subnet_id"] not in spec["automatic_subnets"]
         ],
         "security_groups": [references[Kind.SECURITY_GROUP, i] for i in spec["security_groups"]],
+        POLICY_ID: policy_of(resource, references),
         **{name: spec[name] for name in _PLAIN},
     }
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from vregion.drivers.contract import Collection
 from vregion.model.observed import Observed
 from vregion.model.resource import Kind, Realization, Resource
 from vregion.region.realizations import Key
@@ -33,6 +34,7 @@ class Recipe:
     vanished(tx, resource)           the last backend has let go: give quota and addresses back; the row goes after it
     here(work, resource)             the resource as this backend shall have it, where that differs between backends;
                                   `resource.backend_id` is this backend in `body` and `update` anyway
+    collection(work)              the backend's side of the kind, where it is not just the tenant's own
     make(work, resource, body)       in place of the collection's create, by the same rules
     arrives(tx, resource, realization, now)  it has become ready on a backend: who looks at it there is due
     leaves(tx, resource, realization, now)  a backend has let go of it, and maybe only that one: what it held there
@@ -56,6 +58,7 @@ class Recipe:
     lost: Write
     update: Callable[[Resource, References], dict[str, Any] | None] = lambda resource, references: None
     here: "Callable[[Work, Resource], Awaitable[Resource]] | None" = None
+    collection: "Callable[[Work], Collection] | None" = None
     make: "Callable[[Work, Resource, dict[str, Any]], Awaitable[Observed]] | None" = None
     arrives: Callable[[Transaction, Resource, Realization, datetime], Awaitable[None]] | None = None
     leaves: Callable[[Transaction, Resource, Realization, datetime], Awaitable[None]] | None = None

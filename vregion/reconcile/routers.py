@@ -12,9 +12,11 @@ from vregion.drivers.contract import Answer, Observed, Permanent, Transient
 from vregion.drivers.interconnects import KINDS
 from vregion.ipam import prefixes
 from vregion.model.resource import Kind, Resource
+from vregion.reconcile.networks import policy_of
 from vregion.reconcile.recipe import Recipe, References
 from vregion.reconcile.work import Work
 from vregion.region import realizations, router_changes, routers, transits
+from vregion.region.qos_policies import POLICY_ID
 from vregion.region.regions import Transaction
 
 Route = dict[str, str]
@@ -37,7 +39,7 @@ async def complete(work: Work, observed: Observed) -> Observed:
             return observed
         outside = await _outside(tx, router, backend_id)
         wanted = await _routes(tx, router, backend_id)
-    observed = await _set_gateway(work, observed, outside)
+    observed = await _set_gateway(work, observed, outside, policy_of(router, work.references))
     await _set_routes(work, observed, wanted)
     ips = (observed.document["external_gateway_info"] or {}).get("external_fixed_ips", [])
     async with work.region.write() as tx:
@@ -61,11 +63,14 @@ async def _routes(tx: Transaction, router: Resource, backend_id: str) -> list[Ro
     return own + await transits.routes(tx, router, backend_id)
 
 
-async def _set_gateway(work: Work, observed: Observed, outside: str | None) -> Observed:
-    there = (observed.document["external_gateway_info"] or {}).get("network_id")
-    if there == outside:
+async def _set_gateway(work: Work, observed: Observed, outside: str | None, policy: str | None) -> Observed:
+    there = observed.document["external_gateway_info"] or {}
+    named = there.get(POLICY_ID) if outside else policy
+    if (there.get("network_id"), named) == (outside, policy):
         return observed
-    wanted = {"network_id": outside} if outside else None
+    wanted: dict[str, str | None] | None = {"network_id": outside} if outside else None
+    if wanted and named != policy:
+        wanted[POLICY_ID] = policy
     return await work.collection.update(observed.external_id, {"external_gateway_info": wanted})
 
 
@@ -106,5 +111,6 @@ RECIPE = Recipe(
     stopped=routers.stopped,
     lost=routers.lost,
     vanished=routers.vanished,
+    leaves=routers.leaves,
     recreate=True,
 )

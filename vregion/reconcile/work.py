@@ -99,6 +99,8 @@ class Work:
     @property
     def collection(self) -> Collection:
         """The backend's side of this kind."""
+        if self.recipe.collection is not None:
+            return self.recipe.collection(self)
         return self.driver.collections[self.realization.kind]
 
     async def save(self, **columns: object) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from vregion.model.refusals import Conflict
 from vregion.model.resource import Kind, Resource
-from vregion.region import realizations, resources
+from vregion.region import qos_policies, realizations, resources
 from vregion.region import standard_attributes as standard
 from vregion.region.regions import Transaction
 from vregion.region.resources import Filter, Query
@@ -31,6 +31,7 @@ def document(ip: Resource) -> dict[str, Any]:
         "port_id": spec["port_id"],
         "fixed_ip_address": spec["fixed_ip_address"],
         "status": ip.status,
+        "qos_policy_id": spec.get("qos_policy_id"),
         "port_forwardings": [{name: one[name] for name in _FORWARDED} for one in spec["port_forwardings"] or ()],
         **standard.tail(ip),
     }
@@ -83,6 +84,7 @@ async def need(tx: Transaction, ip: Resource) -> None:
     """What must stay in its zone as long as it does."""
     spec = ip.spec
     keys = [(Kind.NETWORK, spec["floating_network_id"]), (Kind.SUBNET, spec["floating_subnet_id"])]
+    keys += qos_policies.needed(ip)
     await realizations.forget_needs(tx, Kind.FLOATING_IP, ip.id)
     await realizations.need(tx, ip, keys)
 

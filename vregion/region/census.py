@@ -14,7 +14,7 @@ from vregion.region.regions import Region
 from vregion.region.tables import metadata, resources
 from vregion.region.tables import realizations as rows
 
-_MADE_WHERE_NEEDED = (Kind.KEYPAIR, Kind.SECURITY_GROUP, Kind.ADDRESS_GROUP, Kind.SERVER_GROUP)
+_MADE_WHERE_NEEDED = (Kind.KEYPAIR, Kind.SECURITY_GROUP, Kind.ADDRESS_GROUP, Kind.SERVER_GROUP, Kind.QOS_POLICY)
 
 
 async def on_backend(region: Region, backend_id: str) -> list[str]:

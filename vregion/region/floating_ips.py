@@ -13,12 +13,13 @@ from typing import Any
 from vregion.model.caller import Caller
 from vregion.model.observed import Observed
 from vregion.model.refusals import Conflict, Invalid, NotFound
-from vregion.model.resource import Kind, Resource, State
+from vregion.model.resource import Kind, Realization, Resource, State
 from vregion.region import (
     associations,
     external_networks,
     networks,
     ports,
+    qos_policies,
     realizations,
     resources,
     routers,
@@ -60,10 +61,12 @@ async def create(
         "floating_network_id": network.id, "floating_subnet_id": wanted.get("subnet_id") or subnet.id,
         "floating_ip_address": None, "port_forwardings": None, "forwards": False, **associations.FREE,
         "description": wanted["description"], "status": "DOWN", "project_id": wanted["project_id"],
+        "qos_policy_id": wanted.get("qos_policy_id"),
     }  # fmt: skip
     columns = {"availability_zone": zone, "backend_id": zones[zone]}
     ip = standard.fresh(Kind.FLOATING_IP, caller, spec, now, **columns)
     await standard.reserve(tx, ip.project_id, "floatingip")
+    await qos_policies.choose(tx, caller, ip.spec["qos_policy_id"])
     found = await _association(tx, caller, ip, wanted)
     ip = replace(ip, spec={**ip.spec, **found}, parent_id=found["port_id"])
     ip = await standard.insert(tx, ip, document)
@@ -86,11 +89,17 @@ async def update(
     if asked["port_id"] or "port_id" in wanted or "fixed_ip_address" in wanted:
         found = await _association(tx, caller, ip, asked)
         spec |= {k: v for k, v in found.items() if not (ip.spec["port_forwardings"] and k == "router_id")}
+    policy_id = ip.spec.get("qos_policy_id")
+    if "qos_policy_id" in wanted:
+        await qos_policies.choose(tx, caller, wanted["qos_policy_id"], policy_id)
+        spec["qos_policy_id"] = wanted["qos_policy_id"]
     if not spec:
         return ip
     columns = {"parent_id": spec["port_id"]} if "port_id" in spec else {}
     before = ip.spec["port_id"]
     ip = await standard.revise(tx, ip, document, now, spec=spec, **columns)
+    await associations.need(tx, ip)
+    await qos_policies.follow(tx, ip, policy_id, now)
     await _show_on(tx, [before, ip.spec["port_id"]])
     return ip
 
@@ -106,6 +115,11 @@ async def delete(tx: Transaction, caller: Caller, ip_id: str, revision: int | No
     await standard.end(tx, ip, now, vanished)
     await _show_on(tx, [ip.spec["port_id"]])
     return ip
+
+
+async def leaves(tx: Transaction, ip: Resource, realization: Realization, now: datetime) -> None:
+    """Its zone has let go of it."""
+    await qos_policies.leave(tx, ip.spec.get("qos_policy_id"), realization.backend_id, now)
 
 
 async def leads_to(tx: Transaction, ip: Resource, port_id: str, address: str) -> str | None:

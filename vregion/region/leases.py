@@ -181,7 +181,7 @@ async def last_to_go(tx: Transaction, realization: Realization) -> bool:
     return int(left.scalar_one()) == 0
 
 
-async def retire(tx: Transaction, on: Key, backend_id: str, but: Realization, now: datetime) -> bool:
+async def retire(tx: Transaction, on: Key, backend_id: str, but: Realization | None, now: datetime) -> bool:
     """Nothing but its own parts needs it on that backend any more, `but` aside: it and they shall be gone from there.
 
     Parts are of the kinds that cannot be without it (a network's subnets). False while something needs it. The caller
@@ -202,7 +202,8 @@ async def retire(tx: Transaction, on: Key, backend_id: str, but: Realization, no
     )
     users = [(Kind(row.kind), row.resource_id) for row in found]
     parts = [key for key in users if key[0] is Kind.SUBNET]
-    if any(key not in parts and key != (but.kind, but.resource_id) for key in users):
+    leaving = (but.kind, but.resource_id) if but else None
+    if any(key not in parts and key != leaving for key in users):
         return False
     for one in (*parts, on):
         await unwant(tx, *one, now, backend_id)

@@ -6,6 +6,7 @@ network) and by the network recipe. Nothing here speaks to a cloud.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +15,7 @@ from vregion.model.caller import Caller
 from vregion.model.observed import Observed
 from vregion.model.refusals import Conflict, NotFound
 from vregion.model.resource import Kind, Realization, Resource
-from vregion.region import addresses, leases, realizations, resources, sharing, subnet_pools, usages
+from vregion.region import addresses, leases, qos_policies, realizations, resources, sharing, subnet_pools, usages
 from vregion.region import standard_attributes as standard
 from vregion.region.regions import Transaction
 from vregion.region.resources import Filter, Query
@@ -43,6 +44,7 @@ def document(network: Resource) -> dict[str, Any]:
         "ipv6_address_scope": spec.get("ipv6_address_scope"),
         "router:external": spec["router:external"],
         "port_security_enabled": spec["port_security_enabled"],
+        "qos_policy_id": spec.get("qos_policy_id"),
         **standard.tail(network),
     }
 
@@ -87,7 +89,9 @@ async def create(
     columns = {"availability_zone": only, "backend_id": zones[only] if only else None}
     network = standard.fresh(Kind.NETWORK, caller, spec, now, **columns)
     await standard.reserve(tx, network.project_id, "network")
-    network = await standard.insert(tx, network, document)
+    policy_id = await qos_policies.for_network(tx, caller, network.project_id, wanted.get("qos_policy_id"))
+    network = await standard.insert(tx, replace(network, spec={**network.spec, "qos_policy_id": policy_id}), document)
+    await realizations.need(tx, network, qos_policies.needed(network))
     await sharing.open_to_all(tx, caller, network, now, wanted=wanted["shared"])
     return network
 
@@ -111,7 +115,14 @@ async def update(
         await _check_sharing(tx, network, shared=wanted["shared"])
         await sharing.open_to_all(tx, caller, network, now, wanted=wanted["shared"])
         await share_subnets(tx, network.id, {"shared": wanted["shared"]})
-    return await standard.revise(tx, network, document, now, spec=wanted, **columns)
+    before = network.spec.get("qos_policy_id")
+    if "qos_policy_id" in wanted:
+        await qos_policies.choose(tx, caller, wanted["qos_policy_id"], before)
+    network = await standard.revise(tx, network, document, now, spec=wanted, **columns)
+    await realizations.forget_needs(tx, Kind.NETWORK, network.id)
+    await realizations.need(tx, network, qos_policies.needed(network))
+    await qos_policies.follow(tx, network, before, now)
+    return network
 
 
 async def delete(tx: Transaction, caller: Caller, network_id: str, revision: int | None, now: datetime) -> None:
@@ -311,6 +322,7 @@ async def _check_mtu(tx: Transaction, network: Resource, mtu: int) -> None:
 async def leaves(tx: Transaction, network: Resource, realization: Realization, now: datetime) -> None:
     """A backend has let go of it: whoever needs it there comes before or after that, in one order of locks."""
     await standard.lock(tx, Kind.NETWORK, network.id)
+    await qos_policies.leave(tx, network.spec.get("qos_policy_id"), realization.backend_id, now)
 
 
 async def settled(tx: Transaction, network: Resource, observed: Observed) -> None:

@@ -18,6 +18,8 @@ from vregion.region import (
     associations,
     fixed_ips,
     networks,
+    port_protection,
+    qos_policies,
     realizations,
     resources,
     router_seats,
@@ -40,6 +42,7 @@ DEFAULTS: dict[str, Any] = {
     "binding:vnic_type": "normal",
     "allowed_address_pairs": [],
     "extra_dhcp_opts": [],
+    "qos_policy_id": None,
 }
 
 
@@ -62,6 +65,8 @@ def document(port: Resource) -> dict[str, Any]:
         "binding:vnic_type": spec["binding:vnic_type"],
         "allowed_address_pairs": spec["allowed_address_pairs"],
         "extra_dhcp_opts": spec["extra_dhcp_opts"],
+        "qos_policy_id": spec.get("qos_policy_id"),
+        "qos_network_policy_id": spec.get("qos_network_policy_id"),
         **standard.tail(port),
     }
 
@@ -81,6 +86,7 @@ async def create(tx: Transaction, caller: Caller, wanted: dict[str, Any], now: d
     network = await networks.get(tx, caller, wanted["network_id"])
     if not sharing.sees(caller, network) or network.spec["router:external"]:
         raise NotFound("The resource could not be found.", reason="HTTPNotFound")
+    await qos_policies.choose(tx, caller, wanted.get("qos_policy_id"))
     port = await _make(tx, caller, network, wanted, now)
     return await _write_new(tx, port)
 
@@ -94,7 +100,7 @@ async def update(
     port = await get(tx, caller, port_id)
     standard.check_revision(port, revision)
     spec = dict(wanted)
-    spec |= await _protection(tx, port.project_id, {**port.spec, **spec}, now, changing=port)
+    spec |= await port_protection.protect(tx, port.project_id, {**port.spec, **spec}, now, changing=port)
     if "fixed_ips" in spec:
         seat = await _seat(tx, replace(port, spec={**port.spec, **spec}))
         spec |= _addressed(seat, await fixed_ips.change(tx, seat, port.spec["fixed_ips"], spec["fixed_ips"]))
@@ -103,9 +109,12 @@ async def update(
         return port
     if "device_id" in spec and not port.spec["server_id"]:
         columns["parent_id"] = spec["device_id"] or None
-    before = port.spec["security_groups"]
+    before, policy_id = port.spec["security_groups"], port.spec.get("qos_policy_id")
+    if "qos_policy_id" in spec:
+        await qos_policies.choose(tx, caller, spec["qos_policy_id"], policy_id)
     port = await standard.revise(tx, port, document, now, spec=spec, **columns)
     await _renew_needs(tx, port, now)
+    await qos_policies.follow(tx, port, policy_id, now)
     if spec.keys() & _MEMBERSHIP:
         await security_groups.members_changed(tx, port, [*before, *port.spec["security_groups"]], now)
     return port
@@ -254,12 +263,12 @@ async def _make(tx: Transaction, caller: Caller, network: Resource, wanted: dict
     spec.setdefault("port_security_enabled", network.spec["port_security_enabled"])
     if spec["device_owner"].startswith("network:"):
         spec["port_security_enabled"] = False
-    spec["network_project_id"] = network.project_id
+    spec |= {"network_project_id": network.project_id, "qos_network_policy_id": network.spec.get("qos_policy_id")}
     port = standard.fresh(Kind.PORT, caller, spec, now, parent_id=spec["device_id"] or None)
     await standard.reserve(tx, port.project_id, "port")
     await standard.lock(tx, Kind.NETWORK, network.id)
     spec = {**port.spec, "mac_address": await _take_mac(tx, network.id, port.id, wanted.get("mac_address"))}
-    spec |= await _protection(tx, port.project_id, spec, now)
+    spec |= await port_protection.protect(tx, port.project_id, spec, now)
     port = replace(port, spec=spec)
     seat = await _seat(tx, port)
     given = await fixed_ips.assign(tx, seat, wanted.get("fixed_ips"))
@@ -291,32 +300,6 @@ async def _seat(tx: Transaction, port: Resource) -> Seat:
     return Seat(port.id, port.spec["network_id"], port.spec["mac_address"], port.spec["device_owner"], on_network)
 
 
-async def _protection(
-    tx: Transaction, project_id: str, spec: dict[str, Any], now: datetime, changing: Resource | None = None
-) -> dict[str, Any]:
-    """Groups and address pairs that fit together with port security (neutron `plugins/ml2/plugin.py`)."""
-    groups, secured = spec.get("security_groups"), spec["port_security_enabled"]
-    pairs = [{"mac_address": spec["mac_address"], **pair} for pair in spec["allowed_address_pairs"]]
-    if pairs and not secured:
-        message = "Port Security must be enabled in order to have allowed address pairs on a port."
-        raise Conflict(message, reason="AddressPairAndPortSecurityRequired")
-    if groups and not secured:
-        if changing is not None and groups == changing.spec["security_groups"]:
-            message = (
-                "Port has security group associated. Cannot disable port security or IP address until security group "
-                "is removed."
-            )
-            raise Conflict(message, reason="PortSecurityPortHasSecurityGroup")
-        message = "Port security must be enabled and port must have an IP address in order to use security groups."
-        raise Invalid(message, reason="PortSecurityAndIPRequiredForSecurityGroups")
-    if groups is None:
-        groups = [(await security_groups.default_group(tx, project_id, now)).id] if secured else []
-    else:
-        for group_id in groups:
-            await security_groups.of_project(tx, project_id, group_id)
-    return {"security_groups": groups, "allowed_address_pairs": pairs}
-
-
 def _needed(port: Resource) -> list[realizations.Key]:
     """What must be on a backend before the port."""
     spec = port.spec
@@ -324,7 +307,7 @@ def _needed(port: Resource) -> list[realizations.Key]:
     keys = [(Kind.NETWORK, spec["network_id"])]
     keys += [(Kind.SUBNET, i) for i in on]
     keys += [(Kind.ROUTER, spec["router_id"])] if spec.get("router_id") else []
-    return keys + [(Kind.SECURITY_GROUP, i) for i in spec["security_groups"]]
+    return keys + [(Kind.SECURITY_GROUP, i) for i in spec["security_groups"]] + qos_policies.needed(port)
 
 
 async def _renew_needs(tx: Transaction, port: Resource, now: datetime) -> None:
@@ -359,6 +342,7 @@ async def want(tx: Transaction, port: Resource, backend_id: str, now: datetime) 
         if network.spec.get("interconnect"):
             seats = await router_seats.settle(tx, port, {*router_seats.of(port), backend_id}, now)
             port = await standard.note(tx, port, document, spec={"seats": seats})
+    await qos_policies.hold(tx, port.spec.get("qos_policy_id"), port.spec.get("qos_network_policy_id"))
     await realizations.want(tx, Kind.PORT, port.id, backend_id, now)
     return port
 
@@ -418,6 +402,7 @@ async def _seat_in(tx: Transaction, port: Resource, server_id: str, binding: Bin
     """Bind the port to a server in a zone: it, its network, subnets and groups are wanted there, it nowhere else."""
     network = await resources.get(tx, Kind.NETWORK, port.spec["network_id"])
     await networks.settle_in(tx, network, binding)
+    await qos_policies.require(tx, port, binding)
     for realization in await realizations.of_resource(tx, Kind.PORT, port.id):
         if realization.backend_id != binding.backend_id:
             await realizations.unwant(tx, Kind.PORT, port.id, now, realization.backend_id)
@@ -465,6 +450,7 @@ async def leaves(tx: Transaction, port: Resource, realization: Realization, now:
     current = await realizations.on_backend(tx, Kind.PORT, port.id, backend_id)
     if current is None or current.wanted:
         return
+    await qos_policies.leave(tx, port.spec.get("qos_policy_id"), backend_id, now)
     port = await resources.get(tx, Kind.PORT, port.id)
     if backend_id in (seated := router_seats.of(port)) and not port.deleting:
         seats = await router_seats.settle(tx, port, {*seated} - {backend_id}, now)

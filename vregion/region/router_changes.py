@@ -13,7 +13,18 @@ from vregion.ipam import prefixes
 from vregion.model.caller import Caller
 from vregion.model.refusals import Conflict, Invalid, NotFound, OverQuota
 from vregion.model.resource import Kind, Resource
-from vregion.region import addresses, networks, ports, realizations, resources, routers, subnets, transits, usages
+from vregion.region import (
+    addresses,
+    networks,
+    ports,
+    qos_policies,
+    realizations,
+    resources,
+    routers,
+    subnets,
+    transits,
+    usages,
+)
 from vregion.region import standard_attributes as standard
 from vregion.region.regions import Transaction
 from vregion.region.resources import Filter, Query
@@ -111,6 +122,7 @@ async def _set_gateway(
     """Another external network, the same one, or none."""
     network_id = wanted["network_id"] if wanted else None
     network = await _external(tx, caller, network_id) if network_id else None
+    router = await _set_policy(tx, caller, router, wanted, now)
     if network_id == router.spec["gateway_network_id"]:
         return router
     if router.spec["gateway_network_id"]:
@@ -120,6 +132,22 @@ async def _set_gateway(
         await _open_gateway(tx, caller, router, network, now)
     spec: dict[str, Any] = {"gateway_network_id": network_id, "gateways": {}}
     return await standard.revise(tx, router, routers.document, now, spec=spec)
+
+
+async def _set_policy(
+    tx: Transaction, caller: Caller, router: Resource, wanted: dict[str, Any] | None, now: datetime
+) -> Resource:
+    """The gateway's QoS policy; who does not speak of it keeps it, and without a gateway there is none."""
+    before = router.spec.get("qos_policy_id")
+    policy_id = wanted.get("qos_policy_id", before) if wanted else None
+    if policy_id == before:
+        return router
+    await qos_policies.choose(tx, caller, policy_id)
+    router = await standard.revise(tx, router, routers.document, now, spec={"qos_policy_id": policy_id})
+    await realizations.forget_needs(tx, Kind.ROUTER, router.id)
+    await realizations.need(tx, router, qos_policies.needed(router))
+    await qos_policies.follow(tx, router, before, now)
+    return router
 
 
 async def _external(tx: Transaction, caller: Caller, network_id: str) -> Resource:

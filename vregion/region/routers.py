@@ -12,8 +12,8 @@ from typing import Any
 from vregion.model.caller import Caller
 from vregion.model.observed import Observed
 from vregion.model.refusals import NotFound
-from vregion.model.resource import Kind, Resource
-from vregion.region import addresses, realizations, resources
+from vregion.model.resource import Kind, Realization, Resource
+from vregion.region import addresses, qos_policies, realizations, resources
 from vregion.region import standard_attributes as standard
 from vregion.region.regions import Transaction
 
@@ -43,7 +43,8 @@ def _gateway(spec: dict[str, Any]) -> dict[str, Any] | None:
     if not spec["gateway_network_id"]:
         return None
     ips = [ip for backend_id in sorted(spec["gateways"]) for ip in spec["gateways"][backend_id]]
-    return {"network_id": spec["gateway_network_id"], "external_fixed_ips": ips, "enable_snat": True}
+    policy = {"qos_policy_id": spec["qos_policy_id"]} if spec.get("qos_policy_id") else {}
+    return {"network_id": spec["gateway_network_id"], "external_fixed_ips": ips, "enable_snat": True, **policy}
 
 
 async def get(tx: Transaction, caller: Caller, router_id: str) -> Resource:
@@ -81,6 +82,7 @@ async def enter(tx: Transaction, router_id: str, backend_id: str, zone: str | No
     router = await resources.get(tx, Kind.ROUTER, router_id)
     zones = router.spec["zones"] | {backend_id: zone or ""}
     await standard.note(tx, router, document, spec={"zones": zones})
+    await qos_policies.enter(tx, router, backend_id, now)
     await realizations.revive(tx, [(Kind.ROUTER, router_id)], backend_id, now)
     await realizations.look(tx, (Kind.ROUTER, router_id), now)
 
@@ -109,6 +111,12 @@ async def leave_alone(tx: Transaction, network: Resource, backend_id: str, now: 
         await realizations.unwant(tx, Kind.PORT, port.id, now, backend_id)
         await standard.lock(tx, Kind.ROUTER, port.spec["router_id"])
         await leave(tx, await resources.get(tx, Kind.ROUTER, port.spec["router_id"]), now)
+
+
+async def leaves(tx: Transaction, router: Resource, realization: Realization, now: datetime) -> None:
+    """A backend has let go of it."""
+    await standard.lock(tx, Kind.ROUTER, router.id)
+    await qos_policies.leave(tx, router.spec.get("qos_policy_id"), realization.backend_id, now)
 
 
 async def settled(tx: Transaction, router: Resource, observed: Observed) -> None:

@@ -14,7 +14,7 @@ from vregion.model.resource import Kind, State
 from vregion.region.regions import Region, Transaction
 from vregion.region.tables import realizations, resources
 
-KINDS = ("network", "subnet", "port", "router", "floatingip", "security_group")
+KINDS = ("network", "subnet", "port", "router", "floatingip", "security_group", "qos_policy", "trunk")
 Place = dict[str, Any]
 
 

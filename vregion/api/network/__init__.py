@@ -12,6 +12,8 @@ from vregion.api.network import (
     networks,
     port_forwardings,
     ports,
+    qos_policies,
+    qos_rules,
     quotas,
     rbac_policies,
     routers,
@@ -23,6 +25,7 @@ from vregion.api.network import (
 )
 from vregion.api.network.faults import fault
 from vregion.api.service import Versions
+from vregion.region.qos_rules import TYPES
 
 ROUTES: list[Route] = [
     *versions.routes.all,
@@ -38,12 +41,15 @@ ROUTES: list[Route] = [
     *address_scopes.routes.all,
     *address_groups.routes.all,
     *rbac_policies.routes.all,
+    *qos_policies.routes.all,
+    *qos_rules.routes.all,
     *tags.routes.all,
     *quotas.routes.all,
 ]
 _WORDS = ("network", "subnet", "port", "security_group", "router", "floatingip", "subnetpool")
 _UNTAGGED = ("address_scope", "address_group", "rbac_policy")
 _FORWARDING = "floatingip_port_forwarding"
+_QOS = [f"{parent}_{kind}_rule" for parent in ("policy", "alias") for kind in TYPES]
 _OF_ROUTERS = ("add_router_interface", "remove_router_interface", "add_extraroutes", "remove_extraroutes")
 _OF_POOLS = ("add_prefixes", "remove_prefixes", "onboard_network_subnets")
 _OF_ADDRESSES = ("add_addresses", "remove_addresses")
@@ -58,6 +64,13 @@ RULES = {
     **dict.fromkeys((*_OF_ROUTERS, *_OF_POOLS, *_OF_ADDRESSES), "member"),
     f"get_{_FORWARDING}": "reader",
     **{f"{verb}_{_FORWARDING}": "member" for verb in ("create", "update", "delete")},
+    "get_rule_type": "reader",
+    **{f"get_{word}": "reader" for word in ("policy", "policy:tags", *_QOS)},
+    **{
+        f"{verb}_{word}": "manager"
+        for verb in ("create", "update", "delete")
+        for word in ("policy", "policy:tags", *_QOS)
+    },
     **{f"get_{word}:tags": "reader" for word in _WORDS},
     **{f"{verb}_{word}:tags": "member" for verb in ("create", "update", "delete") for word in _WORDS},
 }

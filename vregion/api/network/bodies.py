@@ -22,10 +22,13 @@ class Noun:
     word: str
     kind: Kind
     attributes: Attributes
+    plural: str = ""
 
     @property
     def collection(self) -> str:
         """The plural on the wire."""
+        if self.plural:
+            return self.plural
         return f"{self.word.removesuffix('y')}ies" if self.word.endswith("y") else f"{self.word}s"
 
 

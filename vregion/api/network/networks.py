@@ -9,7 +9,7 @@ from vregion.api.network.bodies import Noun
 from vregion.api.schemas.network.networks import NETWORKS
 from vregion.api.schemas.network.values import bad
 from vregion.model.resource import Kind
-from vregion.region import networks
+from vregion.region import networks, ports, qos_policies
 
 routes = Routes()
 NOUN = Noun("network", Kind.NETWORK, NETWORKS)
@@ -47,6 +47,8 @@ async def update(call: Call) -> Reply:
     wanted, revision = bodies.changes(call, NOUN), bodies.revision(call)
     async with call.region.write() as tx:
         network = await networks.update(tx, call.caller, call.path["id"], wanted, revision, datetime.now(UTC))
+        if "qos_policy_id" in wanted:
+            await qos_policies.show_on_ports(tx, network, ports.document)
     return listing.show(call, NOUN, network)
 
 

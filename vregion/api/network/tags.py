@@ -10,7 +10,16 @@ from vregion.api.schemas.network.values import Wrong, invalid, list_of, string
 from vregion.model.caller import Caller
 from vregion.model.refusals import Invalid, NotFound
 from vregion.model.resource import Resource
-from vregion.region import floating_ips, networks, ports, routers, security_groups, subnet_pools, subnets
+from vregion.region import (
+    floating_ips,
+    networks,
+    ports,
+    qos_policies,
+    routers,
+    security_groups,
+    subnet_pools,
+    subnets,
+)
 from vregion.region import standard_attributes as standard
 from vregion.region.regions import Transaction
 
@@ -134,3 +143,4 @@ _register("/security-groups", Tags("security_group", security_groups.get, securi
 _register("/routers", Tags("router", routers.get, routers.document))
 _register("/floatingips", Tags("floatingip", floating_ips.get, floating_ips.document))
 _register("/subnetpools", Tags("subnetpool", subnet_pools.get, subnet_pools.document))
+_register("/policies", Tags("policy", qos_policies.get, qos_policies.document))

@@ -24,7 +24,7 @@ from vregion.model.resource import Kind
 
 T = TypeVar("T")
 NEUTRON = frozenset({
-    Kind.NETWORK, Kind.SUBNET, Kind.PORT, Kind.SECURITY_GROUP, Kind.ROUTER, Kind.FLOATING_IP,
+    Kind.NETWORK, Kind.SUBNET, Kind.PORT, Kind.SECURITY_GROUP, Kind.ROUTER, Kind.FLOATING_IP, Kind.QOS_POLICY,
 })  # fmt: skip
 CINDER = frozenset({Kind.VOLUME, Kind.SNAPSHOT, Kind.BACKUP})
 FLAVORS = (("m1.tiny", 1, 512, 1), ("m1.small", 1, 2048, 20), ("m1.medium", 2, 4096, 40))
@@ -56,7 +56,8 @@ class MemoryCloud:
     `quotas` are ceilings per kind and project. `flavors_forbidden` refuses `create_flavor` as a plain project's
     credential is refused. `volume_types` are names; the first is the default.
     `address_groups` are the members elsewhere of security groups, by the group's id.
-    `administrators` are the projects whose credentials may act for others and choose segments.
+    `administrators` are the projects whose credentials may act for others and choose segments; those in `managed` may
+    make QoS policies for themselves, where the cloud has QoS at all.
     """
 
     clouds: ClassVar[dict[str, "MemoryCloud"]] = {}
@@ -80,6 +81,8 @@ class MemoryCloud:
         self.projects: dict[str, str] = {}
         self.address_groups: dict[str, list[str]] = {}
         self.administrators = {"admin", "provider"}
+        self.managed: set[str] = set()
+        self.has_qos = True
         self.closed: set[str] = set()
         self.rows: dict[Kind, dict[str, Row]] = {kind: {} for kind in Kind}
         self.marks: dict[tuple[Kind, str], list[Row]] = {}

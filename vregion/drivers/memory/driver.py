@@ -28,6 +28,7 @@ from vregion.drivers.memory.images import Images, Writer
 from vregion.drivers.memory.keypairs import Keypairs
 from vregion.drivers.memory.networks import Networks
 from vregion.drivers.memory.ports import Ports
+from vregion.drivers.memory.qos_policies import TYPES, QosPolicies
 from vregion.drivers.memory.routers import Routers
 from vregion.drivers.memory.security_groups import SecurityGroups
 from vregion.drivers.memory.server_groups import ServerGroups
@@ -41,7 +42,8 @@ from vregion.model.resource import Kind
 T = TypeVar("T")
 _FAULTS = {400: "badRequest", 403: "forbidden", 404: "itemNotFound", 409: "conflictingRequest", 501: "notImplemented"}
 _ROOMS: tuple[Callable[[MemoryCloud, str], MemoryCollection], ...] = (
-    Networks, Subnets, AddressGroups, SecurityGroups, Ports, Routers, FloatingIps, Images, Keypairs, ServerGroups,
+    QosPolicies, Networks, Subnets, AddressGroups, SecurityGroups, Ports, Routers, FloatingIps, Images, Keypairs,
+    ServerGroups,
     Volumes, Snapshots, Backups, Servers,
 )  # fmt: skip
 _FED = frozenset({Kind.SERVER, Kind.VOLUME, Kind.SNAPSHOT, Kind.PORT})
@@ -89,9 +91,13 @@ class MemoryDriver:
         types: list[dict[str, Any]] = [
             {"name": name, "description": None, "extra_specs": {}} for name in self.cloud.volume_types
         ]
-        services = _SERVICES | {"volume": _SERVICES["volume"] | {"types": types}}
+        rules: dict[str, list[Any]] = {rule_type: [] for rule_type in TYPES if self.cloud.has_qos}
+        services = _SERVICES | {
+            "volume": _SERVICES["volume"] | {"types": types},
+            "network": _SERVICES["network"] | {"qos_rule_types": rules},
+        }
         return await self._step(
-            "check", None, lambda: Report(services, _CAPABILITIES | self._outside(), limits, (), self._external())
+            "check", None, lambda: Report(services, _CAPABILITIES | self._more(), limits, (), self._external())
         )
 
     def _external(self) -> list[dict[str, Any]]:
@@ -103,8 +109,9 @@ class MemoryDriver:
             if row.document["router:external"]
         ]
 
-    def _outside(self) -> frozenset[str]:
-        return frozenset({"network.external"} if self._external() else ())
+    def _more(self) -> frozenset[str]:
+        found = {"network.external": bool(self._external()), "network.qos": self.cloud.has_qos}
+        return frozenset(name for name, there in found.items() if there)
 
     async def flavors(self) -> Sequence[Flavor]:
         return await self._step("flavors", Kind.FLAVOR, lambda: tuple(self.cloud.flavors.values()))

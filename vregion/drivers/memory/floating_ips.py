@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from vregion.drivers.contract import Permanent
 from vregion.drivers.memory.cloud import Row
 from vregion.drivers.memory.collection import Described
+from vregion.drivers.memory.qos_policies import require_policy
 from vregion.drivers.memory.routers import interfaces, outside
 from vregion.model.resource import Kind
 
@@ -20,19 +21,25 @@ class FloatingIps(Described):
 
     kind = Kind.FLOATING_IP
     required = ("floating_network_id",)
-    mutable: ClassVar[frozenset[str]] = frozenset({"port_id", "fixed_ip_address", "port_forwardings"})
+    mutable: ClassVar[frozenset[str]] = frozenset({
+        "port_id", "fixed_ip_address", "port_forwardings", "qos_policy_id",
+    })  # fmt: skip
 
     def make(self, body: dict[str, Any], mark: str | None) -> Row:
         network = self.network(body["floating_network_id"])
         if not network.document["router:external"]:
             raise Permanent(f"Bad floatingip request: Network {network.id} is not a valid external network.")
         address = outside(self.cloud, network, body.get("subnet_id"))["ip_address"]
+        require_policy(self.cloud, self.project, body)
         document = {"floating_network_id": network.id, "floating_ip_address": address, "port_forwardings": []}
-        row = self.add(_FREE | document, mark)
+        row = self.add(_FREE | document | {"qos_policy_id": body.get("qos_policy_id")}, mark)
         row.release = lambda: network.extra["addresses"].discard(address)
         return row
 
     def change(self, row: Row, fields: dict[str, Any]) -> None:
+        require_policy(self.cloud, self.project, fields)
+        if "qos_policy_id" in fields:
+            row.document["qos_policy_id"] = fields["qos_policy_id"]
         if "port_id" in fields or "fixed_ip_address" in fields:
             port_id = fields.pop("port_id", row.document["port_id"])
             row.document |= self._associated(row, port_id, fields.pop("fixed_ip_address", None)) if port_id else _FREE

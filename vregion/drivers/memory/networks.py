@@ -5,13 +5,14 @@ from typing import Any, ClassVar
 from vregion.drivers.contract import Permanent, Transient
 from vregion.drivers.memory.cloud import MemoryCloud, Row
 from vregion.drivers.memory.collection import Described
+from vregion.drivers.memory.qos_policies import require_policy
 from vregion.drivers.memory.subnets import Subnets
 from vregion.model.resource import Kind
 
 _DEFAULTS: dict[str, Any] = {
     "name": "", "admin_state_up": True, "mtu": 1450, "status": "ACTIVE", "shared": False, "port_security_enabled": True,
     "router:external": False, "vlan_transparent": False, "qinq": False, "is_default": False,
-    "availability_zone_hints": [], "ipv4_address_scope": None, "ipv6_address_scope": None,
+    "availability_zone_hints": [], "ipv4_address_scope": None, "ipv6_address_scope": None, "qos_policy_id": None,
 }  # fmt: skip
 _SEGMENT = ("provider:network_type", "provider:physical_network", "provider:segmentation_id")
 
@@ -20,7 +21,9 @@ class Networks(Described):
     """Neutron's networks."""
 
     kind = Kind.NETWORK
-    mutable: ClassVar[frozenset[str]] = frozenset({"name", "admin_state_up", "mtu", "port_security_enabled"})
+    mutable: ClassVar[frozenset[str]] = frozenset({
+        "name", "admin_state_up", "mtu", "port_security_enabled", "qos_policy_id",
+    })  # fmt: skip
 
     def make(self, body: dict[str, Any], mark: str | None) -> Row:
         """Whatever the body has is kept and shown, provider attributes included, as an admin sees them."""
@@ -29,6 +32,7 @@ class Networks(Described):
         if (owner != self.project or segment) and self.project not in self.cloud.administrators:
             raise Permanent("((rule:create_network and rule:create_network:provider)) is disallowed by policy", 403)
         self._refuse_use(segment)
+        require_policy(self.cloud, self.project, body)
         made = {"subnets": [], "availability_zones": [self.cloud.availability_zone]}
         row = Networks(self.cloud, owner).add(_DEFAULTS | body | made, mark)
         row.extra = {"ports": {}, "macs": set(), "addresses": set()}
@@ -42,6 +46,10 @@ class Networks(Described):
         subnet = {"name": "public-v4", "network_id": row.id, "ip_version": 4, "cidr": cidr, "enable_dhcp": False}
         Subnets(cloud, "provider").make(subnet | {"router:external": True}, None)
         return row.id
+
+    def change(self, row: Row, fields: dict[str, Any]) -> None:
+        require_policy(self.cloud, self.project, fields)
+        row.document |= fields
 
     def discard(self, row: Row) -> None:
         if row.extra["ports"]:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from vregion.drivers.contract import Permanent
 from vregion.drivers.memory.cloud import Row
 from vregion.drivers.memory.collection import Described
+from vregion.drivers.memory.qos_policies import require_policy
 from vregion.drivers.memory.routers import INTERFACE, require_unused
 from vregion.drivers.memory.security_groups import SecurityGroups
 from vregion.drivers.memory.subnets import free
@@ -16,6 +17,7 @@ from vregion.model.resource import Kind
 _DEFAULTS: dict[str, Any] = {
     "name": "", "admin_state_up": True, "status": "DOWN", "device_id": "", "device_owner": "", "extra_dhcp_opts": [],
     "port_security_enabled": True, "binding:vnic_type": "normal", "allowed_address_pairs": [],
+    "qos_policy_id": None,
 }  # fmt: skip
 
 
@@ -26,11 +28,12 @@ class Ports(Described):
     required = ("network_id",)
     mutable: ClassVar[frozenset[str]] = frozenset({
         "name", "admin_state_up", "fixed_ips", "security_groups", "allowed_address_pairs", "extra_dhcp_opts",
-        "port_security_enabled", "binding:vnic_type", "device_id", "device_owner",
+        "port_security_enabled", "binding:vnic_type", "device_id", "device_owner", "qos_policy_id",
     })  # fmt: skip
 
     def make(self, body: dict[str, Any], mark: str | None) -> Row:
         network = self.network(body["network_id"])
+        require_policy(self.cloud, self.project, body)
         if body.get("device_owner") != INTERFACE:
             self._refuse_choice(network, body.get("fixed_ips") or ())
         mac = self._mac(network, body.get("mac_address"))
@@ -49,6 +52,7 @@ class Ports(Described):
         return row
 
     def change(self, row: Row, fields: dict[str, Any]) -> None:
+        require_policy(self.cloud, self.project, fields)
         if "security_groups" in fields:
             fields["security_groups"] = self._groups(fields["security_groups"])
         if "fixed_ips" in fields:

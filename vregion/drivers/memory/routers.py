@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from vregion.drivers.contract import Answer, Exhausted, Permanent, Transient
 from vregion.drivers.memory.cloud import MemoryCloud, Row
 from vregion.drivers.memory.collection import Described
+from vregion.drivers.memory.qos_policies import require_policy
 from vregion.drivers.memory.subnets import free
 from vregion.model.resource import Kind
 
@@ -33,11 +34,14 @@ class Routers(Described):
     def change(self, row: Row, fields: dict[str, Any]) -> None:
         if _GATEWAY in fields:
             before, wanted = row.document[_GATEWAY], fields.pop(_GATEWAY)
+            require_policy(self.cloud, self.project, wanted or {})
             if (before or {}).get("network_id") != (wanted or {}).get("network_id"):
                 if any(ip.document["router_id"] == row.id for ip in self.cloud.of(Kind.FLOATING_IP)):
                     raise Permanent(f"Gateway cannot be updated for router {row.id}: floating IPs need it.", 409)
                 self._free(row)
                 row.document[_GATEWAY] = self._gateway(wanted)
+            if wanted and "qos_policy_id" in wanted:
+                row.document[_GATEWAY]["qos_policy_id"] = wanted["qos_policy_id"]
         row.document |= fields
 
     def discard(self, row: Row) -> None:
@@ -87,7 +91,7 @@ class Routers(Described):
         if not wanted:
             return None
         network = self.network(wanted["network_id"])
-        if set(wanted) - {"network_id"}:
+        if set(wanted) - {"network_id", "qos_policy_id"}:
             raise Permanent("rule:create_router is disallowed by policy", 403)
         if not network.document["router:external"]:
             raise Permanent(f"Bad router request: Network {network.id} is not an external network.")

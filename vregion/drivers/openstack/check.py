@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vregion.drivers.contract import Report, Unsupported
+from vregion.drivers.openstack.qos_policies import types_of
 from vregion.drivers.openstack.servers import DEVICE_TAG, DEVICE_TYPE, FIELDS, FULL_NAME, NO_NETWORK
 from vregion.drivers.openstack.service import Service, Window
 from vregion.model.microversion import Microversion
@@ -47,6 +48,7 @@ async def report(services: Mapping[str, Service]) -> Report:
     if "network" in present:
         aliases = await _extensions(present["network"])
         found["network"]["extensions"] = sorted(aliases)
+        found["network"]["qos_rule_types"] = await _qos_rule_types(present["network"]) if "qos" in aliases else {}
         capabilities |= {f"network.{alias}" for alias in _USED if alias in aliases}
         external = await _external(present["network"])
         capabilities |= {"network.external"} if external else set()
@@ -77,6 +79,15 @@ async def _capabilities(services: Mapping[str, Service]) -> set[str]:
 async def _extensions(network: Service) -> set[str]:
     reply = await network.send("GET", "/extensions", params=[("fields", "alias")])
     return {extension["alias"] for extension in reply.part("extensions")}
+
+
+async def _qos_rule_types(network: Service) -> dict[str, list[Any]]:
+    """Types of QoS rules that all of the cloud's drivers carry out; what they say of one, they say to an admin."""
+    found = (await network.send("GET", "/qos/rule-types")).part("rule_types")
+    for one in found:
+        reply = await network.exchange("GET", f"/qos/rule-types/{one['type']}")
+        one |= reply.part("rule_type") if reply.status == 200 else {}
+    return types_of(found)
 
 
 async def _volume_types(volume: Service) -> list[dict[str, Any]]:

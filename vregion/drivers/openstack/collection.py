@@ -125,8 +125,8 @@ class Resources:
         return None
 
     def changed(self, current: Document, wanted: Document) -> Document:
-        """The part of the wanted fields that the current document does not have."""
-        return {key: value for key, value in wanted.items() if key not in current or not _same(value, current[key])}
+        """The part of the wanted fields that the current document does not have; one that it lacks is null."""
+        return {key: value for key, value in wanted.items() if not _same(value, current.get(key))}
 
     def oldest(self, documents: Any) -> Observed | None:
         """The first made of these, if there is any."""

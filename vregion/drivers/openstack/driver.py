@@ -30,6 +30,7 @@ from vregion.drivers.openstack.images import Images
 from vregion.drivers.openstack.keypairs import Keypairs
 from vregion.drivers.openstack.networks import Networks
 from vregion.drivers.openstack.ports import Ports
+from vregion.drivers.openstack.qos_policies import QosPolicies
 from vregion.drivers.openstack.routers import Routers
 from vregion.drivers.openstack.security_groups import SecurityGroups
 from vregion.drivers.openstack.server_groups import ServerGroups
@@ -98,6 +99,7 @@ class OpenStackDriver:
             Kind.ADDRESS_GROUP: AddressGroups(self.network),
             Kind.ROUTER: Routers(self.network),
             Kind.FLOATING_IP: FloatingIps(self.network),
+            Kind.QOS_POLICY: QosPolicies(self.network),
         }
 
     @property

@@ -3,12 +3,12 @@
 from typing import Any
 
 from vregion.api.schemas.network.attributes import REQUIRED, Attribute, Attributes, shown
+from vregion.api.schemas.network.qos_policies import POLICY_ID
 from vregion.api.schemas.network.standard import ID, OWNER, STANDARD, STATUS
 from vregion.api.schemas.network.values import (
-    Wrong,
     address,
     address_or_none,
-    integer,
+    between,
     invalid,
     string,
     uuid_or_none,
@@ -19,14 +19,7 @@ from vregion.api.schemas.network.values import (
 PROTOCOLS = ("tcp", "udp", "sctp", "dccp", "udplite")
 
 
-def port_number(value: Any) -> int:
-    """A port of a transport protocol."""
-    number = integer(value)
-    if number < 1:
-        raise Wrong(f"'{number}' is too small - must be at least '1'")
-    if number > 65535:
-        raise Wrong(f"'{number}' is too large - must be no larger than '65535'")
-    return number
+port_number = between(1, 65535)
 
 
 def protocol(value: Any) -> str:
@@ -48,6 +41,7 @@ FLOATING_IPS: Attributes = {
     "fixed_ip_address": Attribute(address_or_none, None, field="spec.fixed_ip_address"),
     **OWNER,
     "status": STATUS,
+    "qos_policy_id": POLICY_ID,
     "port_forwardings": shown("", sorts=False),
     **STANDARD,
 }

@@ -3,6 +3,7 @@
 from typing import Any
 
 from vregion.api.schemas.network.attributes import CHOSEN, Attribute, Attributes, shown
+from vregion.api.schemas.network.qos_policies import POLICY_ID
 from vregion.api.schemas.network.standard import ID, NAME, OWNER, STANDARD, STATUS
 from vregion.api.schemas.network.values import bad, boolean, integer, list_of, non_negative, string
 
@@ -30,6 +31,7 @@ NETWORKS: Attributes = {
     ),
     "mtu": Attribute(non_negative, 0, field="spec.mtu", asked=integer),
     "port_security_enabled": Attribute(boolean, True),
+    "qos_policy_id": POLICY_ID,
     "provider:network_type": Attribute(default=CHOSEN, only="nobody"),
     "provider:physical_network": Attribute(default=CHOSEN, only="nobody"),
     "provider:segmentation_id": Attribute(default=CHOSEN, only="nobody"),

@@ -4,6 +4,7 @@ from ipaddress import ip_network
 from typing import Any
 
 from vregion.api.schemas.network.attributes import CHOSEN, REQUIRED, Attribute, Attributes
+from vregion.api.schemas.network.qos_policies import POLICY_ID
 from vregion.api.schemas.network.standard import ID, NAME, OWNER, STANDARD, STATUS, tags
 from vregion.api.schemas.network.values import (
     Wrong,
@@ -132,6 +133,7 @@ PORTS: Attributes = {
     "port_security_enabled": Attribute(boolean, CHOSEN),
     "allowed_address_pairs": Attribute(address_pairs, []),
     "extra_dhcp_opts": Attribute(dhcp_options, []),
+    "qos_policy_id": POLICY_ID,
     "binding:vnic_type": Attribute(one_of(*VNIC_TYPES), "normal"),
     "binding:host_id": Attribute(default=CHOSEN, only="nobody"),
     "binding:profile": Attribute(default=CHOSEN, only="nobody"),

@@ -7,9 +7,9 @@ from vregion.api.schemas.network.networks import hints
 from vregion.api.schemas.network.ports import fixed_ips
 from vregion.api.schemas.network.standard import ID, NAME, OWNER, STANDARD
 from vregion.api.schemas.network.subnets import host_routes
-from vregion.api.schemas.network.values import Wrong, boolean, uuid_text
+from vregion.api.schemas.network.values import Wrong, boolean, uuid_or_none, uuid_text
 
-_GATEWAY = ("network_id", "external_fixed_ips", "enable_snat")
+_GATEWAY = ("network_id", "external_fixed_ips", "enable_snat", "qos_policy_id")
 
 
 def gateway(value: Any) -> dict[str, Any] | None:
@@ -24,7 +24,9 @@ def gateway(value: Any) -> dict[str, Any] | None:
         )
     if unexpected := [key for key in value if key not in _GATEWAY]:
         raise Wrong(f"Unexpected keys supplied: {', '.join(unexpected)}")
-    read = {"network_id": uuid_text, "external_fixed_ips": fixed_ips, "enable_snat": boolean}
+    read = {
+        "network_id": uuid_text, "external_fixed_ips": fixed_ips, "enable_snat": boolean, "qos_policy_id": uuid_or_none,
+    }  # fmt: skip
     return {key: read[key](value[key]) for key in _GATEWAY if key in value}
 
 

@@ -110,6 +110,20 @@ def uuid_or_none(value: Any) -> Any:
     return None if value is None else uuid_text(value)
 
 
+def between(first: int, last: int) -> Read:
+    """A whole number from the first to the last."""
+
+    def check(value: Any) -> int:
+        number = integer(value)
+        if number < first:
+            raise Wrong(f"'{number}' is too small - must be at least '{first}'")
+        if number > last:
+            raise Wrong(f"'{number}' is too large - must be no larger than '{last}'")
+        return number
+
+    return check
+
+
 def list_of(read: Read) -> Read:
     """A list without duplicates; null is empty."""
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e import packets
 from tests.e2e.cloud import Cloud, until
-from tests.e2e.packets import CONVERGED, PINGS, WEB, boot, group, probes, seat
+from tests.e2e.packets import PINGS, SOON, WEB, boot, group, probes, seat
 from tests.e2e.rig import ZONES
 
 pytestmark = [pytest.mark.lab, packets.needed, pytest.mark.usefixtures("wan")]
@@ -110,7 +110,7 @@ def drawing(acme: Cloud, inside: dict[str, Cloud], image: str) -> Iterator[Drawi
     made.wipe()
 
 
-def took(look: Callable[[], object], limit: float = 30) -> float:
+def took(look: Callable[[], object], limit: float = SOON) -> float:
     """Seconds until it is seen; an assertion when it is not."""
     began = time.monotonic()
     assert probes.until(look, limit, 0.1)
@@ -186,7 +186,6 @@ def test_two_zones_by_one_route_per_prefix(drawing: Drawing) -> None:
     assert [drawing.routes(zone) for zone in ZONES] == [["10.81.0.0/24"], ["10.80.0.0/24"]]
     print(f"\njoined {joined:.1f} s after the servers; a prefix added in {added:.1f} s, removed in {removed:.1f} s; "
           f"a router gone in {gone:.1f} s, another one joins in {again:.1f} s")  # fmt: skip
-    assert max(added, removed) < CONVERGED
 
 
 def test_a_router_on_a_network_that_spans_zones(drawing: Drawing) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e import packets
 from tests.e2e.cloud import Cloud, until
-from tests.e2e.packets import CONVERGED, PINGS, WEB, boot, group, probes, seat
+from tests.e2e.packets import PINGS, SOON, WEB, boot, group, probes, seat
 from tests.e2e.rig import ZONES
 
 pytestmark = [pytest.mark.lab, packets.needed, pytest.mark.usefixtures("wan")]
@@ -97,12 +97,12 @@ def test_a_remote_group_across_zones(acme: Cloud, inside: dict[str, Cloud], imag
 
     began = time.monotonic()
     acme.call("network", "PUT", f"/ports/{port['id']}", {"port": {"security_groups": [front]}})
-    assert probes.until(lambda: probes.web(outer, target) == "guard-in", 30, 0.1)
+    assert probes.until(lambda: probes.web(outer, target) == "guard-in", SOON, 0.1)
     let_in = time.monotonic() - began
     assert probes.ping(outer, target)
     began = time.monotonic()
     acme.call("network", "PUT", f"/ports/{port['id']}", {"port": {"security_groups": [back]}})
-    assert probes.until(lambda: not probes.inside(outer, "ping", "-n", "-c1", "-W1", target)[0], 30, 0.1)
+    assert probes.until(lambda: not probes.inside(outer, "ping", "-n", "-c1", "-W1", target)[0], SOON, 0.1)
     shut_out = time.monotonic() - began
     assert probes.silent(outer, target)
     print(f"\na member in another zone: let in after {let_in:.1f} s, shut out after {shut_out:.1f} s")
@@ -110,7 +110,6 @@ def test_a_remote_group_across_zones(acme: Cloud, inside: dict[str, Cloud], imag
     rules = kept["security_group_rules"]
     assert foreign["security_group_rule"]["id"] in [r["id"] for r in rules]
     assert there.call("network", "GET", "/address-groups")["address_groups"]
-    assert max(let_in, shut_out) < CONVERGED
     for server in servers.values():
         acme.drop("server", server)
         acme.gone("server", server)

@@ -129,10 +129,10 @@ def ports_with(
 
 def servers_with(tx: Transaction, part: str, *, six: bool) -> Select[Any]:
     """The ids of servers with a port that has an IPv4 (or IPv6) address that contains `part`; a filter's value."""
-    plugged = resources.alias()
+    plugged, found = resources.alias(), ports_with(tx, part=part, six=six).subquery()
     mine = (plugged.c.region_id == tx.region_id, plugged.c.kind == Kind.PORT, plugged.c.deleting.is_(False))
-    found = ports_with(tx, part=part, six=six)
-    return select(plugged.c.parent_id).where(*mine, plugged.c.parent_id.is_not(None), plugged.c.id.in_(found))
+    joined = select(plugged.c.parent_id).join(found, found.c.port_id == plugged.c.id)
+    return joined.where(*mine, plugged.c.parent_id.is_not(None))
 
 
 async def take_mac(tx: Transaction, network_id: str, port_id: str, mac: str) -> bool:

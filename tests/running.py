@@ -42,6 +42,7 @@ class Running:
     """`url` is the API's, `keystone_url` ends in /v3. `tokens` by persona of acme, and 'other' for rival's admin."""
 
     folder: Path
+    database_url: str = ""
     url: str = ""
     keystone_url: str = ""
     clouds: dict[str, MemoryCloud] = field(default_factory=dict)
@@ -98,6 +99,7 @@ class Running:
             public_url=self.url,
             keystone_url=self.keystone_url,
             keystone_password=PASSWORD,
+            database_url=self.database_url,
         )
 
     async def _furnish(self) -> None:

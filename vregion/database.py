@@ -25,6 +25,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 T = TypeVar("T")
 _ALEMBIC = Path(__file__).with_name("alembic")
 _TURN = 0x76726567  # any number that no other user of the database locks
+_MAPPED = 256 << 20  # bytes of a SQLite file that are read where they are: a scan of a long list copies none of them
 
 
 class Connection(Protocol):
@@ -172,7 +173,8 @@ def _prepare(engine: sqlalchemy.Engine, begin: str) -> None:
     def connect(connection: Any, record: Any) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "foreign_keys=ON"):
+        settings = ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "foreign_keys=ON")
+        for pragma in (*settings, f"mmap_size={_MAPPED}"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

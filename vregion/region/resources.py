@@ -195,7 +195,10 @@ def _matching(tx: Transaction, query: Query) -> list[ColumnElement[bool]]:
 
 
 async def _paged(tx: Transaction, query: Query, columns: Sequence[Any]) -> Any:
-    """A select with keyset paging: rows behind the marker's own sort values."""
+    """A select with keyset paging: rows behind the marker's own sort values.
+
+    A page is chosen by id first, so that what is sorted and thrown away are not whole documents.
+    """
     keys = [(func.coalesce(_field(name), "") if _nullable(name) else _field(name), up) for name, up in query.sort]
     keys.append((resources.c.id, query.sort[-1][1] if query.sort else True))
     where = _matching(tx, query)
@@ -212,8 +215,10 @@ async def _paged(tx: Transaction, query: Query, columns: Sequence[Any]) -> Any:
             behind.append(and_(*same, column > values[at] if up else column < values[at]))
         where.append(or_(*behind))
     order = [column.asc() if up else column.desc() for column, up in keys]
-    statement = select(*columns).where(*where).order_by(*order)
-    return statement.limit(query.limit) if query.limit is not None else statement
+    if query.limit is None:
+        return select(*columns).where(*where).order_by(*order)
+    page = select(resources.c.id).where(*where).order_by(*order).limit(query.limit)
+    return select(*columns).where(*_own(tx, query.kind), resources.c.id.in_(page)).order_by(*order)
 
 
 def _nullable(name: str) -> bool:

@@ -83,7 +83,7 @@ async def query(call: Call, tx: Transaction, asked: Mapping[str, Sequence[str]],
         filters += _filter(name, value)
     for name in ("ip", "ip6"):
         if name in options:
-            filters.append(Filter("id", await _with_address(tx, options[name], 6 if name == "ip6" else 4), "in"))
+            filters.append(Filter("id", _with_address(tx, options[name], six=name == "ip6"), "among"))
     marker = call.query.get("marker")
     if marker is not None and await resources.find(tx, Kind.SERVER, marker, project_id) is None:
         raise Invalid(f"marker [{marker}] not found")
@@ -186,17 +186,9 @@ def _tags(name: str, tags: Sequence[str]) -> list[Filter]:
     return [Filter("", wanted, "not")] if name.startswith("not-") else wanted
 
 
-async def _with_address(tx: Transaction, text: str, version: int) -> list[str]:
+def _with_address(tx: Transaction, text: str, *, six: bool) -> object:
     """Servers with an address that contains the text; the escapes and anchors of a regex are taken off."""
-    part = text.replace("\\", "").strip("^$")
-    six = version == 6
-    ids = [row.port_id for row in await tx.execute(addresses.ports_with(tx, part=part))]
-    ports = await resources.find_many(tx, Kind.PORT, ids)
-    return [
-        port.spec["device_id"]
-        for port in ports.values()
-        if any(part in ip["ip_address"] and (":" in ip["ip_address"]) == six for ip in port.spec["fixed_ips"])
-    ]
+    return addresses.servers_with(tx, text.replace("\\", "").strip("^$"), six=six)
 
 
 def _sort(call: Call, asked: Mapping[str, Sequence[str]]) -> list[tuple[str, bool]]:

@@ -1,0 +1,177 @@
+"""`python -m bench.lists [--servers N] [--database URL]`: how long a page of a long list takes, whatever is asked.
+
+The rows of one virtual region are filled directly: one server is made as any is, and is then copied with other ids,
+names, times, states and addresses. No cloud is measured here, and none is needed: both zones are in memory. A page has
+100 servers, at the newest microversion. The goal of every line is 20 ms.
+"""
+
+import argparse
+import os
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import orjson
+from sqlalchemy import func, insert, select
+
+from bench.client import Endpoint, timed
+from tests.running import Running
+from tests.stories.furniture import furnish
+from vregion.api.compute.server_lists import STATUS
+from vregion.model.resource import Kind, Resource
+from vregion.region import resources
+from vregion.region.regions import Region
+from vregion.region.tables import addresses
+from vregion.region.tables import resources as rows
+
+VERSION = "compute 2.96"
+GOAL = 20.0  # milliseconds
+START = datetime(2026, 1, 1, tzinfo=UTC)
+AT_ONCE = 1000  # rows in one statement
+NETWORK = uuid.uuid4()
+STATES = ("active", "active", "active", "stopped", "error", "paused", "shelved_offloaded")
+SORTED_BY = (
+    "created_at", "updated_at", "display_name", "uuid", "availability_zone", "project_id", "user_id", "hostname",
+    "display_description", "image_ref", "instance_type_id", "key_name", "config_drive", "access_ip_v4", "launch_index",
+    "launched_at", "vm_state", "task_state", "power_state", "locked", "progress", "auto_disk_config",
+)  # fmt: skip
+
+FILTERS = (
+    "name=server-5", "name=nothing", "status=ACTIVE", "status=ERROR", "flavor=2", "image=nothing", "ip=10.64.1.",
+    "ip=10.64", "ip=192.0.2.", "ip6=fe80", "reservation_id=none", "tags=tag-1", "tags=nothing", "tags-any=tag-1,tag-2",
+    "not-tags=all-0", "not-tags-any=all-0,all-1", "locked=true", "key_name=key-3", "availability_zone=az2",
+    "vm_state=error", "task_state=nothing", "user_id=another", "user_id=nobody", "hostname=host-77", "power_state=7",
+    "config_drive=true",
+)  # fmt: skip
+
+
+def servers(pattern: Resource, count: int) -> Iterator[tuple[Resource, Resource, str]]:
+    """Servers that differ in everything that is asked for, each with a port and its address."""
+    for n in range(count):
+        at, state = START + timedelta(seconds=n), STATES[n % len(STATES)]
+        server_id, port_id, zone = str(uuid.uuid4()), str(uuid.uuid4()), f"az{n % 2 + 1}"
+        address = f"10.{64 + n // 65536}.{n // 256 % 256}.{n % 256}"
+        spec = pattern.spec | {
+            "name": f"server-{n % 997}-{n}",
+            "vm_state": state,
+            "flavorRef": str(n % 3 + 1),
+            "key_name": f"key-{n % 20}",
+            "description": f"number {n}",
+            "hostname": f"host-{n}",
+            "tags": [f"tag-{n % 50}", f"all-{n % 2}"],
+            "locked": n % 100 == 0,
+            "launched_at": at.isoformat(),
+            "metadata": {"number": str(n)},
+        }
+        shown = orjson.loads(pattern.document) | {"id": server_id, "name": spec["name"], "status": STATUS[state]}
+        shown["addresses"] = {"net": [{"version": 4, "addr": address, "OS-EXT-IPS:type": "fixed"}]}
+        server = replace(
+            pattern,
+            id=server_id,
+            name=str(spec["name"]),
+            status=STATUS[state],
+            availability_zone=zone,
+            user_id=pattern.user_id if n % 10 else "another",
+            created_at=at,
+            updated_at=at + timedelta(hours=n % 24),
+            spec=spec,
+            document=orjson.dumps(shown | {"metadata": spec["metadata"], "tags": spec["tags"]}),
+        )
+        taken = {"fixed_ips": [{"ip_address": address}], "device_id": server_id, "server_id": server_id}
+        port = replace(server, id=port_id, kind=Kind.PORT, parent_id=server_id, spec=taken, document=b"{}")
+        yield server, port, address
+
+
+async def fill(region: Region, count: int) -> None:
+    """Copies of the region's only server."""
+    async with region.read() as tx:
+        (pattern,) = await resources.list_resources(tx, resources.Query(Kind.SERVER))
+    made = list(servers(pattern, count))
+    for first in range(0, count, AT_ONCE):
+        part = made[first : first + AT_ONCE]
+        async with region.write() as tx:
+            await resources.insert_resources(tx, [server for server, _, _ in part])
+            await resources.insert_resources(tx, [port for _, port, _ in part])
+            key = {"region_id": tx.region_id, "network_id": str(NETWORK), "subnet_id": str(NETWORK), "position": None}
+            taken = [key | {"address": address, "port_id": port.id} for _, port, address in part]
+            await tx.execute(insert(addresses), taken)
+
+
+async def ids(region: Region, count: int) -> list[str]:
+    """Three markers: near the newest, in the middle, near the oldest."""
+    async with region.read() as tx:
+        kind = (rows.c.region_id == tx.region_id, rows.c.kind == Kind.SERVER)
+        total = (await tx.execute(select(func.count()).where(*kind))).scalar_one()
+        assert total >= count
+        order = select(rows.c.id).where(*kind).order_by(rows.c.created_at.desc(), rows.c.id.desc()).limit(1)
+        return [(await tx.execute(order.offset(at))).scalar_one() for at in (10, count // 2, count - 200)]
+
+
+def questions(markers: list[str], count: int) -> Iterator[str]:
+    """What is asked for, as query strings."""
+    yield ""
+    yield from (f"marker={marker}" for marker in markers)
+    for key in SORTED_BY:
+        yield f"sort_key={key}&sort_dir=asc"
+        yield f"sort_key={key}&sort_dir=desc&marker={markers[1]}"
+    yield "sort_key=vm_state&sort_dir=asc&sort_key=display_name&sort_dir=desc"
+    late = START + timedelta(seconds=count)
+    for since in (START, late, late + timedelta(hours=23)):
+        yield f"changes-since={since:%Y-%m-%dT%H:%M:%SZ}"
+    yield f"changes-since={START:%Y-%m-%dT%H:%M:%SZ}&changes-before={START + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
+    yield f"name=%5Eserver-1-{count - 1}%24"
+    yield from FILTERS
+    yield "status=ACTIVE&flavor=2&tags=tag-1&sort_key=display_name&sort_dir=asc"
+
+
+def measure(end: Endpoint, questions: Iterator[str], size: int, times: int) -> list[str]:
+    """Print a row for each; the lines that miss the goal."""
+    slow = []
+    for question in questions:
+        path = f"/servers/detail?limit={size}&{question}"
+        found = len(end.json("GET", path, None, VERSION)["servers"])
+        figure = timed(lambda p=path: end.send("GET", p, None, VERSION), times)  # type: ignore[misc]
+        print(f"| `{question or 'all'}` | {found} | {figure} |", flush=True)
+        slow += [f"{question or 'all'}: {figure}"] if figure.median > GOAL else []
+    return slow
+
+
+def main() -> None:
+    """Print the table as Markdown, and what misses the goal."""
+    parser = argparse.ArgumentParser(prog="bench.lists")
+    parser.add_argument("--servers", type=int, default=10000)
+    parser.add_argument("--size", type=int, default=100)
+    parser.add_argument("--times", type=int, default=10)
+    parser.add_argument("--database", default=os.environ.get("VREGION_DATABASE_URL", ""))
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        running = Running(Path(folder), database_url=asked.database).start()
+        try:
+            words = {"COMPUTE": "compute/v2.1", "NETWORK": "network/v2.0", "IMAGE": "image/v2"}
+            words = {word: f"{running.url}/{path}" for word, path in words.items()} | {
+                "TOKEN": running.tokens["member"]
+            }
+            end, things = Endpoint(words["COMPUTE"], words["TOKEN"]), furnish(words)
+            server = {"name": "first", "imageRef": things["IMAGE_ID"], "flavorRef": "1", "networks": "none"}
+            made = end.json("POST", "/servers", {"server": server}, VERSION)["server"]["id"]
+            while end.json("GET", f"/servers/{made}", None, VERSION)["server"]["status"] != "ACTIVE":
+                time.sleep(0.1)
+            region = running.run(running.application.regions.open(running.tenants["acme"].tenant.region_id))
+            began = time.monotonic()
+            running.run(fill(region, asked.servers))
+            print(f"{asked.servers} servers after {time.monotonic() - began:.0f} s; pages of {asked.size}\n")
+            print("| what is asked | found | time |\n|---|---|---|", flush=True)
+            markers = running.run(ids(region, asked.servers))
+            end = Endpoint(words["COMPUTE"], words["TOKEN"])  # the first one's connection was idle for too long
+            slow = measure(end, questions(markers, asked.servers), asked.size, asked.times)
+            print(f"\n{len(slow)} over {GOAL:.0f} ms", *slow, sep="\n")
+        finally:
+            running.stop()
+
+
+if __name__ == "__main__":
+    main()

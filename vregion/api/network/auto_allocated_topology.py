@@ -1,4 +1,4 @@
-"""The auto-allocated topology: `openstack network auto allocated topology create`, and Nova's networks: auto."""
+"""The auto-allocated topology: `openstack network auto allocated topology create`."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

@@ -75,10 +75,7 @@ REFUSED = {
     "router-service-type": "there is one kind of router",
     "external-gateway-multihoming": LATER,
     "project-default-networks": LATER,
-    "qos": LATER,
-    "qos-fip": LATER,
     "qos-fip-network-policy": LATER,
-    "qos-port-network-policy": LATER,
     "trunk-details": LATER,
 }
 # Attributes that an extension of ours has and we do not.

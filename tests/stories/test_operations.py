@@ -26,12 +26,24 @@ ALIASES = {
 }  # extensions that are there
 UNROUTED = ("The resource could not be found.", "The method specified is not allowed", "There is no such action")
 BROKEN = ("DELETE", "/cache/{}")  # glance 33.0.0 answers 500 to everybody when it has no cache (seen)
+# Neutron 29.0.0 answers 500 for tags of what is not there (seen).
+TAGGED = ("GET", "PUT", "POST", "DELETE")
+TAGGING = ("floatingips", "networks", "ports", "routers", "security-groups", "subnetpools", "subnets")
 FAILING = (
     ("DELETE", "/consistencygroups/{}"),  # cinder 29.0.0 api/contrib/consistencygroups.py delete(): 500 with no body
     ("POST", "/os-volumes_boot/{}/action"),  # nova 34.0.0: 500 to start, stop, confirmResize, revertResize (seen)
+    ("PUT", "/quotas/{}"),  # neutron 29.0.0: 500 to a body without a quota (seen)
+    ("PUT", "/address-groups/{}/add_addresses"),  # and to one without addresses (seen)
+    ("PUT", "/address-groups/{}/remove_addresses"),
+    *((method, f"/{noun}/{{}}/tags{one}") for method in TAGGED for noun in TAGGING for one in ("", "/{}")),
 )
 MADE_OF_NOTHING = (("POST", "/images"), ("POST", "/os-floating-ips"))  # an empty body is a whole request
-TERSE = ("GET", "/images/{}/tasks")  # Glance says of an unknown image what it says of an unknown path (seen)
+TERSE = (
+    ("GET", "/images/{}/tasks"),  # Glance says of an unknown image what it says of an unknown path (seen)
+    *(
+        (method, f"/floatingips/{{}}/port_forwardings{one}") for method in TAGGED for one in ("", "/{}")
+    ),  # not in the lab
+)
 ACTION = "/servers/{id}/action"  # Nova looks for the server before it looks at the rule: there must be one
 ARGUMENTS = {"os-resetState": {"state": "error"}}  # and at the body before both
 Entry = tuple[str, ModuleType, Operation]
@@ -103,7 +115,7 @@ def test_what_works_is_routed(service: str, module: ModuleType, operation: Opera
         assert requests.delete(f"{answer.request.url}/{made['id']}", headers=token, timeout=60).ok
     assert answer.status_code not in (401, 403, 405, 501), answer.text
     assert answer.status_code < 500 or (BARE and operation.shape in FAILING), answer.text
-    if not (BARE and operation.shape == TERSE):
+    if not (BARE and operation.shape in TERSE):
         assert not any(words in answer.text for words in UNROUTED), answer.text
 
 

@@ -18,7 +18,8 @@ from vregion.model.refusals import Invalid, Refusal
 
 _REFUSED = "operations:refused"
 _POLICY = re.compile(
-    r"^(?:Policy doesn't allow|You are not authorized to complete) (\S+) (?:to be performed|action)\.$"
+    r"^(?:Policy doesn't allow|You are not authorized to complete|rule:) ?(\S+) "
+    r"(?:to be performed\.|action\.|is disallowed by policy)$"
 )
 
 

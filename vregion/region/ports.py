@@ -296,7 +296,7 @@ def _addressed(seat: Seat, ips: list[dict[str, str]]) -> dict[str, Any]:
 
 
 async def _seat(tx: Transaction, port: Resource) -> Seat:
-    on_network = await subnets.of_network(tx, port.spec["network_id"])
+    on_network = await subnets.serving(tx, port.spec["network_id"], port.spec["device_owner"])
     return Seat(port.id, port.spec["network_id"], port.spec["mac_address"], port.spec["device_owner"], on_network)
 
 

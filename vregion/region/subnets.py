@@ -42,6 +42,7 @@ def document(subnet: Resource) -> dict[str, Any]:
         "host_routes": spec["host_routes"],
         "dns_nameservers": spec["dns_nameservers"],
         "router:external": spec["router:external"],
+        "service_types": spec.get("service_types", []),
         **standard.tail(subnet),
     }
 
@@ -63,6 +64,21 @@ async def get(tx: Transaction, caller: Caller, subnet_id: str) -> Resource:
 async def of_network(tx: Transaction, network_id: str) -> list[Resource]:
     """A network's subnets, oldest first."""
     return [subnet for subnet in await resources.children(tx, Kind.SUBNET, network_id) if not subnet.deleting]
+
+
+async def serving(tx: Transaction, network_id: str, device_owner: str) -> list[Resource]:
+    """The subnets on which such a port may have addresses: those for its owner, then those for all.
+
+    Raises Conflict when all of a network's subnets are for others (29.0.0 `ipam_backend_mixin.py` _ipam_get_subnets).
+    """
+    there = await of_network(tx, network_id)
+    own = [subnet for subnet in there if device_owner in subnet.spec.get("service_types", ())]
+    found = own + [subnet for subnet in there if not subnet.spec.get("service_types")]
+    if there and not found:
+        words = "No valid service subnet for the given device owner"
+        message = f"{words}, network {network_id}, service type {device_owner}."
+        raise Conflict(message, reason="IpAddressGenerationFailureNoMatchingSubnet")
+    return found
 
 
 async def create(tx: Transaction, caller: Caller, wanted: dict[str, Any], now: datetime) -> Resource:

@@ -5,7 +5,7 @@ virtual region are here, and in its quota class `default`; a project's own limit
 project's limits is in `user_limits`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from sqlalchemy import ColumnElement, and_, delete, func, literal, or_, select, union_all, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
@@ -103,6 +103,17 @@ def too_many(known: Mapping[str, tuple[int, int]], wanted: Mapping[str, int]) ->
     )
     joined = ", ".join(names)
     return OverQuota(f"Quota exceeded for {joined}: Requested {asked}, but already used {used} of {limit} {joined}")
+
+
+async def limited(tx: Transaction, names: Iterable[str]) -> list[str]:
+    """The projects that have a limit of their own for any of these."""
+    rows = await tx.execute(
+        select(usages.c.project_id)
+        .where(usages.c.region_id == tx.region_id, usages.c.resource.in_(list(names)), usages.c.limit.is_not(None))
+        .distinct()
+        .order_by(usages.c.project_id)
+    )
+    return [row.project_id for row in rows]
 
 
 async def set_limits(tx: Transaction, project_id: str, wanted: Mapping[str, int | None]) -> None:

@@ -3,12 +3,17 @@
 Joins this folder's files for `vregion.app`. Nothing here speaks to a backend: every route reads or writes rows.
 """
 
+from vregion.api import operations
 from vregion.api.http import Route
 from vregion.api.network import (
     address_groups,
     address_scopes,
+    auto_allocated_topology,
+    default_security_group_rules,
     extensions,
+    floating_ip_pools,
     floating_ips,
+    network_ip_availabilities,
     networks,
     port_forwardings,
     ports,
@@ -16,6 +21,7 @@ from vregion.api.network import (
     qos_rules,
     quotas,
     rbac_policies,
+    router_flavors,
     routers,
     security_groups,
     subnet_pools,
@@ -27,15 +33,19 @@ from vregion.api.network.faults import fault
 from vregion.api.service import Versions
 from vregion.region.qos_rules import TYPES
 
-ROUTES: list[Route] = [
+OPERATIONS = operations.table("network")
+HANDLED: list[Route] = [
     *versions.routes.all,
     *extensions.routes.all,
     *networks.routes.all,
     *subnets.routes.all,
     *ports.routes.all,
     *security_groups.routes.all,
+    *default_security_group_rules.routes.all,
     *routers.routes.all,
+    *router_flavors.routes.all,
     *floating_ips.routes.all,
+    *floating_ip_pools.routes.all,
     *port_forwardings.routes.all,
     *subnet_pools.routes.all,
     *address_scopes.routes.all,
@@ -43,20 +53,30 @@ ROUTES: list[Route] = [
     *rbac_policies.routes.all,
     *qos_policies.routes.all,
     *qos_rules.routes.all,
+    *auto_allocated_topology.routes.all,
+    *network_ip_availabilities.routes.all,
     *tags.routes.all,
     *quotas.routes.all,
 ]
+ROUTES = [*HANDLED, *operations.refusals(OPERATIONS, HANDLED)]
 _WORDS = ("network", "subnet", "port", "security_group", "router", "floatingip", "subnetpool")
 _UNTAGGED = ("address_scope", "address_group", "rbac_policy")
+_SEEN = ("default_security_group_rule", "flavor", "service_provider", "floatingip_pool", "network_ip_availability")
 _FORWARDING = "floatingip_port_forwarding"
 _QOS = [f"{parent}_{kind}_rule" for parent in ("policy", "alias") for kind in TYPES]
 _OF_ROUTERS = ("add_router_interface", "remove_router_interface", "add_extraroutes", "remove_extraroutes")
 _OF_POOLS = ("add_prefixes", "remove_prefixes", "onboard_network_subnets")
 _OF_ADDRESSES = ("add_addresses", "remove_addresses")
 RULES = {
+    **operations.rules(OPERATIONS),
     "get_extension": "any",
     "get_availability_zone": "reader",
     "get_quota": "reader",
+    "update_quota": "admin",
+    "delete_quota": "admin",
+    "get_auto_allocated_topology": "reader",
+    "delete_auto_allocated_topology": "member",
+    **{f"get_{word}": "reader" for word in _SEEN},
     **{f"get_{word}": "reader" for word in (*_WORDS, *_UNTAGGED, "security_group_rule")},
     **{f"{verb}_{word}": "member" for verb in ("create", "update", "delete") for word in (*_WORDS, *_UNTAGGED)},
     "create_security_group_rule": "member",

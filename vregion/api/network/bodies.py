@@ -34,7 +34,7 @@ class Noun:
 
 def creations(call: Call, noun: Noun) -> tuple[list[dict[str, Any]], bool]:
     """What shall be created, and whether as a list."""
-    body = _body(call, noun)
+    body = _body(call)
     if noun.collection in body:
         items = body[noun.collection]
         if not items:
@@ -42,7 +42,7 @@ def creations(call: Call, noun: Noun) -> tuple[list[dict[str, Any]], bool]:
         if not isinstance(items, list):
             raise bad("Body contains invalid data")
         return [_creation(call, noun, _unwrapped(noun, item)) for item in items], True
-    return [_creation(call, noun, _inner(noun, body))], False
+    return [_creation(call, noun, _inner(noun.word, body))], False
 
 
 def creation(call: Call, noun: Noun) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def creation(call: Call, noun: Noun) -> dict[str, Any]:
 
 def changes(call: Call, noun: Noun) -> dict[str, Any]:
     """What shall be changed."""
-    given = _inner(noun, _body(call, noun))
+    given = _inner(noun.word, _body(call))
     _own(call.caller, given)
     _known(noun, given)
     for name, attribute in noun.attributes.items():
@@ -95,11 +95,16 @@ def actor(call: Call, wanted: dict[str, Any]) -> Caller:
     return replace(call.caller, project_id=project_id)
 
 
+def inner(call: Call, word: str) -> dict[str, Any]:
+    """What the body has under a word."""
+    return _inner(word, _body(call))
+
+
 def _if_match(message: str) -> Invalid:
     return Invalid(f"Bad if-match request: {message}.", reason="BadRequest")
 
 
-def _body(call: Call, noun: Noun) -> dict[str, Any]:
+def _body(call: Call) -> dict[str, Any]:
     try:
         body = call.json()
     except Invalid as broken:
@@ -113,15 +118,15 @@ def _unwrapped(noun: Noun, item: Any) -> dict[str, Any]:
     """An item of a list may be wrapped once more."""
     if not isinstance(item, dict):
         raise bad("Body contains invalid data")
-    return _inner(noun, item) if noun.word in item else item
+    return _inner(noun.word, item) if noun.word in item else item
 
 
-def _inner(noun: Noun, body: dict[str, Any]) -> dict[str, Any]:
-    found = body.get(noun.word)
+def _inner(word: str, body: dict[str, Any]) -> dict[str, Any]:
+    found = body.get(word)
     if found is None:
-        raise bad(f"Unable to find '{noun.word}' in request body")
+        raise bad(f"Unable to find '{word}' in request body")
     if not isinstance(found, dict):
-        raise bad(f"Object '{noun.word}' contains invalid data")
+        raise bad(f"Object '{word}' contains invalid data")
     return dict(found)
 
 

@@ -8,6 +8,8 @@ from vregion.model.refusals import Refusal
 # Generic kinds of ours, and the webob classes that Neutron names in their place.
 _TYPES = {
     ("NotFound", 404): "HTTPNotFound",
+    ("BadRequest", 404): "HTTPNotFound",
+    ("BadRequest", 403): "PolicyNotAuthorized",
     ("RequestTooLarge", 413): "HTTPRequestEntityTooLarge",
     ("NotImplemented", 501): "HTTPNotImplemented",
     ("ServiceUnavailable", 503): "HTTPServiceUnavailable",

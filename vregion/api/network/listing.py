@@ -55,6 +55,18 @@ def show(call: Call, noun: Noun, resource: Resource, status: int = 200) -> Reply
     return Reply(b'{"%s":%s}' % (noun.word.encode(), found), status)
 
 
+def few(call: Call, word: str, items: Sequence[dict[str, Any]], filters: Sequence[str] = ()) -> Reply:
+    """A list that is no rows: filtered by its items' keys, or by those named, in their order."""
+    known = filters or tuple(items[0])
+    asked = {key: call.query.getlist(key) for key in call.query if key not in _NOT_FILTERS}
+    if unknown := [key for key in asked if key not in known]:
+        raise bad(f"{unknown} is invalid attribute for filtering")
+    chosen = [item for item in items if all(str(item[key]) in values for key, values in asked.items())]
+    if fields := _fields(call):
+        chosen = [{key: value for key, value in item.items() if key in fields} for item in chosen]
+    return Reply({word: chosen})
+
+
 def created(noun: Noun, made: Sequence[Resource], *, bulk: bool) -> Reply:
     """The answer to a create, of one or of many."""
     if not bulk:

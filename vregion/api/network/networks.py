@@ -7,7 +7,6 @@ from vregion.api.http import Call, Reply, Routes
 from vregion.api.network import bodies, listing
 from vregion.api.network.bodies import Noun
 from vregion.api.schemas.network.networks import NETWORKS
-from vregion.api.schemas.network.values import bad
 from vregion.model.resource import Kind
 from vregion.region import networks, ports, qos_policies
 
@@ -72,10 +71,4 @@ async def zones(call: Call) -> Reply:
         }
         for binding in await call.use.directory.bindings(call.region.id)
     ]
-    asked = {key: call.query.getlist(key) for key in call.query}
-    if unknown := [key for key in asked if key not in ("name", "resource", "state", "fields")]:
-        raise bad(f"{unknown} is invalid attribute for filtering")
-    fields = asked.pop("fields", [])
-    chosen = [zone for zone in found if all(zone[key] in values for key, values in asked.items())]
-    body = [{key: zone[key] for key in zone if not fields or key in fields} for zone in chosen]
-    return Reply({"availability_zones": body})
+    return listing.few(call, "availability_zones", found, ("name", "resource", "state"))

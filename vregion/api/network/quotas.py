@@ -1,7 +1,11 @@
-"""Quotas of a project: limits and usage, to look at. The provider sets them."""
+"""Quotas of a project: everybody in it reads its limits and usage, the tenant's admin sets them."""
+
+from typing import Any
 
 from vregion.api.http import Call, Reply, Routes
-from vregion.model.refusals import Forbidden
+from vregion.api.network import bodies
+from vregion.api.schemas.network.values import Wrong, bad, integer
+from vregion.model.refusals import Forbidden, NotFound
 from vregion.region import usages
 
 routes = Routes()
@@ -9,6 +13,21 @@ _SHOWN = (
     "network", "subnet", "port", "security_group", "security_group_rule", "router", "router_route", "floatingip",
     "subnetpool", "rbac_policy",
 )  # fmt: skip
+
+
+@routes.get("/quotas", policy="get_quota")
+async def index(call: Call) -> Reply:
+    """The projects that have limits of their own, for the tenant's admin; a manager is told of none."""
+    if not call.caller.roles & {"admin", "manager"}:
+        raise Forbidden("rule:get_quota is disallowed by policy", reason="PolicyNotAuthorized")
+    found: list[dict[str, Any]] = []
+    if call.caller.is_admin:
+        async with call.region.read() as tx:
+            for project_id in await usages.limited(tx, _SHOWN):
+                limits = await usages.limits(tx, project_id)
+                owner = {"project_id": project_id, "tenant_id": project_id}
+                found.append({**{name: limits[name][0] for name in _SHOWN}, **owner})
+    return Reply({"quotas": found})
 
 
 @routes.get("/quotas/{project_id}", policy="get_quota")
@@ -24,11 +43,48 @@ async def default(call: Call) -> Reply:
     return Reply({"quota": {name: usages.DEFAULT_LIMITS[name] for name in _SHOWN}})
 
 
+@routes.put("/quotas/{project_id}", policy="update_quota")
+async def update(call: Call) -> Reply:
+    """Set some of the limits; -1 is none."""
+    given = bodies.inner(call, "quota")
+    if unknown := [name for name in given if name not in _SHOWN]:
+        raise bad(f"Unrecognized attribute(s) '{', '.join(unknown)}'")
+    wanted = {}
+    for name, value in given.items():
+        try:
+            wanted[name] = _limit(value)
+        except Wrong as wrong:
+            raise bad(f"Invalid input for {name}. Reason: {wrong}.") from None
+    async with call.region.write() as tx:
+        await usages.set_limits(tx, call.path["project_id"], wanted)
+    return Reply({"quota": {name: limit for name, (limit, _) in (await _limits(call)).items()}})
+
+
+@routes.delete("/quotas/{project_id}", policy="delete_quota")
+async def delete(call: Call) -> Reply:
+    """The default limits again."""
+    project_id = call.path["project_id"]
+    async with call.region.write() as tx:
+        if project_id not in await usages.limited(tx, _SHOWN):
+            message = f"Quota for project {project_id} could not be found."
+            raise NotFound(message, reason="TenantQuotaNotFound")
+        await usages.set_limits(tx, project_id, dict.fromkeys(_SHOWN))
+    return Reply(status=204)
+
+
+@routes.get("/quotas/{project_id}/details", policy="get_quota")
 @routes.get("/quotas/{project_id}/details.json", policy="get_quota")
 async def details(call: Call) -> Reply:
     """Limits with usage; nothing is ever reserved outside the transaction that uses it."""
     found = await _limits(call)
     return Reply({"quota": {n: {"limit": limit, "used": used, "reserved": 0} for n, (limit, used) in found.items()}})
+
+
+def _limit(value: Any) -> int:
+    number = integer(value)
+    if number < -1:
+        raise Wrong(f"'{number}' is too small - must be at least '-1'")
+    return number
 
 
 async def _limits(call: Call) -> dict[str, tuple[int, int]]:

@@ -30,6 +30,9 @@ NETWORKS: Attributes = {
         boolean, False, field="spec.router:external", asked=boolean, sorts=False, only="nobody"
     ),
     "mtu": Attribute(non_negative, 0, field="spec.mtu", asked=integer),
+    "ipv4_address_scope": shown("", sorts=False),
+    "ipv6_address_scope": shown("", sorts=False),
+    "is_default": Attribute(boolean, False, field="spec.router:external", asked=boolean, sorts=False, only="nobody"),
     "port_security_enabled": Attribute(boolean, True),
     "qos_policy_id": POLICY_ID,
     "provider:network_type": Attribute(default=CHOSEN, only="nobody"),

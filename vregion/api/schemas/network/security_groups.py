@@ -73,6 +73,7 @@ SECURITY_GROUP_RULES: Attributes = {
     "port_range_max": Attribute(port, None, put=False, field="spec.port_range_max", asked=integer),
     "ethertype": Attribute(ethertype, "IPv4", put=False, field="spec.ethertype"),
     "remote_ip_prefix": Attribute(remote_prefix, None, put=False, field="spec.remote_ip_prefix"),
+    "normalized_cidr": shown("", sorts=False),
     "belongs_to_default_sg": shown("spec.belongs_to_default_sg", asked=boolean, sorts=False),
     **OWNER,
     **{key: value for key, value in STANDARD.items() if key != "tags"},

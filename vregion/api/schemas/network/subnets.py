@@ -8,6 +8,7 @@ from vregion.api.schemas.network.values import (
     Wrong,
     address,
     address_or_none,
+    bad,
     boolean,
     integer,
     invalid,
@@ -19,7 +20,9 @@ from vregion.api.schemas.network.values import (
     uuid_or_none,
     uuid_text,
 )
+from vregion.model.refusals import Invalid
 
+_OWNERS = ("network:", "neutron:", *"compute:")
 MODES = ("dhcpv6-stateful", "dhcpv6-stateless", "slaac", None)
 
 
@@ -66,6 +69,23 @@ def host_routes(value: Any) -> list[dict[str, str]]:
     return found
 
 
+def service_types(value: Any) -> list[str]:
+    """Device owners whose ports shall have addresses here.
+
+    Neutron takes each letter of "compute:" for a beginning (neutron-lib 5.0.1 validate_subnet_service_types), so we do.
+    """
+    if value and not isinstance(value, list):
+        raise bad("Subnet service types must be a list.")
+    for one in value or []:
+        if not isinstance(one, str):
+            message = f"Subnet service type {one} is not a string."
+            raise Invalid(message, reason="InvalidInputSubnetServiceType")
+        if not one.startswith(_OWNERS):
+            message = f"Subnet service type {one} does not correspond to a valid device owner."
+            raise Invalid(message, reason="InvalidSubnetServiceType")
+    return list(dict.fromkeys(value or []))
+
+
 SUBNETS: Attributes = {
     "id": ID,
     "name": NAME,
@@ -83,6 +103,7 @@ SUBNETS: Attributes = {
     "enable_dhcp": Attribute(boolean, True, field="spec.enable_dhcp", asked=boolean),
     "ipv6_ra_mode": Attribute(one_of(*MODES), None, put=False, field="spec.ipv6_ra_mode"),
     "ipv6_address_mode": Attribute(one_of(*MODES), None, put=False, field="spec.ipv6_address_mode"),
+    "service_types": Attribute(service_types, []),
     "shared": shown("spec.shared", asked=boolean, sorts=False),
     "router:external": shown("spec.router:external", asked=boolean, sorts=False),
     **STANDARD,

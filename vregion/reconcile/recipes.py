@@ -18,6 +18,7 @@ from vregion.reconcile import (
     servers,
     snapshots,
     subnets,
+    trunks,
     volumes,
 )
 from vregion.reconcile.recipe import Recipe
@@ -39,6 +40,7 @@ RECIPES: Mapping[Kind, Recipe] = {
         servers.RECIPE,
         snapshots.RECIPE,
         subnets.RECIPE,
+        trunks.RECIPE,
         volumes.RECIPE,
     )
 }

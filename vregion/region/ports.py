@@ -1,6 +1,6 @@
 """Ports: a MAC and addresses on a network, chosen here; realized in the zone of the server that they are plugged into.
 
-Called by the API, and by compute for the interfaces of servers (`plug`, `unplug`, `of_server`, `addresses`). While a
+Called by the API, and by compute for the interfaces of servers (`plug`, `unplug`, `of_server`). While a
 port is plugged its row's parent is the server, so that a server's ports are one look-up.
 """
 
@@ -67,6 +67,7 @@ def document(port: Resource) -> dict[str, Any]:
         "extra_dhcp_opts": spec["extra_dhcp_opts"],
         "qos_policy_id": spec.get("qos_policy_id"),
         "qos_network_policy_id": spec.get("qos_network_policy_id"),
+        **({"trunk_details": spec["trunk_details"]} if spec.get("trunk_details") else {}),
         **standard.tail(port),
     }
 
@@ -124,6 +125,12 @@ async def delete(tx: Transaction, caller: Caller, port_id: str, revision: int | 
     """End a port of the tenant's."""
     port = await get(tx, caller, port_id)
     standard.check_revision(port, revision)
+    if trunk := port.spec.get("trunk_details"):
+        message = f"Port {port_id} is currently a parent port for trunk {trunk['trunk_id']}."
+        raise Conflict(message, reason="PortInUseAsTrunkParent")
+    if trunk_id := port.spec.get("trunk_id"):
+        message = f"Port {port_id} is currently a subport for trunk {trunk_id}."
+        raise Conflict(message, reason="PortInUseAsSubPort")
     if port.spec.get("router_id"):
         message = f"Port {port_id} cannot be deleted directly via the port API: has device owner "
         raise Conflict(f"{message}{port.spec['device_owner']}.", reason="ServicePortInUse")
@@ -175,6 +182,8 @@ async def unplug(tx: Transaction, port: Resource, now: datetime) -> None:
         return
     spec = {"device_id": "", "device_owner": "", "server_id": None}
     await standard.revise(tx, port, document, now, spec=spec, status="DOWN", parent_id=None)
+    if trunk := port.spec.get("trunk_details"):
+        await realizations.look(tx, (Kind.TRUNK, trunk["trunk_id"]), now)
 
 
 async def move(tx: Transaction, port: Resource, backend_id: str, availability_zone: str) -> None:
@@ -189,32 +198,6 @@ async def of_server(tx: Transaction, server_id: str) -> list[Resource]:
     return sorted(ports, key=lambda port: port.spec["plugged_at"])
 
 
-async def addresses(tx: Transaction, server_id: str) -> dict[str, list[dict[str, Any]]]:
-    """Nova's `addresses` of a server, by network name."""
-    ports = await of_server(tx, server_id)
-    on = await resources.find_many(tx, Kind.NETWORK, [port.spec["network_id"] for port in ports])
-    floating = await associations.of_ports(tx, [port.id for port in ports])
-    found: dict[str, list[dict[str, Any]]] = {}
-    for port in ports:
-        network = on.get(port.spec["network_id"])
-        shown = found.setdefault(network.name if network else "", []) if port.spec["fixed_ips"] else []
-        for ip in port.spec["fixed_ips"]:
-            shown.append(_entry(port, ip["ip_address"], "fixed"))
-            leading = [f.spec for f in floating.get(port.id, ()) if f.spec["fixed_ip_address"] == ip["ip_address"]]
-            shown += [_entry(port, str(one["floating_ip_address"]), "floating") for one in leading]
-    return found
-
-
-def _entry(port: Resource, address: str, kind: str) -> dict[str, Any]:
-    """One address as Nova shows it."""
-    return {
-        "version": 6 if ":" in address else 4,
-        "addr": address,
-        "OS-EXT-IPS:type": kind,
-        "OS-EXT-IPS-MAC:mac_addr": port.spec["mac_address"],
-    }
-
-
 async def choose_networks(tx: Transaction, caller: Caller) -> list[Resource]:
     """What Nova takes when a server names no network: the project's own and the shared ones, no external ones."""
     return await networks.candidates(tx, caller.project_id)
@@ -223,8 +206,11 @@ async def choose_networks(tx: Transaction, caller: Caller) -> list[Resource]:
 async def look_again(tx: Transaction, server_id: str, now: datetime) -> None:
     """The server's state changed: its ports are due for a look, since a port is ACTIVE when its server has it."""
     for port in await of_server(tx, server_id):
-        for realization in await realizations.of_resource(tx, Kind.PORT, port.id):
-            await realizations.look_again(tx, realization, now)
+        await realizations.look(tx, (Kind.PORT, port.id), now)
+        if trunk := port.spec.get("trunk_details"):
+            await realizations.look(tx, (Kind.TRUNK, trunk["trunk_id"]), now)
+            for one in trunk["sub_ports"]:
+                await realizations.look(tx, (Kind.PORT, one["port_id"]), now)
 
 
 async def address_automatically(tx: Transaction, subnet: Resource, now: datetime) -> None:
@@ -358,7 +344,7 @@ async def _free_port(tx: Transaction, port_id: str, server_id: str, project_id: 
         raise Invalid(f"Port id {port_id} could not be found.", reason="PortNotFound")
     if port.project_id != project_id:
         raise Invalid(f"Port {port_id} not usable for instance {server_id}.", reason="PortNotUsable")
-    if port.spec["device_id"]:
+    if port.spec["device_id"] or port.spec.get("trunk_id"):
         raise Conflict(f"Port {port_id} is still in use.", reason="PortInUse")
     return port
 
@@ -399,30 +385,43 @@ async def _check_free(tx: Transaction, network_id: str, address: str) -> None:
 
 
 async def _seat_in(tx: Transaction, port: Resource, server_id: str, binding: Binding, now: datetime) -> Resource:
-    """Bind the port to a server in a zone: it, its network, subnets and groups are wanted there, it nowhere else."""
-    network = await resources.get(tx, Kind.NETWORK, port.spec["network_id"])
-    await networks.settle_in(tx, network, binding)
-    await qos_policies.require(tx, port, binding)
-    for realization in await realizations.of_resource(tx, Kind.PORT, port.id):
-        if realization.backend_id != binding.backend_id:
-            await realizations.unwant(tx, Kind.PORT, port.id, now, realization.backend_id)
-    earlier = await of_server(tx, server_id)
+    """Bind the port to a server in a zone; a trunk goes there with all of its sub-ports."""
     spec = {
         "device_id": server_id,
         "device_owner": f"compute:{binding.availability_zone}",
         "server_id": server_id,
-        "plugged_at": [now.isoformat(), len(earlier)],
+        "plugged_at": [now.isoformat(), len(await of_server(tx, server_id))],
     }
-    port = await standard.revise(
-        tx,
-        port,
-        document,
-        now,
-        spec=spec,
-        parent_id=server_id,
-        backend_id=binding.backend_id,
-        availability_zone=binding.availability_zone,
-    )
+    port = await _place(tx, port, binding, spec, now, parent_id=server_id)
+    if trunk := port.spec.get("trunk_details"):
+        for one in trunk["sub_ports"]:
+            await place_subport(tx, await resources.get(tx, Kind.PORT, one["port_id"]), binding, now)
+        await _only_there(tx, Kind.TRUNK, trunk["trunk_id"], binding.backend_id, now)
+        await realizations.want(tx, Kind.TRUNK, trunk["trunk_id"], binding.backend_id, now)
+    return port
+
+
+async def place_subport(tx: Transaction, port: Resource, binding: Binding, now: datetime) -> None:
+    """A trunk's sub-port is where the trunk is. Raises Conflict when its network cannot be there."""
+    await _place(tx, port, binding, {"device_owner": "trunk:subport"}, now)
+
+
+async def _only_there(tx: Transaction, kind: Kind, resource_id: str, backend_id: str, now: datetime) -> None:
+    for realization in await realizations.of_resource(tx, kind, resource_id):
+        if realization.backend_id != backend_id:
+            await realizations.unwant(tx, kind, resource_id, now, realization.backend_id)
+
+
+async def _place(
+    tx: Transaction, port: Resource, binding: Binding, spec: dict[str, Any], now: datetime, **columns: Any
+) -> Resource:
+    """The port, its network, subnets and groups are wanted in that zone, the port nowhere else."""
+    network = await resources.get(tx, Kind.NETWORK, port.spec["network_id"])
+    await networks.settle_in(tx, network, binding)
+    await qos_policies.require(tx, port, binding)
+    await _only_there(tx, Kind.PORT, port.id, binding.backend_id, now)
+    columns |= {"backend_id": binding.backend_id, "availability_zone": binding.availability_zone}
+    port = await standard.revise(tx, port, document, now, spec=spec, **columns)
     await want(tx, port, binding.backend_id, now)
     await security_groups.members_changed(tx, port, port.spec["security_groups"], now)
     await associations.follow(tx, port, binding.backend_id, now)

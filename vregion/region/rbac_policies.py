@@ -1,7 +1,7 @@
 """RBAC policies: a project lets others of the tenant see and use what is its own. Called by the API.
 
-Networks, subnet pools, address scopes, security groups and address groups. What a policy says is kept in its object
-(`sharing.terms`); who uses the object holds the policy.
+Networks, subnet pools, address scopes, security groups, address groups and QoS policies. What a policy says is kept in
+its object (`sharing.terms`); who uses the object holds the policy.
 """
 
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ from vregion.region import (
     address_groups,
     address_scopes,
     networks,
+    qos_policies,
     resources,
     security_groups,
     sharing,
@@ -32,6 +33,7 @@ RENDER: dict[Kind, standard.Render] = {
     Kind.ADDRESS_GROUP: address_groups.document,
     Kind.ADDRESS_SCOPE: address_scopes.document,
     Kind.NETWORK: networks.document,
+    Kind.QOS_POLICY: qos_policies.document,
     Kind.SECURITY_GROUP: security_groups.document,
     Kind.SUBNET_POOL: subnet_pools.document,
 }
@@ -108,13 +110,20 @@ async def _check_unused(tx: Transaction, shared: Resource, target: str, left: Se
     """Whoever uses the object goes on seeing it (29.0.0 `neutron/objects/rbac_db.py` _validate_rbac_policy_delete)."""
     if EVERYBODY in left or target == shared.project_id:
         return
-    users = {str(row[0]) for row in await resources.list_fields(tx, _use(shared), "project_id")} - {shared.project_id}
+    users = await _users(tx, shared) - {shared.project_id}
     if users - set(left) if target == EVERYBODY else target in users:
         message = (
             f"RBAC policy on object {shared.id} cannot be removed because other objects depend on it.\n"
             f"Details: project_id={target}"
         )
         raise Conflict(message, reason="RbacPolicyInUse")
+
+
+async def _users(tx: Transaction, shared: Resource) -> set[str]:
+    """The projects that make something with it."""
+    if shared.kind is Kind.QOS_POLICY:
+        return {project_id for _, _, project_id in await qos_policies.users(tx, shared.id)}
+    return {str(row[0]) for row in await resources.list_fields(tx, _use(shared), "project_id")}
 
 
 def _use(shared: Resource) -> Query:

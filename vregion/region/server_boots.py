@@ -31,6 +31,7 @@ from vregion.region import (
     server_disks,
     server_documents,
     server_groups,
+    trunks,
     usages,
     user_limits,
     volume_creates,
@@ -216,7 +217,8 @@ async def _find_networks(tx: Transaction, request: Boot, found: Found) -> None:
     seen: set[str] = set()
     for item in wanted:
         network = await _network_of(tx, request, item, seen)
-        found.ties += _tie_of(network, request)
+        for one in (network, *await trunks.networks_behind(tx, item.get("port"))):
+            found.ties += _tie_of(one, request)
 
 
 def _tie_of(network: Resource, request: Boot) -> list[Tie]:
@@ -468,6 +470,8 @@ def _groups_named(request: Boot) -> list[str]:
 def _needs(found: Found, spec: Mapping[str, Any], plugged: Sequence[Resource], backend_id: str) -> list[Key]:
     """What must be on the backend before the server can be."""
     wanted: list[Key] = [(Kind.PORT, port.id) for port in plugged]
+    parents = [port.spec["trunk_details"] for port in plugged if port.spec.get("trunk_details")]
+    wanted += [(Kind.TRUNK, trunk["trunk_id"]) for trunk in parents]
     wanted += [(Kind.VOLUME, volume["volumeId"]) for volume in spec["volumes"]]
     wanted += [(Kind.IMAGE, found.image.id)] if found.image and not _of_volumes(found.image) else []
     wanted += [(Kind.KEYPAIR, found.keypair.id)] if found.keypair else []

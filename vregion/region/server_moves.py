@@ -54,6 +54,8 @@ async def begin(
     plugged = await ports.of_server(tx, server.id)
     group = await _group(tx, server, binding)
     await _check_gone(tx, server, plugged, binding)
+    if trunk := next((port for port in plugged if port.spec.get("trunk_details")), None):
+        raise Conflict(f"Port {trunk.id} is a trunk's parent: it and its sub-ports stay in their zone.")
     followers = await network_moves.follow(tx, server, plugged, binding)
     image = await _image(tx, caller, server, snapshot, now)
     keypair = await _keypair(tx, server, now)

@@ -22,6 +22,7 @@ from vregion.region import (
     ports,
     realizations,
     resources,
+    server_addresses,
     server_documents,
     usages,
     volumes,
@@ -130,7 +131,7 @@ async def settled(tx: Transaction, server: Resource, observed: Observed) -> None
     spec = server.spec | {name: document[key] for name, key in _STATES.items() if key in document}
     if spec["vm_state"] != "building":
         spec = await _arrived(tx, server, spec, observed)
-        document["addresses"] = await ports.addresses(tx, server.id)
+        document["addresses"] = await server_addresses.shown(tx, server.id)
         if groups := await _group_names(tx, server.id):
             document["security_groups"] = [{"name": name} for name in groups]
     spec = await _resized(tx, server, spec, observed.document)
@@ -177,7 +178,7 @@ async def redraw(tx: Transaction, server_id: str) -> None:
     if server.spec["vm_state"] == "building":
         return
     before = shown(server)
-    document = before | {"addresses": await ports.addresses(tx, server.id)}
+    document = before | {"addresses": await server_addresses.shown(tx, server.id)}
     if groups := await _group_names(tx, server.id):
         document["security_groups"] = [{"name": name} for name in groups]
     if document != before:

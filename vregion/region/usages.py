@@ -42,6 +42,7 @@ DEFAULT_LIMITS: dict[str, int] = {
     "security_group_rule": 2000,
     "router": 50,
     "router_route": 30,
+    "trunk": -1,
     "floatingip": 100,
     "subnetpool": 20,
     "rbac_policy": 50,

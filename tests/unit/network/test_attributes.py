@@ -76,12 +76,12 @@ REFUSED = {
     "external-gateway-multihoming": LATER,
     "project-default-networks": LATER,
     "qos-fip-network-policy": LATER,
-    "trunk-details": LATER,
 }
 # Attributes that an extension of ours has and we do not.
 ABSENT = {
     ("ports", "binding:vif_details"): "where a port is plugged in is the zone's, and shown to nobody",
     ("ports", "binding:vif_type"): "where a port is plugged in is the zone's, and shown to nobody",
+    ("ports", "trunk_details"): "a trunk's parent shows it; it cannot be set, filtered or sorted by",
 }
 # What our table says otherwise: (post, put, filter, sort).
 HIDDEN = "the provider's, never shown: there is nothing to filter by"

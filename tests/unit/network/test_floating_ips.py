@@ -13,7 +13,15 @@ from tests.unit.network.network_rows import NOW
 from tests.unit.network.outside import RECIPES, WHO, ZONES, bound, floating_ip, joined, lead_outside, plug, router
 from vregion.model.refusals import Conflict, Invalid, NotFound
 from vregion.model.resource import Kind
-from vregion.region import floating_ips, port_forwardings, ports, realizations, resources, router_interfaces
+from vregion.region import (
+    floating_ips,
+    port_forwardings,
+    ports,
+    realizations,
+    resources,
+    router_interfaces,
+    server_addresses,
+)
 
 
 @pytest_asyncio.fixture
@@ -46,7 +54,7 @@ async def test_the_address_is_the_zones_own_and_leads_to_the_port_once_it_is_the
     assert there["fixed_ip_address"] == port.spec["fixed_ips"][0]["ip_address"]
     async with world.region.write() as tx:
         assert (await resources.get(tx, Kind.FLOATING_IP, ip.id)).status == "ACTIVE"
-        shown = await ports.addresses(tx, "s1")
+        shown = await server_addresses.shown(tx, "s1")
         (name,) = shown
         assert [one["OS-EXT-IPS:type"] for one in shown[name]] == ["fixed", "floating"]
         assert shown[name][1]["addr"] == there["floating_ip_address"]

@@ -9,7 +9,7 @@ from tests.unit.network.network_rows import NOW, caller, network
 from vregion.model.backend import Binding
 from vregion.model.refusals import Conflict, Forbidden, NotFound, Unsupported
 from vregion.model.resource import Kind, Resource
-from vregion.region import networks, ports, qos_policies, qos_rules, resources
+from vregion.region import networks, ports, qos_policies, qos_rules, rbac_policies, resources
 from vregion.region.regions import Region, Transaction
 
 MINE, THEIRS = caller("p1", "manager"), caller("p2", "manager")
@@ -111,3 +111,24 @@ def test_types_of_rules_are_what_every_zone_with_qos_has() -> None:
     assert qos_rules.types(zones, anywhere=True) == ["bandwidth_limit", "dscp_marking"]
     assert qos_rules.types([ZONE]) == []
     assert qos_rules.details(zones, "dscp_marking") == [{"name": "az1", "supported_parameters": []}]
+
+
+async def test_an_rbac_policy_lets_one_project_use_it_and_is_held_by_that(region: Region) -> None:
+    async with region.write() as tx:
+        made = await policy(tx)
+        wanted = {
+            "object_type": "qos_policy",
+            "object_id": made.id,
+            "action": "access_as_shared",
+            "target_tenant": "p2",
+        }
+        allowed = await rbac_policies.create(tx, MINE, wanted, NOW)
+        on = await network(tx, THEIRS, qos_policy_id=made.id)
+        with pytest.raises(NotFound):
+            await qos_policies.get(tx, caller("p3"), made.id)
+        with pytest.raises(Conflict, match="other objects depend on it"):
+            await rbac_policies.delete(tx, MINE, allowed.id)
+        await networks.update(tx, THEIRS, on.id, {"qos_policy_id": None}, None, NOW)
+        await rbac_policies.delete(tx, MINE, allowed.id)
+        with pytest.raises(NotFound):
+            await qos_policies.get(tx, THEIRS, made.id)

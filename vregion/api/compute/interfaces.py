@@ -13,8 +13,8 @@ from vregion.api.live import realized
 from vregion.api.schemas.compute import server_parts as schema
 from vregion.model.microversion import Microversion
 from vregion.model.refusals import Conflict, Forbidden, Invalid, NotFound, OverQuota, Refusal
-from vregion.model.resource import Resource
-from vregion.region import ports, server_changes, servers
+from vregion.model.resource import Kind, Resource
+from vregion.region import ports, resources, server_changes, servers
 
 routes = Routes()
 _RULE = "os_compute_api:os-attach-interfaces"
@@ -80,6 +80,10 @@ async def create(call: Call) -> Reply:
     done = False
     try:
         external = await realized(call, port)
+        if trunk := port.spec.get("trunk_details"):
+            async with call.region.read() as tx:
+                row = await resources.get(tx, Kind.TRUNK, trunk["trunk_id"])
+            await realized(call, row)
         given = {"port_id": external} | ({"tag": wanted["tag"]} if wanted.get("tag") else {})
         await ask(
             call,

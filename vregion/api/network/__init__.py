@@ -27,6 +27,7 @@ from vregion.api.network import (
     subnet_pools,
     subnets,
     tags,
+    trunks,
     versions,
 )
 from vregion.api.network.faults import fault
@@ -55,6 +56,7 @@ HANDLED: list[Route] = [
     *qos_rules.routes.all,
     *auto_allocated_topology.routes.all,
     *network_ip_availabilities.routes.all,
+    *trunks.routes.all,
     *tags.routes.all,
     *quotas.routes.all,
 ]
@@ -85,6 +87,9 @@ RULES = {
     f"get_{_FORWARDING}": "reader",
     **{f"{verb}_{_FORWARDING}": "member" for verb in ("create", "update", "delete")},
     "get_rule_type": "reader",
+    **dict.fromkeys(("get_trunk", "get_trunk:tags", "get_subports"), "reader"),
+    **dict.fromkeys(("add_subports", "remove_subports"), "member"),
+    **{f"{verb}_{word}": "member" for verb in ("create", "update", "delete") for word in ("trunk", "trunk:tags")},
     **{f"get_{word}": "reader" for word in ("policy", "policy:tags", *_QOS)},
     **{
         f"{verb}_{word}": "manager"

@@ -113,7 +113,7 @@ _TABLE = (
     ("standard-attr-revisions", "Resource revision numbers", "2016-04-11T10:00:00-00:00", "Counts changes"),
     ("standard-attr-tag",
      "Tag support for resources with standard attribute: port, subnet, subnetpool, network, security_group, router, "
-     "floatingip, policy",
+     "floatingip, policy, trunk",
      "2017-01-01T00:00:00-00:00", "Tags"),
     ("standard-attr-timestamp", "Resource timestamps", "2016-09-12T10:00:00-00:00", "Times of creation and change"),
     ("stateful-security-group", "Stateful security group", "2019-11-26T09:00:00-00:00", "Stateless security groups"),
@@ -126,6 +126,8 @@ _TABLE = (
      "Which subnets are of an external network"),
     ("tag-ports-during-bulk-creation", "Tag Ports During Bulk Creation", "2019-12-29T19:00:00-00:00",
      "Tags in the create request of a port"),
+    ("trunk", "Trunk Extension", "2016-01-01T10:00:00-00:00", "Several networks of a server through one port"),
+    ("trunk-details", "Trunk port details", "2016-01-01T10:00:00-00:00", "A trunk's parent port shows its sub-ports"),
     ("tag-creation", "Tag creation extension", "2024-23-07T10:00:00-00:00", "Several tags at once"),
 )  # fmt: skip
 

@@ -11,7 +11,7 @@ from vregion.region import usages
 routes = Routes()
 _SHOWN = (
     "network", "subnet", "port", "security_group", "security_group_rule", "router", "router_route", "floatingip",
-    "subnetpool", "rbac_policy",
+    "subnetpool", "rbac_policy", "trunk",
 )  # fmt: skip
 
 

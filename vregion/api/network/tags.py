@@ -19,6 +19,7 @@ from vregion.region import (
     security_groups,
     subnet_pools,
     subnets,
+    trunks,
 )
 from vregion.region import standard_attributes as standard
 from vregion.region.regions import Transaction
@@ -144,3 +145,4 @@ _register("/routers", Tags("router", routers.get, routers.document))
 _register("/floatingips", Tags("floatingip", floating_ips.get, floating_ips.document))
 _register("/subnetpools", Tags("subnetpool", subnet_pools.get, subnet_pools.document))
 _register("/policies", Tags("policy", qos_policies.get, qos_policies.document))
+_register("/trunks", Tags("trunk", trunks.get, trunks.document))

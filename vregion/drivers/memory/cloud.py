@@ -25,6 +25,7 @@ from vregion.model.resource import Kind
 T = TypeVar("T")
 NEUTRON = frozenset({
     Kind.NETWORK, Kind.SUBNET, Kind.PORT, Kind.SECURITY_GROUP, Kind.ROUTER, Kind.FLOATING_IP, Kind.QOS_POLICY,
+    Kind.TRUNK,
 })  # fmt: skip
 CINDER = frozenset({Kind.VOLUME, Kind.SNAPSHOT, Kind.BACKUP})
 FLAVORS = (("m1.tiny", 1, 512, 1), ("m1.small", 1, 2048, 20), ("m1.medium", 2, 4096, 40))
@@ -57,7 +58,7 @@ class MemoryCloud:
     credential is refused. `volume_types` are names; the first is the default.
     `address_groups` are the members elsewhere of security groups, by the group's id.
     `administrators` are the projects whose credentials may act for others and choose segments; those in `managed` may
-    make QoS policies for themselves, where the cloud has QoS at all.
+    make QoS policies for themselves, where the cloud has QoS at all (`has_qos`; `has_trunks` is the like).
     """
 
     clouds: ClassVar[dict[str, "MemoryCloud"]] = {}
@@ -82,7 +83,7 @@ class MemoryCloud:
         self.address_groups: dict[str, list[str]] = {}
         self.administrators = {"admin", "provider"}
         self.managed: set[str] = set()
-        self.has_qos = True
+        self.has_qos = self.has_trunks = True
         self.closed: set[str] = set()
         self.rows: dict[Kind, dict[str, Row]] = {kind: {} for kind in Kind}
         self.marks: dict[tuple[Kind, str], list[Row]] = {}

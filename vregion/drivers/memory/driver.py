@@ -35,6 +35,7 @@ from vregion.drivers.memory.server_groups import ServerGroups
 from vregion.drivers.memory.servers import Servers
 from vregion.drivers.memory.snapshots import Snapshots
 from vregion.drivers.memory.subnets import Subnets
+from vregion.drivers.memory.trunks import Trunks
 from vregion.drivers.memory.volumes import Volumes
 from vregion.model.backend import Backend, Credential
 from vregion.model.resource import Kind
@@ -43,8 +44,7 @@ T = TypeVar("T")
 _FAULTS = {400: "badRequest", 403: "forbidden", 404: "itemNotFound", 409: "conflictingRequest", 501: "notImplemented"}
 _ROOMS: tuple[Callable[[MemoryCloud, str], MemoryCollection], ...] = (
     QosPolicies, Networks, Subnets, AddressGroups, SecurityGroups, Ports, Routers, FloatingIps, Images, Keypairs,
-    ServerGroups,
-    Volumes, Snapshots, Backups, Servers,
+    ServerGroups, Volumes, Snapshots, Backups, Servers, Trunks,
 )  # fmt: skip
 _FED = frozenset({Kind.SERVER, Kind.VOLUME, Kind.SNAPSHOT, Kind.PORT})
 _SERVICES: dict[str, dict[str, Any]] = {
@@ -110,7 +110,11 @@ class MemoryDriver:
         ]
 
     def _more(self) -> frozenset[str]:
-        found = {"network.external": bool(self._external()), "network.qos": self.cloud.has_qos}
+        found = {
+            "network.external": bool(self._external()),
+            "network.qos": self.cloud.has_qos,
+            "network.trunk": self.cloud.has_trunks,
+        }
         return frozenset(name for name, there in found.items() if there)
 
     async def flavors(self) -> Sequence[Flavor]:

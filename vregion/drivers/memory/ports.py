@@ -5,13 +5,14 @@ from ipaddress import ip_address, ip_network
 from secrets import token_bytes
 from typing import Any, ClassVar
 
-from vregion.drivers.contract import Permanent
+from vregion.drivers.contract import Permanent, Transient
 from vregion.drivers.memory.cloud import Row
 from vregion.drivers.memory.collection import Described
 from vregion.drivers.memory.qos_policies import require_policy
 from vregion.drivers.memory.routers import INTERFACE, require_unused
 from vregion.drivers.memory.security_groups import SecurityGroups
 from vregion.drivers.memory.subnets import free
+from vregion.drivers.memory.trunks import trunks_of
 from vregion.model.resource import Kind
 
 _DEFAULTS: dict[str, Any] = {
@@ -67,6 +68,8 @@ class Ports(Described):
         """A router's interface is taken off its router, which may refuse that."""
         if row.document["device_owner"] == INTERFACE and row.document["device_id"]:
             require_unused(self.cloud, row)
+        if used := trunks_of(self.cloud, row.id):
+            raise Transient(f"Port {row.id} is currently in use by trunk {used[0].id}.")
         self.cloud.remove(row)
 
     def _release(self, network: Row, row: Row) -> None:

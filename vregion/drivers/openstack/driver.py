@@ -39,6 +39,7 @@ from vregion.drivers.openstack.service import COMPUTE, IDENTITY, IMAGE, NETWORK,
 from vregion.drivers.openstack.session import Session
 from vregion.drivers.openstack.snapshots import Snapshots
 from vregion.drivers.openstack.subnets import Subnets
+from vregion.drivers.openstack.trunks import Trunks
 from vregion.drivers.openstack.volumes import Volumes
 from vregion.model.backend import Backend, Credential
 from vregion.model.microversion import Microversion
@@ -100,6 +101,7 @@ class OpenStackDriver:
             Kind.ROUTER: Routers(self.network),
             Kind.FLOATING_IP: FloatingIps(self.network),
             Kind.QOS_POLICY: QosPolicies(self.network),
+            Kind.TRUNK: Trunks(self.network),
         }
 
     @property

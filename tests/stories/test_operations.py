@@ -28,13 +28,24 @@ UNROUTED = ("The resource could not be found.", "The method specified is not all
 BROKEN = ("DELETE", "/cache/{}")  # glance 33.0.0 answers 500 to everybody when it has no cache (seen)
 # Neutron 29.0.0 answers 500 for tags of what is not there (seen).
 TAGGED = ("GET", "PUT", "POST", "DELETE")
-TAGGING = ("floatingips", "networks", "ports", "routers", "security-groups", "subnetpools", "subnets")
+TAGGING = (
+    "floatingips",
+    "networks",
+    "policies",
+    "ports",
+    "routers",
+    "security-groups",
+    "subnetpools",
+    "subnets",
+    "trunks",
+)
 FAILING = (
     ("DELETE", "/consistencygroups/{}"),  # cinder 29.0.0 api/contrib/consistencygroups.py delete(): 500 with no body
     ("POST", "/os-volumes_boot/{}/action"),  # nova 34.0.0: 500 to start, stop, confirmResize, revertResize (seen)
     ("PUT", "/quotas/{}"),  # neutron 29.0.0: 500 to a body without a quota (seen)
     ("PUT", "/address-groups/{}/add_addresses"),  # and to one without addresses (seen)
     ("PUT", "/address-groups/{}/remove_addresses"),
+    ("GET", "/qos/rule-types/{}"),  # and for a rule type that it does not know (seen)
     *((method, f"/{noun}/{{}}/tags{one}") for method in TAGGED for noun in TAGGING for one in ("", "/{}")),
 )
 MADE_OF_NOTHING = (("POST", "/images"), ("POST", "/os-floating-ips"))  # an empty body is a whole request

@@ -193,6 +193,29 @@ async def test_a_change_reaches_the_backend_once(tmp_path: Path) -> None:
         assert world.cloud.faults.count("update", Kind.VOLUME) == 1
 
 
+async def test_what_a_feed_saw_before_a_live_call_does_not_hide_what_the_call_began(tmp_path: Path) -> None:
+    """A listing that was on its way while the call was made tells of the time before it: the backend is asked again."""
+    async with World(tmp_path, RECIPES) as world:
+        (row,) = await written(world)
+        await world.turn()
+        realization = (await state(world, row))[1]
+        assert realization is not None
+        there = world.cloud.rows[Kind.VOLUME][str(realization.external_id)]
+        listed = world.clock.now
+        for asked, status in ((timedelta(seconds=-1), "available"), (timedelta(seconds=1), "in-use")):
+            before = Observed(there.id, {**there.document, "status": "available"}, settled=True)
+            there.document["status"] = "in-use"
+            async with world.region.write() as tx:
+                await realizations.look_again(tx, realization, listed + asked)
+                world.loop.hint(world.region_id, (row.id, "b1"), before, listed)
+                await realizations.news(tx, realization, listed, listed + timedelta(seconds=2))
+            world.clock.move(timedelta(seconds=2))
+            await world.turn()
+            after = (await state(world, row))[0]
+            assert after is not None
+            assert after.status == status, "a hint serves a look that was asked for before, and no later one"
+
+
 @pytest.mark.parametrize("point", range(40))
 async def test_killed_anywhere_there_is_one_volume(tmp_path: Path, point: int) -> None:
     async with World(tmp_path, RECIPES) as world:

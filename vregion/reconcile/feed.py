@@ -7,6 +7,7 @@ changes are committed. An item that is not ours is passed over; one that is, bec
 import asyncio
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 
 from vregion.backends import Backends
 from vregion.drivers.contract import Observed, Transient, Unsupported
@@ -79,13 +80,16 @@ class Feeds:
             since = await watermarks.get(tx, backend_id, kind)
         opened = await self._backends.open(region.id, backend_id)
         async with self._backends.call(backend_id):
+            begun = self._loop.time.now()
             changes = await opened.driver.changes(kind, since)
-        await self._apply(region, backend_id, kind, changes.items)
+        await self._apply(region, backend_id, kind, changes.items, begun)
         async with region.write() as tx:
             await watermarks.advance(tx, backend_id, kind, changes.watermark)
             return await realizations.in_progress(tx, backend_id, kind)
 
-    async def _apply(self, region: Region, backend_id: str, kind: Kind, items: Sequence[Observed]) -> None:
+    async def _apply(
+        self, region: Region, backend_id: str, kind: Kind, items: Sequence[Observed], begun: datetime
+    ) -> None:
         news = {i.external_id: i for i in items if self._last.get((backend_id, i.external_id)) != _essence(i)}
         async with region.write() as tx:
             ours = await realizations.by_external_ids(tx, backend_id, kind, list(news))
@@ -94,8 +98,8 @@ class Feeds:
                     continue
                 seen = news[external_id]
                 if not seen.absent:
-                    self._loop.hint(region.id, (realization.resource_id, backend_id), seen)
-                await realizations.look_again(tx, realization, self._loop.time.now())
+                    self._loop.hint(region.id, (realization.resource_id, backend_id), seen, begun)
+                await realizations.news(tx, realization, begun, self._loop.time.now())
         for external_id, item in news.items():
             self._last[backend_id, external_id] = _essence(item)
             if item.absent:

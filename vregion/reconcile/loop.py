@@ -73,7 +73,7 @@ class Loop:
         self._in_flight: Counter[str] = Counter()
         self._held: set[str] = set()
         self._polls: dict[tuple[str, str, str], int] = {}
-        self._hints: dict[tuple[str, str, str], Observed] = {}
+        self._hints: dict[tuple[str, str, str], tuple[Observed, datetime]] = {}
         self._woken = asyncio.Event()
         self.on_progress: Callable[[Region, str, Kind], bool] = lambda region, backend_id, kind: False
 
@@ -82,9 +82,14 @@ class Loop:
         self._ringing.add(region_id)
         self._woken.set()
 
-    def hint(self, region_id: str, claim_key: tuple[str, str], observed: Observed) -> None:
-        """What a change feed saw of (resource id, backend id): the next pass need not ask again."""
-        self._hints[region_id, *claim_key] = observed
+    def hint(self, region_id: str, claim_key: tuple[str, str], observed: Observed, seen_at: datetime) -> None:
+        """What a change feed saw of (resource id, backend id): a pass for nothing newer need not ask again."""
+        self._hints[region_id, *claim_key] = observed, seen_at
+
+    def _hint(self, key: tuple[str, str, str], claim: Claim) -> Observed | None:
+        """A look that somebody asked for after the feed had seen it (a live call's) is a look of its own."""
+        observed, seen_at = self._hints.pop(key, (None, claim.due_at))
+        return observed if claim.due_at <= seen_at else None
 
     async def run(self) -> None:
         """Until cancelled; then the passes in flight are cancelled too, and others adopt what they left."""
@@ -192,7 +197,7 @@ class Loop:
                     open_provider=lambda: self._backends.open_provider(realization.backend_id),
                     joins=self.joins,
                     flavors=flavors,
-                    hint=self._hints.pop(key, None),
+                    hint=self._hint(key, claim),
                     doubt=self.doubt,
                     back_at=self._back_at(realization.backend_id),
                     web=self.web,

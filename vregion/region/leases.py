@@ -24,10 +24,11 @@ class LeaseLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A due realization under our lease, with its resource (None when the row is gone)."""
+    """A due realization under our lease, with its resource (None when the row is gone). `due_at`: since when."""
 
     realization: Realization
     resource: Resource | None
+    due_at: datetime
 
 
 async def due_backends(tx: Transaction, now: datetime, busy: Iterable[str] = ()) -> list[str]:
@@ -43,13 +44,14 @@ async def claim(
 ) -> list[Claim]:
     """Take up to `limit` due realizations of a backend, each under a new fence until `now + lease`."""
     rows = await tx.execute(
-        select(*COLUMNS)
+        select(*COLUMNS, realizations.c.due_at)
         .where(*_due(tx, now), realizations.c.backend_id == backend_id)
         .order_by(realizations.c.due_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    taken = [replace(r, fence=r.fence + 1) for r in map(from_row, rows)]
+    found_due = [(from_row(row), row.due_at) for row in rows]
+    taken = [replace(r, fence=r.fence + 1) for r, _ in found_due]
     for kind in {r.kind for r in taken}:
         keys = [(r.resource_id, r.backend_id) for r in taken if r.kind == kind]
         await tx.execute(
@@ -62,7 +64,8 @@ async def claim(
             .values(lease_owner=owner, lease_until=now + lease, due_at=now + lease, fence=realizations.c.fence + 1)
         )
     found = {k: await find_many(tx, k, [r.resource_id for r in taken if r.kind == k]) for k in {r.kind for r in taken}}
-    return [Claim(r, found[r.kind].get(r.resource_id)) for r in taken]
+    since = [due_at for _, due_at in found_due]
+    return [Claim(r, found[r.kind].get(r.resource_id), due) for r, due in zip(taken, since, strict=True)]
 
 
 async def inherit(tx: Transaction, now: datetime) -> None:

@@ -335,6 +335,13 @@ async def look_again(tx: Transaction, realization: Realization, now: datetime) -
     tx.ring = True
 
 
+async def news(tx: Transaction, realization: Realization, seen_at: datetime, now: datetime) -> None:
+    """A change feed saw it as it was at `seen_at`: it is due since then, unless somebody asked for a look later."""
+    later = or_(realizations.c.due_at.is_(None), realizations.c.due_at > now)
+    await tx.execute(update(realizations).where(*exactly(tx, realization), later).values(due_at=seen_at))
+    tx.ring = True
+
+
 async def in_progress(tx: Transaction, backend_id: str, kind: Kind) -> bool:
     """Whether something of that kind is on its way on a backend, or on its way out."""
     row = await tx.execute(

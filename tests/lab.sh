@@ -51,10 +51,6 @@ carries_packets() {
 
 say "the lab"
 $python -m lab install
-if ! [ -d "$LAB_STATE/snap/plain-plain" ]; then
-  $python -m lab up 2
-  $python -m lab snapshot
-fi
 $python -m lab up 2
 before=$($python -m tests.inventory)
 say "${parts[0]}"

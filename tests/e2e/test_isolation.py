@@ -110,7 +110,7 @@ def asked(cloud: Cloud, service: str, route: Route, name: str) -> requests.Respo
     first, *others = route.path.split("{")
     path = first + "".join((name if n == 0 else "1") + place.partition("}")[2] for n, place in enumerate(others))
     headers = {"Content-Type": TYPES.get((route.method, route.path), "application/json")}
-    if route.until:
+    if route.until and not (service == "compute" and route.until > NEWEST):
         headers["OpenStack-API-Version"] = f"{service} {route.until}"
     body = orjson.dumps(BODIES.get((route.method, route.path), {}))
     return cloud.send(service, route.method, path, headers=headers, data=body if route.method != "GET" else None)

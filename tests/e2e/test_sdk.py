@@ -13,7 +13,7 @@ import pytest
 from tests.e2e.cloud import Cloud
 from tests.e2e.rig import Rig
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.filterwarnings("default")]  # what the SDK warns of is the SDK's
 
 
 @pytest.fixture(scope="module")

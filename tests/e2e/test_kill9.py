@@ -21,7 +21,7 @@ from tests.e2e.conftest import left, sweep
 from tests.e2e.rig import Rig
 
 pytestmark = pytest.mark.lab
-SEEDS = int(os.environ.get("VREGION_E2E_SEEDS", "12"))
+SEEDS = int(os.environ.get("VREGION_E2E_SEEDS", "6"))
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDFyYW5kb21rZXlmb3J0ZXN0c29mdnJlZ2lvbjEyMzQ1 seed"
 CUT_OFF = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)  # before and within an answer
 LONGEST = 4.0  # seconds; a boot and a delete take some three

@@ -55,7 +55,7 @@ def test_one_network_in_two_zones(acme: Cloud, inside: dict[str, Cloud], image: 
     again = boot(acme, image, "span-again", "az2", nics, security_groups=groups)
     back, address = seat(acme, inside, again, "az2")
     assert probes.has_address(back, address)
-    assert probes.ping(one, address)
+    assert probes.ping(one, address, 90), "once the neighbour has forgotten whose the address was before"
     for server in (servers["az1"], again):
         acme.drop("server", server)
         acme.gone("server", server)

@@ -140,7 +140,8 @@ async def delete(tx: Transaction, caller: Caller, port_id: str, revision: int | 
 async def remove(tx: Transaction, port: Resource, now: datetime) -> None:
     """End a port: its addresses and quota are free at once, its realization goes when its backend has let go."""
     await associations.end_of_port(tx, port, now)
-    await router_seats.settle(tx, port, (), now)
+    if router_seats.of(port):
+        await router_seats.settle(tx, port, (), now)
     await address_rows.release(tx, port.id)
     await address_rows.release_mac(tx, port.id)
     await usages.release(tx, port.project_id, {"port": 1})

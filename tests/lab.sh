@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # What `make test` runs after `make check`: everything that needs two real OpenStack regions on this machine. The driver
-# contract suite, the stories against a bare region, and the end-to-end tests; then the lab goes down again, and no
-# resource of ours may be left in a region and no process of ours on the machine. Some twenty minutes on two cores.
-# This lab carries no packets: the end-to-end tests that need them are skipped, and the last lines say so.
+# contract suite, the stories against a bare region, the end-to-end tests, and on a second lab, whose switches carry
+# packets, those that send some. Then the lab goes down again, and no resource of ours may be left in a region and no
+# process of ours on the machine. Some forty minutes on two cores. Where the kernel has no network namespaces the last
+# line says what was not run.
 # LAB_STATE and LAB_SLOT choose another lab than the usual one; VREGION_E2E_SEEDS how often vregion is killed.
 set -euo pipefail
 cd "$(dirname "$0")/.."

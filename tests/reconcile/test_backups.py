@@ -13,7 +13,7 @@ from vregion.reconcile.recipes import RECIPES
 from vregion.region import backups, usages, volume_creates, volumes
 
 LONG = timedelta(hours=2)
-POINTS = 28
+POINTS = 32
 
 
 async def backed_up(world: World) -> tuple[Resource, Resource]:

@@ -19,7 +19,7 @@ from vregion.model.resource import Kind, Resource
 from vregion.reconcile.recipes import RECIPES
 from vregion.region import actions, ports, realizations, resources, server_moves, usages
 
-POINTS = 125
+POINTS = 130
 HERE, THERE = "b1", "b2"
 FOLLOWS = (Kind.SERVER, Kind.PORT, Kind.NETWORK, Kind.SUBNET)
 

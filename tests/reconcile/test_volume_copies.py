@@ -16,7 +16,7 @@ from vregion.reconcile.recipes import RECIPES
 from vregion.region import resources, snapshots, usages, volume_copies, volume_creates, volumes
 
 WHO = caller("p1", "member")
-POINTS = 110
+POINTS = 115
 LONG = timedelta(hours=2)
 
 

@@ -118,6 +118,11 @@ class Backends:
         now = self._clock()
         return {i: gate.breaker.until - now for i, gate in self._gates.items() if gate.breaker.until > now}
 
+    def silent(self, backend_id: str) -> bool:
+        """Whether it did not answer when it was last asked: one call is enough to find out."""
+        gate = self._gates.get(backend_id)
+        return gate is not None and gate.breaker.pause > 0
+
     def back_for(self, backend_id: str) -> float:
         """Seconds since it answered again after a silence, 0 for the probe; infinite when it was never silent."""
         gate = self._gates.get(backend_id)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tests.reconcile.test_servers import booted, found
 from tests.reconcile.world import World
+from vregion.backends import LONGEST_PAUSE
 from vregion.model.resource import Kind
 from vregion.reconcile.recipes import RECIPES
 from vregion.reconcile.work import COMING_BACK
@@ -42,3 +43,14 @@ async def test_a_zone_that_has_been_there_gives_its_own_answer(tmp_path: Path) -
         assert now is not None
         assert now.status == "ERROR"
         assert world.cloud.faults.count("create", Kind.SERVER) == 2
+
+
+async def test_the_first_answer_after_a_silence_sets_all_in_motion(tmp_path: Path) -> None:
+    async with World(tmp_path, RECIPES) as world:
+        world.cloud.faults.down = True
+        servers = [server for _ in range(6) for server in await booted(world)]
+        await world.turn(timedelta(minutes=20))
+        world.cloud.faults.down = False
+        await world.turn(timedelta(seconds=LONGEST_PAUSE + 15))
+        seen = [await found(world, server) for server in servers]
+        assert [server and server.status for server in seen] == ["ACTIVE"] * 6

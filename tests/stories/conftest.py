@@ -27,7 +27,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def target(request: pytest.FixtureRequest) -> Iterator[str]:
     """'vregion', or the lab's cloud that VREGION_STORIES names; the environment is set for it."""
     cloud = os.environ.get("VREGION_STORIES", "")
-    words = lab_environment(cloud) if cloud else _vregion_environment(request.getfixturevalue("running"))
+    words = lab_environment(cloud) if cloud else vregion_environment(request.getfixturevalue("running"))
     os.environ.update(words)
     yield cloud or "vregion"
     if cloud:
@@ -36,7 +36,8 @@ def target(request: pytest.FixtureRequest) -> Iterator[str]:
         os.environ.pop(name, None)
 
 
-def _vregion_environment(running: Running) -> dict[str, str]:
+def vregion_environment(running: Running) -> dict[str, str]:
+    """The words of a vregion in memory, furnished."""
     from tests.stories.furniture import furnish
 
     words = {

@@ -140,7 +140,7 @@ class Loop:
                 self._inherited.add(region.id)
             claims: list[Claim] = []
             for backend_id in await leases.due_backends(tx, now, {*unreachable, *full}):
-                room = self._budget - self._in_flight[backend_id]
+                room = 1 if self._backends.silent(backend_id) else self._budget - self._in_flight[backend_id]
                 claims += await leases.claim(tx, self._owner, backend_id, now, LEASE, room)
             next_due = await leases.next_due(tx, {*unreachable, *full})
         for claim in claims:
@@ -205,7 +205,8 @@ class Loop:
                 )
                 outcome = await reconcile(work)
         except Transient as trouble:
-            outcome = Retry(trouble.after, trouble.message, failed=True)
+            after = trouble.after if trouble.reachable else self._backends.unreachable().get(realization.backend_id, 0)
+            outcome = Retry(after, trouble.message, failed=trouble.reachable)
         except LeaseLost:
             return
         except LookupError as unbound:

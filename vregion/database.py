@@ -19,13 +19,23 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Dialect, Executable, MetaData, column, create_engine, event, func, inspect, select, table
-from sqlalchemy.engine import CursorResult
+from sqlalchemy.engine import CursorResult, Engine, make_url
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import QueuePool
+from sqlalchemy.util import LRUCache
 
 T = TypeVar("T")
 _ALEMBIC = Path(__file__).with_name("alembic")
 _TURN = 0x76726567  # any number that no other user of the database locks
+_COMPILED = 2000  # statements
 _MAPPED = 256 << 20  # bytes of a SQLite file that are read where they are: a scan of a long list copies none of them
+
+
+def _dumps(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+_JSON: dict[str, Any] = {"json_serializer": _dumps, "json_deserializer": orjson.loads}
 
 
 class Connection(Protocol):
@@ -79,15 +89,12 @@ class Engines:
     """One database: `read()` and `write()` give a connection inside a transaction."""
 
     def __init__(self, url: str) -> None:
-        options: dict[str, Any] = {"json_serializer": _dumps, "json_deserializer": orjson.loads}
         self._remote = self._reader = self._writer = None
         if url.startswith("sqlite"):
-            self._reader = create_engine(url, pool_size=2, max_overflow=-1, **options)
-            self._writer = create_engine(url, pool_size=1, max_overflow=0, **options)
-            _prepare(self._reader, "BEGIN")
-            _prepare(self._writer, "BEGIN IMMEDIATE")
+            self._reader = _file(url, "BEGIN", 2, -1)
+            self._writer = _file(url, "BEGIN IMMEDIATE", 1, 0)
         else:
-            self._remote = create_async_engine(url, pool_size=10, max_overflow=10, **options)
+            self._remote = create_async_engine(url, pool_size=10, max_overflow=10, **_JSON)
         self._turn = asyncio.Lock()
 
     @asynccontextmanager
@@ -162,15 +169,26 @@ def _head(migrations: Path) -> str | None:
     return ScriptDirectory(str(_ALEMBIC), version_locations=[str(migrations)]).get_current_head()
 
 
-def _dumps(value: Any) -> str:
-    return orjson.dumps(value).decode()
+@cache
+def _shared() -> tuple[Dialect, LRUCache[Any, Any]]:
+    """What all SQLite files of the process have in common: the dialect, and the statements compiled for it so far."""
+    engine = create_engine("sqlite://", **_JSON)
+    engine.connect().close()
+    return engine.dialect, LRUCache(_COMPILED)
 
 
-def _prepare(engine: sqlalchemy.Engine, begin: str) -> None:
-    """SQLite settings per connection, and our own BEGIN in place of the driver's late one."""
+def _file(address: str, begin: str, size: int, overflow: int) -> Engine:
+    """An engine for one file: settings per connection, and our own BEGIN in place of the driver's late one."""
+    dialect, compiled = _shared()
+    url = make_url(address)
+    arguments, options = dialect.create_connect_args(url)
+    functions: Any = dialect.on_connect()
+    pool = QueuePool(lambda: dialect.connect(*arguments, **options), size, overflow, dialect=dialect)
+    engine = Engine(pool, dialect, url, execution_options={"compiled_cache": compiled})
 
     @event.listens_for(engine, "connect")
     def connect(connection: Any, record: Any) -> None:
+        functions(connection)
         connection.isolation_level = None
         cursor = connection.cursor()
         settings = ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "foreign_keys=ON")
@@ -181,3 +199,5 @@ def _prepare(engine: sqlalchemy.Engine, begin: str) -> None:
     @event.listens_for(engine, "begin")
     def started(connection: Any) -> None:
         connection.exec_driver_sql(begin)
+
+    return engine

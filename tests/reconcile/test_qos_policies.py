@@ -123,7 +123,7 @@ async def test_a_floating_ip_and_a_gateway_have_one(world: World) -> None:
     assert there(world, Kind.FLOATING_IP)[0]["qos_policy_id"] == made["id"]
     assert gateway["external_gateway_info"]["qos_policy_id"] == made["id"]
     async with world.region.write() as tx:
-        await floating_ips.update(tx, WHO, ip.id, {"qos_policy_id": None}, None, NOW)
+        await floating_ips.update(tx, WHO, ip.id, {"qos_policy_id": None}, (), None, NOW)
     await world.turn()
     assert there(world, Kind.FLOATING_IP)[0]["qos_policy_id"] is None
     assert there(world) == [made]

@@ -20,11 +20,9 @@ FIRST_LOOK, LONGEST_LOOK = 0.01, 0.25  # seconds
 
 async def create(call: Call, caller: Caller, wanted: dict[str, Any]) -> Resource:
     """A floating IP with its address. Raises what Neutron raises, Conflict, and Unavailable (503)."""
-    bound = [b for b in await call.use.directory.bindings(call.region.id) if b.state == "enabled"]
-    zones = {b.availability_zone: b.backend_id for b in bound}
-    default = next((b.availability_zone for b in sorted(bound, key=lambda b: not b.default)), "")
+    zones = await call.use.directory.bindings(call.region.id)
     async with call.region.write() as tx:
-        ip = await floating_ips.create(tx, caller, wanted, zones, default, datetime.now(UTC))
+        ip = await floating_ips.create(tx, caller, wanted, zones, datetime.now(UTC))
         if ip.backend_id in call.use.backends.unreachable():
             raise _silent(ip)
     try:

@@ -4,7 +4,7 @@ Called by ports and servers, which must not know how a floating IP is made (`flo
 floating IP is associated, its row's parent is the port.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -55,18 +55,26 @@ async def end_of_port(tx: Transaction, port: Resource, now: datetime) -> None:
         ip = await resources.get(tx, Kind.FLOATING_IP, ip.id)
         if ip.spec["port_id"] == port.id:
             await standard.revise(tx, ip, document, now, spec=FREE, parent_id=None, status="DOWN")
-    for ip in await forwarding_to(tx, port):
+    for ip in await forwarding_to(tx, port.project_id, [port.id]):
         await standard.lock(tx, Kind.FLOATING_IP, ip.id)
         ip = await resources.get(tx, Kind.FLOATING_IP, ip.id)
         left = [one for one in ip.spec["port_forwardings"] if one["internal_port_id"] != port.id]
         await forward(tx, ip, left, now)
 
 
-async def forwarding_to(tx: Transaction, port: Resource) -> list[Resource]:
-    """The floating IPs of the port's project that forward to it."""
+async def forwarding_to(tx: Transaction, project_id: str, port_ids: Collection[str]) -> list[Resource]:
+    """The floating IPs of a project that forward to one of its ports."""
     forwarding = Filter("spec.forwards", True)
-    found = await resources.list_resources(tx, Query(Kind.FLOATING_IP, port.project_id, (forwarding,)))
-    return [ip for ip in found if any(one["internal_port_id"] == port.id for one in ip.spec["port_forwardings"])]
+    found = await resources.list_resources(tx, Query(Kind.FLOATING_IP, project_id, (forwarding,)))
+    return [ip for ip in found if any(one["internal_port_id"] in port_ids for one in ip.spec["port_forwardings"])]
+
+
+async def leading_to(tx: Transaction, project_id: str, port_ids: Collection[str]) -> list[Resource]:
+    """The floating IPs by which one of a project's ports is reached: it can only be in their zone."""
+    if not port_ids:
+        return []
+    associated = [ip for found in (await of_ports(tx, port_ids)).values() for ip in found]
+    return associated + await forwarding_to(tx, project_id, port_ids)
 
 
 async def forward(
@@ -91,17 +99,26 @@ async def need(tx: Transaction, ip: Resource) -> None:
 
 async def follow(tx: Transaction, port: Resource, backend_id: str, now: datetime) -> None:
     """The port is in a zone now: its floating IPs lead to it there. Raises Conflict when one is of another zone."""
-    ips = (await of_ports(tx, [port.id])).get(port.id, [])
-    for ip in [*ips, *await forwarding_to(tx, port)]:
-        require_same_zone(ip, port.id, backend_id)
+    for ip in await leading_to(tx, port.project_id, [port.id]):
+        if ip.backend_id != backend_id:
+            raise _elsewhere(ip, f"port {port.id} is in another one")
         await realizations.look(tx, (Kind.FLOATING_IP, ip.id), now)
 
 
-def require_same_zone(ip: Resource, port_id: str, backend_id: str | None) -> None:
-    """A floating IP is reached in its own zone only."""
-    if backend_id is not None and backend_id != ip.backend_id:
-        raise Conflict(
-            f"Floating IP {ip.spec['floating_ip_address']} ({ip.id}) is of availability zone {ip.availability_zone}, "
-            f"and port {port_id} is in another one.",
-            reason="FloatingIPInOtherAvailabilityZone",
-        )
+async def require_same_zone(tx: Transaction, ip: Resource, port: Resource) -> None:
+    """A port is reached in its own zone only, or in that of its other floating IPs. Raises Conflict."""
+    if port.backend_id is not None:
+        if port.backend_id != ip.backend_id:
+            raise _elsewhere(ip, f"port {port.id} is in another one")
+        return
+    for other in await leading_to(tx, port.project_id, [port.id]):
+        if other.backend_id != ip.backend_id:
+            raise _elsewhere(ip, f"floating IP {other.id} of port {port.id} is of {other.availability_zone}")
+
+
+def _elsewhere(ip: Resource, where: str) -> Conflict:
+    return Conflict(
+        f"Floating IP {ip.spec['floating_ip_address']} ({ip.id}) is of availability zone {ip.availability_zone}, and "
+        f"{where}.",
+        reason="FloatingIPInOtherAvailabilityZone",
+    )

@@ -5,11 +5,12 @@ for which the API waits (docs/adr/0011-floating-ips-wait.md). The checks and the
 `neutron/db/l3_db.py`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from vregion.model.backend import Binding
 from vregion.model.caller import Caller
 from vregion.model.observed import Observed
 from vregion.model.refusals import Conflict, Invalid, NotFound
@@ -47,38 +48,48 @@ async def hold(tx: Transaction, caller: Caller, ip_id: str) -> Resource:
 
 
 async def create(
-    tx: Transaction, caller: Caller, wanted: dict[str, Any], zones: Mapping[str, str], default: str, now: datetime
+    tx: Transaction, caller: Caller, wanted: dict[str, Any], zones: Sequence[Binding], now: datetime
 ) -> Resource:
-    """A new one, whose address is not known yet. `zones`: availability zone -> backend; `default` is one of them."""
+    """A new one, whose address is not known yet. `zones`: the region's."""
     network = await networks.get(tx, caller, wanted["floating_network_id"])
     if not network.spec["router:external"]:
         raise _bad(f"Network {network.id} is not a valid external network")
-    zone = await _zone(tx, caller, network, wanted, zones, default)
-    if zone not in zones:
+    zone = await _zone(tx, caller, network, wanted, zones)
+    backend_id = next((b.backend_id for b in zones if b.state == "enabled" and b.availability_zone == zone), None)
+    if backend_id is None:
         raise Conflict(f"Availability zone {zone} takes nothing new.", reason="AvailabilityZoneNotAvailable")
-    subnet = await external_networks.subnet_of_zone(tx, network, zones[zone], zone)
+    subnet = await external_networks.subnet_of_zone(tx, network, backend_id, zone)
     spec = {
         "floating_network_id": network.id, "floating_subnet_id": wanted.get("subnet_id") or subnet.id,
         "floating_ip_address": None, "port_forwardings": None, "forwards": False, **associations.FREE,
         "description": wanted["description"], "status": "DOWN", "project_id": wanted["project_id"],
         "qos_policy_id": wanted.get("qos_policy_id"),
     }  # fmt: skip
-    columns = {"availability_zone": zone, "backend_id": zones[zone]}
+    columns = {"availability_zone": zone, "backend_id": backend_id}
     ip = standard.fresh(Kind.FLOATING_IP, caller, spec, now, **columns)
     await standard.reserve(tx, ip.project_id, "floatingip")
     await qos_policies.choose(tx, caller, ip.spec["qos_policy_id"])
-    found = await _association(tx, caller, ip, wanted)
+    found = await _association(tx, caller, ip, wanted, zones)
     ip = replace(ip, spec={**ip.spec, **found}, parent_id=found["port_id"])
     ip = await standard.insert(tx, ip, document)
     await associations.need(tx, ip)
-    await realizations.want(tx, Kind.FLOATING_IP, ip.id, zones[zone], now)
+    await realizations.want(tx, Kind.FLOATING_IP, ip.id, backend_id, now)
     return ip
 
 
 async def update(
-    tx: Transaction, caller: Caller, ip_id: str, wanted: dict[str, Any], revision: int | None, now: datetime
+    tx: Transaction,
+    caller: Caller,
+    ip_id: str,
+    wanted: dict[str, Any],
+    zones: Sequence[Binding],
+    revision: int | None,
+    now: datetime,
 ) -> Resource:
-    """Associate, disassociate, describe. Without a port in the body the port stays, and is looked at all the same."""
+    """Associate, disassociate, describe. Without a port in the body the port stays, and is looked at all the same.
+
+    `zones`: the region's; to disassociate needs none.
+    """
     ip = await hold(tx, caller, ip_id)
     standard.check_revision(ip, revision)
     spec = {"description": wanted["description"]} if "description" in wanted else {}
@@ -87,7 +98,7 @@ async def update(
         message = f"Floating IP {ip_id} in use by Port Forwarding resources."
         raise Conflict(message, reason="FipInUseByPortForwarding")
     if asked["port_id"] or "port_id" in wanted or "fixed_ip_address" in wanted:
-        found = await _association(tx, caller, ip, asked)
+        found = await _association(tx, caller, ip, asked, zones)
         spec |= {k: v for k, v in found.items() if not (ip.spec["port_forwardings"] and k == "router_id")}
     policy_id = ip.spec.get("qos_policy_id")
     if "qos_policy_id" in wanted:
@@ -178,18 +189,13 @@ async def _show_on(tx: Transaction, port_ids: Iterable[str | None]) -> None:
 
 
 async def _zone(
-    tx: Transaction,
-    caller: Caller,
-    network: Resource,
-    wanted: Mapping[str, Any],
-    zones: Mapping[str, str],
-    default: str,
+    tx: Transaction, caller: Caller, network: Resource, wanted: Mapping[str, Any], zones: Sequence[Binding]
 ) -> str:
     """The zone of the port, else that of the subnet, else that of the port's network, else the default one."""
-    names = {backend_id: zone for zone, backend_id in zones.items()}
     port = await ports.get(tx, caller, wanted["port_id"]) if wanted.get("port_id") else None
     subnet = await _subnet(tx, network, wanted["subnet_id"]) if wanted.get("subnet_id") else None
-    if port is not None and (zone := await _zone_of(tx, port)):
+    must, may = await _zones_of(tx, port) if port else (None, None)
+    if port is not None and (zone := must or (None if subnet else may)):
         if subnet is not None and subnet.availability_zone != zone:
             message = (
                 f"Subnet {subnet.id} is in availability zone {subnet.availability_zone}, port {port.id} in {zone}."
@@ -197,17 +203,21 @@ async def _zone(
             raise Conflict(message, reason="FloatingIPInOtherAvailabilityZone")
         return zone
     if subnet is not None:
-        return names.get(str(subnet.backend_id), str(subnet.availability_zone))
-    return default
+        return str(subnet.availability_zone)
+    open_ones = [zone for zone in zones if zone.state == "enabled"]
+    return next((zone.availability_zone for zone in sorted(open_ones, key=lambda zone: not zone.default)), "")
 
 
-async def _zone_of(tx: Transaction, port: Resource) -> str | None:
-    """Where a port is, or can only be."""
+async def _zones_of(tx: Transaction, port: Resource) -> tuple[str | None, str | None]:
+    """Where a port is, or can only be; and where it may as well be, since its network is there and elsewhere."""
     if port.availability_zone:
-        return port.availability_zone
+        return port.availability_zone, None
     on = await resources.get(tx, Kind.NETWORK, port.spec["network_id"])
+    if on.spec.get("interconnect"):
+        others = await associations.leading_to(tx, port.project_id, [port.id])
+        return next((ip.availability_zone for ip in others), None), on.availability_zone
     hints = on.spec["availability_zone_hints"]
-    return on.availability_zone or (hints[0] if len(hints) == 1 else None)
+    return on.availability_zone or (hints[0] if len(hints) == 1 else None), None
 
 
 async def _subnet(tx: Transaction, network: Resource, subnet_id: str) -> Resource:
@@ -221,8 +231,10 @@ async def _subnet(tx: Transaction, network: Resource, subnet_id: str) -> Resourc
     return subnet
 
 
-async def _association(tx: Transaction, caller: Caller, ip: Resource, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Port, fixed address and router as the wish says; an unplaced port's network is fixed in the IP's zone."""
+async def _association(
+    tx: Transaction, caller: Caller, ip: Resource, wanted: Mapping[str, Any], zones: Sequence[Binding]
+) -> dict[str, Any]:
+    """Port, fixed address and router as the wish says; an unplaced port's network must reach the IP's zone."""
     if not wanted.get("port_id"):
         if wanted.get("fixed_ip_address"):
             raise _bad("fixed_ip_address cannot be specified without a port_id")
@@ -231,12 +243,12 @@ async def _association(tx: Transaction, caller: Caller, ip: Resource, wanted: Ma
     fixed = _fixed(port, ip, wanted.get("fixed_ip_address"), is_admin=caller.is_admin)
     network = await resources.get(tx, Kind.NETWORK, ip.spec["floating_network_id"])
     router_id = await find_router(tx, network, port, fixed["subnet_id"])
-    associations.require_same_zone(ip, port.id, port.backend_id)
+    await associations.require_same_zone(tx, ip, port)
     if ip.spec["port_id"] != port.id:
         await _require_single(tx, ip, port, fixed["ip_address"])
     if port.backend_id is None:
         on = await resources.get(tx, Kind.NETWORK, port.spec["network_id"])
-        await networks.settle_beside(tx, on, ip)
+        await networks.settle_beside(tx, on, ip, zones)
     return {"port_id": port.id, "fixed_ip_address": fixed["ip_address"], "router_id": router_id}
 
 
@@ -272,7 +284,7 @@ async def _require_single(tx: Transaction, ip: Resource, port: Resource, fixed: 
             f"{ip.spec['floating_network_id']}.",
             reason="FloatingIPPortAlreadyAssociated",
         )
-    if await associations.forwarding_to(tx, port):
+    if await associations.forwarding_to(tx, port.project_id, [port.id]):
         message = f"Cannot associate floating IP to port {port.id} because it already has a Port Forwarding binding."
         raise Invalid(message, reason="PortHasPortForwarding")
 

@@ -11,11 +11,22 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, delete, func, literal, not_, or_, select, tuple_, update
 
-from vregion.model.resource import Kind, Realization, Resource, State
-from vregion.region.realizations import COLUMNS, ON_ITS_WAY, Key, exactly, from_row, of_key, on_backend, unwant
+from vregion.model.resource import Realization, Resource, State
+from vregion.region.realizations import (
+    COLUMNS,
+    ON_ITS_WAY,
+    Key,
+    exactly,
+    from_row,
+    needed_on,
+    of_key,
+    on_backend,
+    parts_on,
+    unwant,
+)
 from vregion.region.regions import Transaction
 from vregion.region.resources import find_many
-from vregion.region.tables import needs, realizations, resources
+from vregion.region.tables import realizations, resources
 
 
 class LeaseLost(Exception):
@@ -190,25 +201,9 @@ async def retire(tx: Transaction, on: Key, backend_id: str, but: Realization | N
     Parts are of the kinds that cannot be without it (a network's subnets). False while something needs it. The caller
     holds the lock under which others come to need it.
     """
-    kind, resource_id = on
-    there = and_(
-        realizations.c.region_id == needs.c.region_id,
-        realizations.c.resource_id == needs.c.resource_id,
-        realizations.c.kind == needs.c.kind,
-        realizations.c.backend_id == backend_id,
-        realizations.c.wanted,
-    )
-    found = await tx.execute(
-        select(realizations.c.kind, realizations.c.resource_id)
-        .join(needs, there)
-        .where(needs.c.region_id == tx.region_id, needs.c.needed_id == resource_id, needs.c.needed_kind == kind)
-    )
-    users = [(Kind(row.kind), row.resource_id) for row in found]
-    parts = [key for key in users if key[0] is Kind.SUBNET]
-    leaving = (but.kind, but.resource_id) if but else None
-    if any(key not in parts and key != leaving for key in users):
+    if await needed_on(tx, on, backend_id, [(but.kind, but.resource_id)] if but else []):
         return False
-    for one in (*parts, on):
+    for one in (*await parts_on(tx, on, backend_id), on):
         await unwant(tx, *one, now, backend_id)
     return True
 

@@ -5,7 +5,7 @@ spans zones over, `spec["backends"]` who has it now. Called by the API, by ports
 network) and by the network recipe. Nothing here speaks to a cloud.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -154,12 +154,31 @@ async def settle_in(tx: Transaction, network: Resource, binding: Binding) -> Res
 
     Raises Conflict when it is in another zone that nothing joins with this one, or when its hints forbid it.
     """
+    network = await _decide(tx, network, binding)
+    if not network.spec.get("interconnect"):
+        return network
+    return await spread_to(tx, network, binding.backend_id, binding.availability_zone)
+
+
+async def settle_beside(tx: Transaction, network: Resource, other: Resource, zones: Sequence[Binding]) -> None:
+    """The network can be where something is that leads to it (a floating IP); it comes there with its first port.
+
+    `zones`: the region's. That decides for a new one, as its first use does. Raises Conflict as `settle_in`.
+    """
+    binding = next((zone for zone in zones if zone.backend_id == other.backend_id), None)
+    if binding is None:
+        words = f"Availability zone {other.availability_zone} is being taken away."
+        raise Conflict(words, reason="AvailabilityZoneNotAvailable")
+    await _decide(tx, network, binding)
+
+
+async def _decide(tx: Transaction, network: Resource, binding: Binding) -> Resource:
+    """A new network spans zones or is of that one alone; any other one must reach it, or Conflict is raised."""
     await standard.lock(tx, Kind.NETWORK, network.id)
     network = await resources.get(tx, Kind.NETWORK, network.id)
     if network.backend_id is None and admits(network, binding):
-        spec = stretched(network, binding)
         columns = {"backend_id": binding.backend_id, "availability_zone": binding.availability_zone}
-        return await standard.note(tx, network, document, spec=spec, **columns)
+        network = await standard.note(tx, network, document, spec=stretched(network, binding), **columns)
     if not admits(network, binding):
         raise Conflict(
             f"Network {network.id} is in availability zone {network.availability_zone or _hinted(network)} and cannot "
@@ -169,21 +188,13 @@ async def settle_in(tx: Transaction, network: Resource, binding: Binding) -> Res
     if network.spec.get("moving_to"):
         words = f"Network {network.id} is following a server to availability zone {network.spec['moving_to_zone']}."
         raise Conflict(words, reason="NetworkInOtherAvailabilityZone")
-    if not network.spec.get("interconnect"):
-        return network
-    return await spread_to(tx, network, binding.backend_id, binding.availability_zone)
+    return network
 
 
 async def spread_to(tx: Transaction, network: Resource, backend_id: str, availability_zone: str) -> Resource:
     """A network that spans zones shall be in that one, too."""
     backends = {**network.spec["backends"], backend_id: availability_zone}
     return await standard.note(tx, network, document, spec=spread(backends))
-
-
-async def settle_beside(tx: Transaction, network: Resource, other: Resource) -> Resource:
-    """The network shall be where something else is that it must go with (a floating IP): there alone, if it is new."""
-    where = Binding("", tx.region_id, str(other.availability_zone), str(other.backend_id), "enabled", default=False)
-    return await settle_in(tx, network, where)
 
 
 def spread(backends: Mapping[str, str]) -> dict[str, Any]:
@@ -217,8 +228,7 @@ def stretched(network: Resource, binding: Binding) -> dict[str, Any]:
         wide = len(join.zones & hints if hints else join.zones) > 1
         if wide and (not spec["mtu_is_chosen"] or spec["mtu"] <= join.mtu):
             mtu = spec["mtu"] if spec["mtu_is_chosen"] else join.mtu
-            here = spread({binding.backend_id: binding.availability_zone})
-            return {"interconnect": join.interconnect, "mtu": mtu, **here}
+            return {"interconnect": join.interconnect, "mtu": mtu, **spread({})}
     return {}
 
 
@@ -248,9 +258,13 @@ async def stay_local(tx: Transaction, network_id: str, reason: str) -> Resource 
     wanted = [one for one in await realizations.of_resource(tx, Kind.NETWORK, network_id) if one.wanted]
     if network is None or len(wanted) > 1:
         return None
+    columns: dict[str, str] = {}
     mtu = {} if network.spec["mtu_is_chosen"] else {"mtu": MTU}
     spec = {"interconnect": None, "backends": None, "zones": None, "local_because": reason, **mtu}
-    return await standard.note(tx, network, document, spec=spec)
+    zones = network.spec.get("backends") or {}
+    for backend_id in (one.backend_id for one in wanted if one.backend_id in zones):
+        columns = {"backend_id": backend_id, "availability_zone": zones[backend_id]}
+    return await standard.note(tx, network, document, spec=spec, **columns)
 
 
 async def keep_segment(tx: Transaction, network_id: str, number: int) -> Resource | None:

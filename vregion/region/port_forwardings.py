@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from vregion.model.backend import Binding
 from vregion.model.caller import Caller
 from vregion.model.refusals import Conflict, Invalid, NotFound
 from vregion.model.resource import Kind, Resource
@@ -32,8 +33,10 @@ def find(ip: Resource, forwarding_id: str) -> Forwarding:
     raise NotFound(f"Port Forwarding {forwarding_id} could not be found.", reason="PortForwardingNotFound")
 
 
-async def create(tx: Transaction, caller: Caller, ip_id: str, wanted: Forwarding, now: datetime) -> Forwarding:
-    """A new one on a floating IP without a port."""
+async def create(
+    tx: Transaction, caller: Caller, ip_id: str, wanted: Forwarding, zones: Sequence[Binding], now: datetime
+) -> Forwarding:
+    """A new one on a floating IP without a port. `zones`: the region's."""
     ip = await floating_ips.hold(tx, caller, ip_id)
     if ip.spec["port_id"]:
         raise Conflict(
@@ -43,17 +46,23 @@ async def create(tx: Transaction, caller: Caller, ip_id: str, wanted: Forwarding
             reason="FloatingIPPortAlreadyAssociated",
         )
     forwarding = {"id": str(uuid.uuid4()), **wanted}
-    return await _write(tx, caller, ip, forwarding, of(ip), now)
+    return await _write(tx, caller, ip, forwarding, of(ip), zones, now)
 
 
 async def update(
-    tx: Transaction, caller: Caller, ip_id: str, forwarding_id: str, wanted: Forwarding, now: datetime
+    tx: Transaction,
+    caller: Caller,
+    ip_id: str,
+    forwarding_id: str,
+    wanted: Forwarding,
+    zones: Sequence[Binding],
+    now: datetime,
 ) -> Forwarding:
     """Another port, address, protocol or description."""
     ip = await floating_ips.hold(tx, caller, ip_id)
     forwarding = find(ip, forwarding_id) | wanted
     others = [one for one in of(ip) if one["id"] != forwarding_id]
-    return await _write(tx, caller, ip, forwarding, others, now)
+    return await _write(tx, caller, ip, forwarding, others, zones, now)
 
 
 async def delete(tx: Transaction, caller: Caller, ip_id: str, forwarding_id: str, now: datetime) -> None:
@@ -64,16 +73,22 @@ async def delete(tx: Transaction, caller: Caller, ip_id: str, forwarding_id: str
 
 
 async def _write(
-    tx: Transaction, caller: Caller, ip: Resource, forwarding: Forwarding, others: Sequence[Forwarding], now: datetime
+    tx: Transaction,
+    caller: Caller,
+    ip: Resource,
+    forwarding: Forwarding,
+    others: Sequence[Forwarding],
+    zones: Sequence[Binding],
+    now: datetime,
 ) -> Forwarding:
     port = await ports.get(tx, caller, forwarding["internal_port_id"])
     await _require_no_floating_ip(tx, port, forwarding)
     await _require_free(tx, port, forwarding, others)
     router_id = await _router(tx, ip, port, forwarding["internal_ip_address"])
-    associations.require_same_zone(ip, port.id, port.backend_id)
+    await associations.require_same_zone(tx, ip, port)
     if port.backend_id is None:
         on = await resources.get(tx, Kind.NETWORK, port.spec["network_id"])
-        await networks.settle_beside(tx, on, ip)
+        await networks.settle_beside(tx, on, ip, zones)
     if others and ip.spec["router_id"] != router_id:
         raise _bad(
             f"The Floating IP {ip.id} had been set on router {ip.spec['router_id']}, the internal Neutron port "

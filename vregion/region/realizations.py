@@ -143,11 +143,6 @@ async def backends_of(tx: Transaction, kind: Kind, ids: Iterable[str]) -> set[st
     return set().union(*(await places(tx, kind, ids)).values())
 
 
-async def wanted_on(tx: Transaction, kind: Kind, ids: Iterable[str], backend_id: str) -> set[str]:
-    """Which of these resources are wanted on a backend."""
-    return {i for i, there in (await places(tx, kind, ids)).items() if backend_id in there}
-
-
 async def places(tx: Transaction, kind: Kind, ids: Iterable[str]) -> dict[str, set[str]]:
     """The backends on which each of these resources is wanted."""
     columns = (realizations.c.resource_id, realizations.c.backend_id)
@@ -292,6 +287,41 @@ async def resources_on(tx: Transaction, backend_id: str) -> list[tuple[Kind, str
         )
     )
     return [(Kind(row.kind), row.resource_id) for row in rows]
+
+
+async def needed_on(tx: Transaction, on: Key, backend_id: str, but: Iterable[Key] = ()) -> bool:
+    """Whether something that is wanted there needs it there, its own parts (a network's subnets) and `but` aside.
+
+    The database answers at the first one; no rows are read.
+    """
+    spared = [(str(kind), resource_id) for kind, resource_id in but]
+    where = [
+        *_users(tx, on, backend_id),
+        needs.c.kind != Kind.SUBNET,
+        *([tuple_(needs.c.kind, needs.c.resource_id).not_in(spared)] if spared else []),
+    ]
+    return (await tx.execute(select(needs.c.resource_id).join(realizations, and_(*where)).limit(1))).first() is not None
+
+
+async def parts_on(tx: Transaction, on: Key, backend_id: str) -> list[Key]:
+    """Those of its own parts (a network's subnets) that are wanted on a backend."""
+    where = and_(*_users(tx, on, backend_id), needs.c.kind == Kind.SUBNET)
+    found = await tx.execute(select(needs.c.resource_id).join(realizations, where))
+    return [(Kind.SUBNET, resource_id) for resource_id in found.scalars()]
+
+
+def _users(tx: Transaction, on: Key, backend_id: str) -> list[ColumnElement[bool]]:
+    kind, resource_id = on
+    return [
+        needs.c.region_id == tx.region_id,
+        needs.c.needed_id == resource_id,
+        needs.c.needed_kind == kind,
+        realizations.c.region_id == needs.c.region_id,
+        realizations.c.resource_id == needs.c.resource_id,
+        realizations.c.kind == needs.c.kind,
+        realizations.c.backend_id == backend_id,
+        realizations.c.wanted.is_(True),
+    ]
 
 
 async def forget_needs(tx: Transaction, kind: Kind, resource_id: str) -> None:

@@ -13,7 +13,7 @@ from vregion.model.caller import Caller
 from vregion.model.observed import Observed
 from vregion.model.refusals import NotFound
 from vregion.model.resource import Kind, Realization, Resource
-from vregion.region import addresses, qos_policies, realizations, resources
+from vregion.region import qos_policies, realizations, resources
 from vregion.region import standard_attributes as standard
 from vregion.region.regions import Transaction
 
@@ -103,9 +103,9 @@ async def leave(tx: Transaction, router: Resource, now: datetime) -> Resource:
 
 async def leave_alone(tx: Transaction, network: Resource, backend_id: str, now: datetime) -> None:
     """Nothing but routers is left of a network in a zone: they are not on it there any more. The caller locks it."""
-    doors = set(network.spec.get("router_ports", ()))
-    others = set(await addresses.ports_of_network(tx, network.id)) - doors
-    if not doors or await realizations.wanted_on(tx, Kind.PORT, others, backend_id):
+    doors = network.spec.get("router_ports", ())
+    but = [(Kind.PORT, door) for door in doors]
+    if not doors or await realizations.needed_on(tx, (Kind.NETWORK, network.id), backend_id, but):
         return
     for port in (await resources.find_many(tx, Kind.PORT, doors)).values():
         await realizations.unwant(tx, Kind.PORT, port.id, now, backend_id)

@@ -37,7 +37,7 @@ class Zone:
 
 @dataclass(frozen=True, slots=True)
 class Tie:
-    """Something the server needs that is on a backend already: `noun` is 'volume', 'network' or 'server'.
+    """Something the server needs that is on a backend already. `noun`: 'volume', 'network', 'floating IP', 'server'.
 
     `reached` are other backends that will do as well: those to which a network can be stretched. `why` says why the
     named zone is none of them.

@@ -20,6 +20,7 @@ from vregion.model.refusals import Conflict, Forbidden, Invalid, NotFound, OverQ
 from vregion.model.resource import Kind, Resource
 from vregion.region import (
     actions,
+    associations,
     images,
     keypairs,
     networks,
@@ -205,7 +206,8 @@ async def _find_disks(tx: Transaction, request: Boot, found: Found) -> None:
 
 
 async def _find_networks(tx: Transaction, request: Boot, found: Found) -> None:
-    """The networks and ports of the request; a network that a zone has already ties the server to it."""
+    """The networks and ports of the request; a network that a zone has already ties the server to it, and so does
+    a floating IP that leads to a port."""
     wanted = request.server.get("networks")
     if wanted == "none":
         return
@@ -214,6 +216,9 @@ async def _find_networks(tx: Transaction, request: Boot, found: Found) -> None:
         wanted = found.networks
     else:
         found.networks = [dict(item) for item in wanted]
+    plugged = [item["port"] for item in wanted if item.get("port")]
+    for ip in await associations.leading_to(tx, request.caller.project_id, plugged):
+        found.ties.append(Tie("floating IP", ip.id, str(ip.backend_id)))
     seen: set[str] = set()
     for item in wanted:
         network = await _network_of(tx, request, item, seen)

@@ -1,5 +1,6 @@
 """A region over two clouds that lead to the outside, and short ways to its routers and floating IPs."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from tests.reconcile.world import World
@@ -48,7 +49,7 @@ async def joined(tx: Transaction, on: Resource, cidr: str = "10.0.0.0/24") -> Re
 
 def bound(zone: str) -> Binding:
     """A zone that nothing joins with others."""
-    return Binding(zone, "r1", zone, ZONES[zone], "enabled", default=False)
+    return Binding(zone, "r1", zone, ZONES[zone], "enabled", default=zone == "az1")
 
 
 async def plug(tx: Transaction, on: Resource, server: str, zone: str = "az1", **wanted: Any) -> Resource:
@@ -57,7 +58,10 @@ async def plug(tx: Transaction, on: Resource, server: str, zone: str = "az1", **
     return await ports.plug(tx, WHO, asked, server, WHO.project_id, bound(zone), [], NOW)
 
 
-async def floating_ip(tx: Transaction, outside: str, **wanted: Any) -> Resource:
-    """A floating IP as the API asks for it."""
+async def floating_ip(
+    tx: Transaction, outside: str, zones: Sequence[Binding] | None = None, /, **wanted: Any
+) -> Resource:
+    """A floating IP as the API asks for it; without `zones` nothing joins the two."""
+    zones = zones or [bound("az1"), bound("az2")]
     plain = {"floating_network_id": outside, "description": "", "project_id": WHO.project_id}
-    return await floating_ips.create(tx, WHO, plain | wanted, ZONES, "az1", NOW)
+    return await floating_ips.create(tx, WHO, plain | wanted, zones, NOW)

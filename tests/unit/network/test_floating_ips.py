@@ -23,6 +23,8 @@ from vregion.region import (
     server_addresses,
 )
 
+BOUND = [bound("az1"), bound("az2")]
+
 
 @pytest_asyncio.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
@@ -60,7 +62,7 @@ async def test_the_address_is_the_zones_own_and_leads_to_the_port_once_it_is_the
         assert shown[name][1]["addr"] == there["floating_ip_address"]
         with pytest.raises(Conflict, match="required by one or more floating IPs"):
             await router_interfaces.remove(tx, WHO, mine.id, {"subnet_id": inside.spec["subnets"][0]}, NOW)
-        await floating_ips.update(tx, WHO, ip.id, {"port_id": None}, None, NOW)
+        await floating_ips.update(tx, WHO, ip.id, {"port_id": None}, (), None, NOW)
     await world.turn()
     (there,) = on_cloud(world)
     assert there["port_id"] is None
@@ -98,7 +100,7 @@ async def test_zones(world: World) -> None:
         free = await floating_ip(tx, outside)
         assert (ip.availability_zone, free.availability_zone) == ("az2", "az1")
         with pytest.raises(Conflict, match="is of availability zone az1"):
-            await floating_ips.update(tx, WHO, free.id, {"port_id": port.id}, None, NOW)
+            await floating_ips.update(tx, WHO, free.id, {"port_id": port.id}, BOUND, None, NOW)
         loose = await ports.create(tx, WHO, {"network_id": (await joined(tx, mine, "10.1.0.0/24")).id}, NOW)
         placed = await floating_ip(tx, outside, port_id=loose.id)
         assert placed.availability_zone == "az1"
@@ -137,9 +139,13 @@ async def test_ports_are_forwarded(world: World) -> None:
         ip = await floating_ip(tx, outside)
         address = port.spec["fixed_ips"][0]["ip_address"]
         wanted = {"protocol": "tcp", "internal_port_id": port.id, "internal_ip_address": address, "description": "d"}
-        one = await port_forwardings.create(tx, WHO, ip.id, wanted | {"internal_port": 80, "external_port": 8080}, NOW)
+        one = await port_forwardings.create(
+            tx, WHO, ip.id, wanted | {"internal_port": 80, "external_port": 8080}, BOUND, NOW
+        )
         with pytest.raises(Invalid, match="collision with the external_port"):
-            await port_forwardings.create(tx, WHO, ip.id, wanted | {"internal_port": 81, "external_port": 8080}, NOW)
+            await port_forwardings.create(
+                tx, WHO, ip.id, wanted | {"internal_port": 81, "external_port": 8080}, BOUND, NOW
+            )
         with pytest.raises(Conflict, match="in use by Port Forwarding"):
             await floating_ips.delete(tx, WHO, ip.id, None, NOW)
     await world.turn()
@@ -147,7 +153,7 @@ async def test_ports_are_forwarded(world: World) -> None:
     (made,) = there["port_forwardings"]
     assert (made["external_port"], made["internal_port"], made["internal_ip_address"]) == (8080, 80, address)
     async with world.region.write() as tx:
-        await port_forwardings.update(tx, WHO, ip.id, one["id"], {"external_port": 9090}, NOW)
+        await port_forwardings.update(tx, WHO, ip.id, one["id"], {"external_port": 9090}, BOUND, NOW)
     await world.turn()
     assert [f["external_port"] for f in on_cloud(world)[0]["port_forwardings"]] == [9090]
     async with world.region.write() as tx:
@@ -177,13 +183,13 @@ async def test_a_zone_that_reports_later_is_looked_at_again_for_a_while(world: W
     began, world.cloud.faults.crash = world.clock.now, late
     reported = began + timedelta(seconds=20)
     async with world.region.write() as tx:
-        await floating_ips.update(tx, WHO, ip.id, {"description": "again"}, None, NOW)
+        await floating_ips.update(tx, WHO, ip.id, {"description": "again"}, BOUND, None, NOW)
     await world.turn()
     async with world.region.read() as tx:
         assert (await resources.get(tx, Kind.FLOATING_IP, ip.id)).status == "ACTIVE"
     reported += timedelta(days=1)
     async with world.region.write() as tx:
-        await floating_ips.update(tx, WHO, ip.id, {"description": "and again"}, None, NOW)
+        await floating_ips.update(tx, WHO, ip.id, {"description": "and again"}, BOUND, None, NOW)
     asked = world.cloud.faults.count("get", Kind.FLOATING_IP)
     await world.turn()
     async with world.region.read() as tx:

@@ -79,6 +79,7 @@ async def pools(call: Call) -> Reply:
 
 async def add(call: Call, server: Resource, given: Any) -> Reply:
     """The action: an address leads to a server, to its first IPv4 address or the named one."""
+    zones = await call.use.directory.bindings(call.region.id)
     async with call.region.write() as tx:
         plugged = await ports.of_server(tx, server.id)
         port, fixed = _inside(plugged, given.get("fixed_address"))
@@ -87,7 +88,7 @@ async def add(call: Call, server: Resource, given: Any) -> Reply:
             raise NotFound("floating IP not found")
         try:
             wanted = {"port_id": port.id, "fixed_ip_address": fixed}
-            await floating_ips.update(tx, call.caller, ip.id, wanted, None, datetime.now(UTC))
+            await floating_ips.update(tx, call.caller, ip.id, wanted, zones, None, datetime.now(UTC))
         except Refusal as refused:
             raise Invalid(
                 f"Unable to associate floating IP {given['address']} to fixed IP {fixed} for instance {server.id}. "
@@ -105,7 +106,7 @@ async def remove(call: Call, server: Resource, given: Any) -> Reply:
         port = await resources.find(tx, Kind.PORT, ip.spec["port_id"]) if ip.spec["port_id"] else None
         if port is None or port.spec["server_id"] != server.id:
             raise Conflict(f"Floating IP {given['address']} is not associated with instance {server.id}.")
-        await floating_ips.update(tx, call.caller, ip.id, {"port_id": None}, None, datetime.now(UTC))
+        await floating_ips.update(tx, call.caller, ip.id, {"port_id": None}, (), None, datetime.now(UTC))
     return Reply(None, 202)
 
 

@@ -43,8 +43,9 @@ async def create(call: Call) -> Reply:
 async def update(call: Call) -> Reply:
     """Associate, disassociate, describe."""
     wanted, revision = bodies.changes(call, NOUN), bodies.revision(call)
+    zones = await call.use.directory.bindings(call.region.id)
     async with call.region.write() as tx:
-        ip = await floating_ips.update(tx, call.caller, call.path["id"], wanted, revision, datetime.now(UTC))
+        ip = await floating_ips.update(tx, call.caller, call.path["id"], wanted, zones, revision, datetime.now(UTC))
     return listing.show(call, NOUN, ip)
 
 

@@ -40,18 +40,20 @@ async def create(call: Call) -> Reply:
     """Let a port of the floating IP lead to one of an instance."""
     wanted = bodies.creation(call, NOUN)
     bodies.actor(call, wanted)
+    zones = await call.use.directory.bindings(call.region.id)
     async with call.region.write() as tx:
-        made = await port_forwardings.create(tx, call.caller, call.path["id"], wanted, datetime.now(UTC))
+        made = await port_forwardings.create(tx, call.caller, call.path["id"], wanted, zones, datetime.now(UTC))
     return Reply({"port_forwarding": made}, 201)
 
 
 @routes.put(_ONE, policy="update_floatingip_port_forwarding")
 async def update(call: Call) -> Reply:
     """Change one."""
-    wanted = bodies.changes(call, NOUN)
+    wanted, path = bodies.changes(call, NOUN), call.path
+    zones = await call.use.directory.bindings(call.region.id)
     async with call.region.write() as tx:
         found = await port_forwardings.update(
-            tx, call.caller, call.path["id"], call.path["forwarding_id"], wanted, datetime.now(UTC)
+            tx, call.caller, path["id"], path["forwarding_id"], wanted, zones, datetime.now(UTC)
         )
     return Reply({"port_forwarding": found})
 

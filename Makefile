@@ -6,6 +6,7 @@ BIN := .venv/bin
 READY := .venv/ready
 ARGS ?=
 PACKAGES := postgresql
+LOCK := $(BIN)/uv pip compile --quiet --no-header --no-emit-index-url --no-annotate --python-version 3.11
 
 .DEFAULT_GOAL := help
 .PHONY: help demo check lint fast test lab conformance bench lock clean system
@@ -18,6 +19,11 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet -r requirements.lock
 	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps -e .
+	touch $@
+
+.clients/ready: tests/e2e/clients.lock $(READY)
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .clients
+	VIRTUAL_ENV=.clients $(BIN)/uv pip install --quiet -r tests/e2e/clients.lock
 	touch $@
 
 demo: $(READY)  ## a tenant over two zones in memory, with a real Keystone (ARGS=--once: end after showing)
@@ -53,8 +59,9 @@ conformance: $(READY)  ## Tempest's required list through vregion, and on a bare
 bench: $(READY)  ## the figures of docs/explanation/figures.md, measured again beside a bare region
 	$(BIN)/python -m bench $(ARGS)
 
-lock: $(READY)  ## resolve requirements.lock anew
-	$(BIN)/uv pip compile --quiet --all-extras --no-header --no-emit-index-url --no-annotate --python-version 3.11 pyproject.toml -o requirements.lock
+lock: $(READY)  ## resolve requirements.lock, and that of the clients in the tests, anew
+	$(LOCK) --all-extras pyproject.toml -o requirements.lock
+	$(LOCK) tests/e2e/clients.in -o tests/e2e/clients.lock
 
 clean:  ## remove what make made
-	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .clients build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

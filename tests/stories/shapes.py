@@ -110,14 +110,14 @@ def differences(real: Shape, ours: Shape, where: str = "") -> list[str]:
     if "any" in (real, ours):
         return []
     if isinstance(real, dict) and isinstance(ours, dict):
-        found = [f"{where}.{key}: only in Cinder" for key in real.keys() - ours.keys()]
+        found = [f"{where}.{key}: only there" for key in real.keys() - ours.keys()]
         found += [f"{where}.{key}: only here" for key in ours.keys() - real.keys()]
         return sorted(found) + [
             d for k in real.keys() & ours.keys() for d in differences(real[k], ours[k], f"{where}.{k}")
         ]
     if isinstance(real, list) and isinstance(ours, list):
         return differences(real[0], ours[0], f"{where}[]") if real and ours else []
-    return [] if real == ours else [f"{where}: {real} in Cinder, {ours} here"]
+    return [] if real == ours else [f"{where}: {real} there, {ours} here"]
 
 
 def learn(words: dict[str, str], ids: dict[str, str]) -> dict[str, list[tuple[int, Shape]]]:

@@ -59,7 +59,7 @@ class Versions:
         asked = None
         for item in request.headers.get("openstack-api-version", "").split(","):
             name, _, version = item.strip().partition(" ")
-            if name.lower() == self.service_type:
+            if name.lower() == self.service_type and version:
                 asked = version.strip()
         if asked is None and self.legacy_header is not None:
             asked = request.headers.get(self.legacy_header)

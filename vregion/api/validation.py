@@ -65,27 +65,30 @@ class Schema:
             self._known[version] = known
         data, validator = known
         if not validator.is_valid(instance):
-            raise Invalid(self._words(next(iter(validator.iter_errors(instance))), data))
+            raise Invalid(self._words(next(iter(validator.iter_errors(instance))), data, instance))
 
-    def _words(self, error: ValidationError, data: Any) -> str:
+    def _words(self, error: ValidationError, data: Any, instance: Any) -> str:
+        """The value as the client wrote it, and the schema as we did: the error itself has both sorted."""
         if error.kind.name == "format" and error.kind.value == "name":
             return NAME_WORDS
+        value, rule = _part(instance, error.instance_path), _part(data, error.schema_path)
         if error.kind.name == "additionalProperties":
             words = _unexpected(error, _part(data, error.schema_path[:-1]))
+        elif error.kind.name == "required":
+            words = f"{error.kind.value!r} is a required property"
         else:
-            words = _WORDS[error.kind.name](error) if error.kind.name in _WORDS else str(error.message)
+            words = _WORDS[error.kind.name](value, rule) if error.kind.name in _WORDS else str(error.message)
         if not error.instance_path:
             return words
         where = error.instance_path[self._at]
-        return f"Invalid input for {self._noun} {where}. Value: {error.instance}. {words}"
+        return f"Invalid input for {self._noun} {where}. Value: {value}. {words}"
 
 
-def _part(data: Any, path: list[str | int]) -> dict[str, Any]:
-    """The part of a schema that a path leads to."""
+def _part(document: Any, path: list[str | int]) -> Any:
+    """The part of a document that a path leads to."""
     for step in path:
-        data = data[step]
-    found: dict[str, Any] = data
-    return found
+        document = document[step]
+    return document
 
 
 def _unexpected(error: ValidationError, part: dict[str, Any]) -> str:
@@ -97,26 +100,29 @@ def _unexpected(error: ValidationError, part: dict[str, Any]) -> str:
     return f"Additional properties are not allowed ({names} {'was' if one else 'were'} unexpected)"
 
 
-def _short(error: ValidationError) -> str:
-    return f"{error.instance!r} {'should be non-empty' if error.kind.value == 1 else 'is too short'}"
+def _short(value: Any, least: int) -> str:
+    return f"{value!r} {'should be non-empty' if least == 1 else 'is too short'}"
 
 
-_WORDS: dict[str, Callable[[ValidationError], str]] = {
-    "anyOf": lambda e: f"{e.instance!r} is not valid under any of the given schemas",
-    "enum": lambda e: f"{e.instance!r} is not one of {e.kind.value!r}",
-    "format": lambda e: f"{e.instance!r} is not a {e.kind.value!r}",
-    "maxItems": lambda e: f"{e.instance!r} is too long",
-    "maxLength": lambda e: f"{e.instance!r} is too long",
-    "maximum": lambda e: f"{e.instance!r} is greater than the maximum of {e.kind.value!r}",
+def _type(value: Any, names: str | list[str]) -> str:
+    return f"{value!r} is not of type {', '.join(map(repr, [names] if isinstance(names, str) else names))}"
+
+
+_WORDS: dict[str, Callable[[Any, Any], str]] = {
+    "anyOf": lambda value, rule: f"{value!r} is not valid under any of the given schemas",
+    "enum": lambda value, rule: f"{value!r} is not one of {rule!r}",
+    "format": lambda value, rule: f"{value!r} is not a {rule!r}",
+    "maxItems": lambda value, rule: f"{value!r} is too long",
+    "maxLength": lambda value, rule: f"{value!r} is too long",
+    "maximum": lambda value, rule: f"{value!r} is greater than the maximum of {rule!r}",
     "minItems": _short,
     "minLength": _short,
-    "minProperties": lambda e: f"{e.instance!r} should be non-empty",
-    "minimum": lambda e: f"{e.instance!r} is less than the minimum of {e.kind.value!r}",
-    "oneOf": lambda e: f"{e.instance!r} is not valid under any of the given schemas",
-    "pattern": lambda e: f"{e.instance!r} does not match {e.kind.value!r}",
-    "required": lambda e: f"{e.kind.value!r} is a required property",
-    "type": lambda e: f"{e.instance!r} is not of type {', '.join(repr(name) for name in e.kind.value)}",
-    "uniqueItems": lambda e: f"{e.instance!r} has non-unique elements",
+    "minProperties": lambda value, rule: f"{value!r} should be non-empty",
+    "minimum": lambda value, rule: f"{value!r} is less than the minimum of {rule!r}",
+    "oneOf": lambda value, rule: f"{value!r} is not valid under any of the given schemas",
+    "pattern": lambda value, rule: f"{value!r} does not match {rule!r}",
+    "type": _type,
+    "uniqueItems": lambda value, rule: f"{value!r} has non-unique elements",
 }
 
 

@@ -1,0 +1,41 @@
+"""`python -m tests.differential region1 [--seed N] [--count N] [--only REGEX]`: the same requests to both, compared.
+
+Prints every kind of difference once, with how often it was seen and a request that shows it; exits 1 if there is any.
+"""
+
+import argparse
+import random
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.differential.comparison import compared
+from tests.differential.mutations import operations
+from tests.running import Running
+from tests.stories.conftest import vregion_environment
+from tests.stories.lab import lab_environment
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.differential")
+    parser.add_argument("cloud", help="name in the lab's clouds.yaml")
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6))
+    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--only", default="", help="operations whose 'SERVICE METHOD path' this finds")
+    given = parser.parse_args()
+    among = [one for one in operations() if re.search(given.only, one)]
+    with tempfile.TemporaryDirectory() as folder:
+        running = Running(Path(folder)).start()
+        try:
+            ours = vregion_environment(running)
+            with compared(lab_environment(given.cloud), ours) as comparison:
+                comparison.run(given.seed, given.count, among)
+        finally:
+            running.stop()
+    print(comparison.report())
+    return bool(comparison.found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -75,9 +75,8 @@ class Comparison:
 
     def report(self) -> str:
         """What was seen, for people."""
-        lines = [
-            f"seed {self.seed}: {self.sent} requests to both, {self.refused} refused by the real one, {self.known} known differences"
-        ]
+        counts = f"{self.sent} requests to both, {self.refused} refused by the real one, {self.known} known differences"
+        lines = [f"seed {self.seed}: {counts}"]
         for (operation, _), one in sorted(self.found.items()):
             told = "; ".join(one.asked.changed) or "as it is"
             query = f" ?{dict(one.asked.query)}" if one.asked.query else ""

@@ -65,23 +65,24 @@ class Schema:
             self._known[version] = known
         data, validator = known
         if not validator.is_valid(instance):
-            raise Invalid(self._words(next(iter(validator.iter_errors(instance))), data, instance))
+            error = next(iter(validator.iter_errors(instance)))
+            raise Invalid(self._place(error, _part(instance, error.instance_path)) + self._words(error, data, instance))
+
+    def _place(self, error: ValidationError, value: Any) -> str:
+        if not error.instance_path or (error.kind.name == "format" and error.kind.value == "name"):
+            return ""
+        return f"Invalid input for {self._noun} {error.instance_path[self._at]}. Value: {value}. "
 
     def _words(self, error: ValidationError, data: Any, instance: Any) -> str:
         """The value as the client wrote it, and the schema as we did: the error itself has both sorted."""
         if error.kind.name == "format" and error.kind.value == "name":
             return NAME_WORDS
-        value, rule = _part(instance, error.instance_path), _part(data, error.schema_path)
         if error.kind.name == "additionalProperties":
-            words = _unexpected(error, _part(data, error.schema_path[:-1]))
-        elif error.kind.name == "required":
-            words = f"{error.kind.value!r} is a required property"
-        else:
-            words = _WORDS[error.kind.name](value, rule) if error.kind.name in _WORDS else str(error.message)
-        if not error.instance_path:
-            return words
-        where = error.instance_path[self._at]
-        return f"Invalid input for {self._noun} {where}. Value: {value}. {words}"
+            return _unexpected(error, _part(data, error.schema_path[:-1]))
+        if error.kind.name == "required":
+            return f"{error.kind.value!r} is a required property"
+        value, rule = _part(instance, error.instance_path), _part(data, error.schema_path)
+        return _WORDS[error.kind.name](value, rule) if error.kind.name in _WORDS else str(error.message)
 
 
 def _part(document: Any, path: list[str | int]) -> Any:

@@ -12,10 +12,8 @@ Part = dict[str, Any]
 class Worded(Schema):
     """Glance says what is wrong without saying where (glance 33.0.0 glance/schema.py)."""
 
-    def _words(self, error: ValidationError, data: Any) -> str:
-        where = error.instance_path[-1] if error.instance_path else ""
-        place = f"Invalid input for field/attribute {where}. Value: {error.instance}. "
-        return super()._words(error, data).removeprefix(place)
+    def _place(self, error: ValidationError, value: Any) -> str:
+        return ""
 
 
 UUID_PATTERN = "^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$"

@@ -29,7 +29,7 @@ def main() -> int:
         running = Running(Path(folder)).start()
         try:
             ours = vregion_environment(running)
-            with compared(lab_environment(given.cloud), ours) as comparison:
+            with compared(lab_environment(given.cloud), ours, among) as comparison:
                 comparison.run(given.seed, given.count, among)
         finally:
             running.stop()

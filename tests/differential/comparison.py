@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from tests.differential.mutations import Asked, requests
+from tests.differential.mutations import Asked, furniture, requests
 from tests.differential.sides import Side, differ
 from tests.stories.furniture import remove
 
@@ -91,14 +91,15 @@ def _known(asked: Asked, what: str) -> bool:
 
 
 @contextmanager
-def compared(real: dict[str, str], ours: dict[str, str]) -> Iterator[Comparison]:
-    """Both sides with their furniture; afterwards the lab holds nothing of it."""
+def compared(real: dict[str, str], ours: dict[str, str], among: list[str]) -> Iterator[Comparison]:
+    """Both sides with the furniture that these operations need; afterwards the lab holds nothing of it."""
     comparison = Comparison(Side(real), Side(ours))
     try:
-        comparison.real.furnish()
-        comparison.ours.furnish()
+        comparison.real.furnish(furniture(among))
+        comparison.ours.furnish(furniture(among))
         yield comparison
     finally:
-        comparison.real.sweep()
+        if any(one.startswith("COMPUTE") for one in among):
+            comparison.real.sweep()
         comparison.real.clear()
         remove(real)

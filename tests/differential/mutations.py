@@ -4,6 +4,8 @@ Values keep the $WORDS of requests.yaml; `sides.py` puts in each side's own ids.
 """
 
 import copy
+import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,6 +68,17 @@ class Asked:
 def operations() -> list[str]:
     """Every operation of requests.yaml, as 'SERVICE METHOD path'."""
     return [f"{service} {words}" for service in SERVICES for words in FILE[service]]
+
+
+def furniture(among: list[str]) -> list[str]:
+    """The words of the furniture that these operations need, in the order of their making."""
+    text = json.dumps([[one, FILE[one.split(" ")[0]][one.split(" ", 1)[1]]] for one in among])
+    needed: list[str] = []
+    for word, how in reversed(FURNITURE.items()):
+        if re.search(rf"\${word}\b", text):
+            needed.insert(0, word)
+            text += json.dumps(how["body"])
+    return needed
 
 
 @st.composite

@@ -42,10 +42,11 @@ class Side:
     words: dict[str, str]
     http: requests.Session = field(default_factory=requests.Session)
 
-    def furnish(self) -> None:
-        """Make the furniture of requests.yaml."""
+    def furnish(self, needed: list[str]) -> None:
+        """Make this furniture of requests.yaml."""
         self.words["NOTHING"] = NOTHING
-        for word, how in FURNITURE.items():
+        for word in needed:
+            how = FURNITURE[word]
             made = self.send(Asked("", "POST", how["service"], how["path"], how["body"]))
             assert made.status < 300, (word, made)
             self.words[word] = _ids(made.body)[0]
@@ -97,7 +98,7 @@ class Side:
         for service, path, kept in (("COMPUTE", "/servers", "SERVER"), ("IMAGE", "/images", "IMAGE_ID")):
             listed = self.send(Asked("", "GET", service, path)).body[path[1:]]
             for one in listed:
-                if one["id"] != self.words[kept] and one.get("visibility", "private") == "private":
+                if one["id"] != self.words.get(kept) and one.get("visibility", "private") == "private":
                     self.remove(service, f"{path}/{one['id']}")
 
     def settle(self, service: str, path: str, status: str = "") -> None:

@@ -56,16 +56,14 @@ async def show(call: Call) -> Reply:
     """One."""
     query(call, schema.NO_QUERY)
     server = await found(call)
-    return Reply({"interfaceAttachment": _view(call, server, await _port(call, server))})
-
-
-async def _port(call: Call, server: Resource) -> Resource:
     port_id = call.path["port_id"]
     async with call.region.read() as tx:
-        for port in await ports.of_server(tx, server.id):
-            if port.id == port_id:
-                return port
-    raise NotFound(f"Instance {server.id} does not have a port with id {port_id}")
+        port = await resources.find(tx, Kind.PORT, port_id)
+        if port is None or port.project_id != server.project_id or port.deleting:
+            raise NotFound(f"Port id {port_id} could not be found.")
+    if port.spec["server_id"] != server.id:
+        raise NotFound(f"Instance {server.id} does not have a port with id {port_id}")
+    return Reply({"interfaceAttachment": _view(call, server, port)})
 
 
 @routes.post(_PATH, policy=f"{_RULE}:create")
@@ -144,13 +142,16 @@ async def _plug(call: Call, server: Resource, wanted: dict[str, Any]) -> Resourc
 
 @routes.delete(_PATH + "/{port_id}", policy=f"{_RULE}:delete")
 async def delete(call: Call) -> Reply:
-    """The zone begins to take it off."""
+    """The zone begins to take it off. A port that is not the server's: accepted, to no effect, as in Nova."""
     server = await found(call)
     servers.require_unlocked(server, is_admin=call.caller.is_admin)
-    port = await _port(call, server)
-    external = await realized(call, port)
     if server.spec["vm_state"] not in ("active", "paused", "stopped"):
         raise servers.cannot(server, "detach_interface")
+    async with call.region.read() as tx:
+        port = next((one for one in await ports.of_server(tx, server.id) if one.id == call.path["port_id"]), None)
+    if port is None:
+        return Reply(None, 202)
+    external = await realized(call, port)
     async with call.region.write() as tx:
         await server_changes.unplugging(tx, server.id, port.id, datetime.now(UTC), leaving=True)
     done = False

@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +25,7 @@ NAME_WORDS = (
     "An invalid 'name' value was provided. The name must be: printable characters. "
     "Can not start or end with whitespace."
 )
+_MOST_ERRORS = 100
 
 
 class Since:
@@ -65,7 +67,8 @@ class Schema:
             self._known[version] = known
         data, validator = known
         if not validator.is_valid(instance):
-            error = next(iter(validator.iter_errors(instance)))
+            errors = islice(validator.iter_errors(instance), _MOST_ERRORS)
+            error = min(errors, key=lambda one: _order(data, one.schema_path))
             raise Invalid(self._place(error, _part(instance, error.instance_path)) + self._words(error, data, instance))
 
     def _place(self, error: ValidationError, value: Any) -> str:
@@ -83,6 +86,15 @@ class Schema:
             return f"{error.kind.value!r} is a required property"
         value, rule = _part(instance, error.instance_path), _part(data, error.schema_path)
         return _WORDS[error.kind.name](value, rule) if error.kind.name in _WORDS else str(error.message)
+
+
+def _order(data: Any, path: list[str | int]) -> list[int]:
+    """Where a rule stands in its schema: the first one that is broken, as written, is told."""
+    places = []
+    for step in path:
+        places.append(step if isinstance(step, int) else list(data).index(step))
+        data = data[step]
+    return places
 
 
 def _part(document: Any, path: list[str | int]) -> Any:

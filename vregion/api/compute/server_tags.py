@@ -1,6 +1,7 @@
 """A server's tags, since 2.26: row and generation here, and the zone hears of it next."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from vregion.api.compute.requests import body, query
@@ -11,6 +12,7 @@ from vregion.api.http import Call, Reply, Routes
 from vregion.api.schemas.compute import server_parts as schema
 from vregion.api.schemas.compute.types import TAGS
 from vregion.model.refusals import Conflict, Invalid, NotFound
+from vregion.model.resource import Resource
 from vregion.region import servers
 
 routes = Routes()
@@ -23,10 +25,25 @@ _SINCE = "2.26"
 _LONGEST = 60
 
 
+@contextmanager
+def _unmapped(call: Call) -> Iterator[None]:
+    """Of a server that is not there Nova's tags say something else (nova 34.0.0 `compute/server_tags.py`)."""
+    try:
+        yield
+    except NotFound as absent:
+        raise NotFound(f"Instance {call.path['id']} has no mapping to a cell.") from absent
+
+
+async def _found(call: Call) -> Resource:
+    with _unmapped(call):
+        return await found(call)
+
+
 async def _change(call: Call, verb: str, changed: Callable[[list[str]], list[str]]) -> tuple[list[str], list[str]]:
     """The tags before and after."""
     async with call.region.write() as tx:
-        server = await servers.hold(tx, call.path["id"], project(call))
+        with _unmapped(call):
+            server = await servers.hold(tx, call.path["id"], project(call))
         if server.spec["vm_state"] not in STATES:
             raise Conflict(f"Cannot '{verb}' instance {server.id} while it is in vm_state {server.spec['vm_state']}")
         before = list(server.spec.get("tags", []))
@@ -39,7 +56,7 @@ async def _change(call: Call, verb: str, changed: Callable[[list[str]], list[str
 async def index(call: Call) -> Reply:
     """All of them."""
     query(call, schema.NO_QUERY)
-    return Reply({"tags": (await found(call)).spec.get("tags", [])})
+    return Reply({"tags": (await _found(call)).spec.get("tags", [])})
 
 
 @routes.put("/servers/{id}/tags", policy=f"{_RULE}:update_all", since=_SINCE)
@@ -61,7 +78,7 @@ async def clear(call: Call) -> Reply:
 async def show(call: Call) -> Reply:
     """Whether it has that tag."""
     query(call, schema.NO_QUERY)
-    server, tag = await found(call), call.path["tag"]
+    server, tag = await _found(call), call.path["tag"]
     if tag not in server.spec.get("tags", []):
         raise NotFound(f"Server {server.id} has no tag '{tag}'")
     return Reply(None, 204)
@@ -97,7 +114,7 @@ async def delete(call: Call) -> Reply:
 
     def without(before: list[str]) -> list[str]:
         if tag not in before:
-            raise NotFound(f"Server {call.path['id']} has no tag '{tag}'")
+            raise NotFound(f"Instance {call.path['id']} has no tag '{tag}'")
         return [one for one in before if one != tag]
 
     await _change(call, "delete tag", without)

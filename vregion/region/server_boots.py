@@ -427,11 +427,11 @@ async def _make_disks(
             disks.append(disk)
             continue
         volume = await _volume_of(tx, request, disk, decision)
-        await volumes.reserve_attach(tx, volume, server_id, request.now)
         kept = {k: v for k, v in disk.items() if k not in ("volume_size", "volume_type")}
         disks.append(kept | {"source_type": "volume", "uuid": volume.id})
         entry = {"volumeId": volume.id, "delete_on_termination": disk["delete_on_termination"], "tag": disk.get("tag")}
         attached.append(entry | {"attachment_id": str(uuid4()), "bdm_uuid": str(uuid4())})
+        await volumes.reserve_attach(tx, volume, server_id, attached[-1]["attachment_id"], request.now)
     return disks, attached
 
 

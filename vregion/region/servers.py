@@ -215,7 +215,7 @@ async def _arrived(tx: Transaction, server: Resource, spec: dict[str, Any], obse
         await ports.look_again(tx, server.id, now)
         for volume in (await resources.find_many(tx, Kind.VOLUME, [v["volumeId"] for v in spec["volumes"]])).values():
             entry = next(v for v in spec["volumes"] if v["volumeId"] == volume.id)
-            await volumes.attached(tx, volume, server.id, entry.get("device") or "", entry["attachment_id"], now)
+            await volumes.attached(tx, volume, server.id, entry.get("device") or "", now)
         spec = {name: value for name, value in spec.items() if name not in _ONCE}
     spec = await _ports_seen(tx, server, spec, observed)
     return await _volumes_seen(tx, server, spec, observed)

@@ -19,6 +19,7 @@ from vregion.model.resource import Kind, Resource
 from vregion.region import (
     actions,
     copies,
+    deleted_servers,
     ports,
     realizations,
     resources,
@@ -156,7 +157,7 @@ async def lost(tx: Transaction, server: Resource) -> None:
 
 
 async def vanished(tx: Transaction, server: Resource) -> None:
-    """The backend has let go: ports, volumes and quota are free again."""
+    """The backend has let go: ports, volumes and quota are free again; lists of changes still show it for a while."""
     now = datetime.now(UTC)
     for port in await ports.of_server(tx, server.id):
         await ports.unplug(tx, port, now)
@@ -168,6 +169,7 @@ async def vanished(tx: Transaction, server: Resource) -> None:
             await volumes.detached(tx, volume, server.id, now)
     await usages.release(tx, server.project_id, server.spec["reserved"])
     await actions.finish(tx, server.id, now)
+    await deleted_servers.bury(tx, server, now)
 
 
 async def redraw(tx: Transaction, server_id: str) -> None:

@@ -14,7 +14,7 @@ from vregion.api.http import Call, Reply, Routes
 from vregion.api.live import asked, observe, realized, translated
 from vregion.api.schemas.block_storage import attachments as schema
 from vregion.drivers.contract import Answer
-from vregion.model.refusals import Conflict, NotFound, Unavailable, Unsupported
+from vregion.model.refusals import Conflict, NotFound, Refusal, Unavailable, Unsupported
 from vregion.model.resource import Kind, Realization, Resource
 from vregion.region import attachments, realizations, resources, volumes
 
@@ -98,7 +98,7 @@ async def update(call: Call) -> Reply:
     body = call.json()
     schema.UPDATE.check(body, call.microversion)
     attachment, volume = await _begin(call)
-    answer, realization = await asked(call, Kind.VOLUME, volume, "PUT", _at(attachment), body)
+    answer, realization = await _ask(call, volume, "PUT", _at(attachment), body)
     return await _told(call, volume, attachment, answer, realization)
 
 
@@ -110,7 +110,7 @@ async def act(call: Call) -> Reply:
     body = call.json()
     schema.COMPLETE.check(body, call.microversion)
     attachment, volume = await _begin(call)
-    answer, realization = await asked(call, Kind.VOLUME, volume, "POST", f"{_at(attachment)}/action", body)
+    answer, realization = await _ask(call, volume, "POST", f"{_at(attachment)}/action", body)
     return await _told(call, volume, attachment, answer, realization)
 
 
@@ -118,7 +118,7 @@ async def act(call: Call) -> Reply:
 async def delete(call: Call) -> Reply:
     """Ended; the answer is what is left of the volume's."""
     attachment, volume = await _begin(call)
-    answer, realization = await asked(call, Kind.VOLUME, volume, "DELETE", _at(attachment))
+    answer, realization = await _ask(call, volume, "DELETE", _at(attachment))
     if answer.status >= 400 and answer.status != 404:
         return _refused(answer, volume, attachment, realization, await _server_ids(call, attachment))
     async with call.region.write() as tx:
@@ -162,6 +162,16 @@ async def _begin(call: Call) -> tuple[Resource, Resource]:
             )
         await volumes.look_again(tx, volume, later)
     return attachment, volume
+
+
+async def _ask(call: Call, volume: Resource, method: str, path: str, body: Any = None) -> tuple[Answer, Realization]:
+    """The zone's answer; without one the volume is looked at now, for it may have been done all the same."""
+    try:
+        return await asked(call, Kind.VOLUME, volume, method, path, body)
+    except Refusal:
+        async with call.region.write() as tx:
+            await volumes.look_again(tx, volume, datetime.now(UTC))
+        raise
 
 
 async def _told(call: Call, volume: Resource, attachment: Resource, answer: Answer, realization: Realization) -> Reply:

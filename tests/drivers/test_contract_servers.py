@@ -172,6 +172,55 @@ async def test_volumes_come_and_go_by_live_calls(bench: Bench, ground: Ground, d
     assert answer.status == 404, "the volume is not attached, which does not make the server gone"
 
 
+async def test_attachments_by_block_storage_alone(bench: Bench, driver: Driver) -> None:
+    """Reserved, connected, completed and ended by live calls below the volume, which tells of it at each look."""
+    volume = (await bench.ready(Kind.VOLUME, {"name": "suite", "size": 1})).external_id
+    instance = "22222222-2222-4222-8222-222222222222"
+    wanted = {"volume_uuid": volume, "instance_uuid": instance, "mode": "ro"}
+    answer = await driver.call(Kind.VOLUME, volume, "POST", "/attachments", {"attachment": wanted})
+    assert answer.body is not None
+    one = answer.body["attachment"]["id"]
+    assert await every_of(driver, volume) == [(one, "reserved", instance)]
+    again = await driver.call(Kind.VOLUME, volume, "POST", "/attachments", {"attachment": {"volume_uuid": volume}})
+    assert again.status == 400
+    connector = {"initiator": "iqn.1993-08.org.debian:01:suite", "ip": "192.0.2.1", "host": "suite", "multipath": False}
+    answer = await driver.call(
+        Kind.VOLUME, volume, "PUT", f"/attachments/{one}", {"attachment": {"connector": connector}}
+    )
+    assert answer.body is not None
+    assert answer.body["attachment"]["connection_info"]["attachment_id"] == one
+    assert await every_of(driver, volume) == [(one, "attaching", instance)]
+    answer = await driver.call(Kind.VOLUME, volume, "POST", f"/attachments/{one}/action", {"os-complete": None})
+    assert answer.status == 204
+    assert await every_of(driver, volume) == [(one, "attached", instance)]
+    assert (await driver.call(Kind.VOLUME, volume, "DELETE", f"/attachments/{one}")).status == 200
+    await volume_in(driver, volume, "available")
+    gone = await driver.call(Kind.VOLUME, volume, "GET", f"/attachments/{one}")
+    assert gone.status == 404, "the attachment has ended, which does not make the volume gone"
+
+
+async def test_a_servers_attachment_is_told_and_not_ended_by_block_storage(
+    bench: Bench, ground: Ground, driver: Driver
+) -> None:
+    """Cinder asks Nova first (cinder 29.0.0 volume/api.py `attachment_deletion_allowed`)."""
+    server = (await bench.ready(Kind.SERVER, ground.server())).external_id
+    volume = (await bench.ready(Kind.VOLUME, {"name": "suite", "size": 1})).external_id
+    body = {"volumeAttachment": {"volumeId": volume}}
+    assert (await driver.call(Kind.SERVER, server, "POST", "/os-volume_attachments", body)).status in (200, 202)
+    await volume_in(driver, volume, "in-use")
+    [(one, status, instance)] = await every_of(driver, volume)
+    assert (status, instance) == ("attached", server)
+    assert (await driver.call(Kind.VOLUME, volume, "DELETE", f"/attachments/{one}")).status == 409
+    assert (await driver.call(Kind.SERVER, server, "DELETE", f"/os-volume_attachments/{volume}")).status == 202
+    await volume_in(driver, volume, "available")
+
+
+async def every_of(driver: Driver, external_id: str) -> list[tuple[str, str, str]]:
+    """Id, status and instance of all that hold a volume."""
+    seen = (await driver.collections[Kind.VOLUME].get(external_id)).document
+    return [(one["id"], one["status"], one["instance"]) for one in seen["every_attachment"]]
+
+
 async def volume_in(driver: Driver, external_id: str, status: str) -> None:
     """Waits for the volume's status."""
     end = time.monotonic() + LIMIT

@@ -149,6 +149,9 @@ async def test_killed_anywhere_while_deleting_nothing_is_left(tmp_path: Path, po
         assert await found(world, server) is None
         assert counted(world)[Kind.SERVER] == counted(world)[Kind.PORT] == 0
         assert await instances(world) == 0
+        async with world.region.read() as tx:
+            graves = await resources.list_resources(tx, resources.Query(Kind.DELETED_SERVER))
+        assert [grave.id for grave in graves] == [server.id]
 
 
 async def test_the_points_reach_beyond_the_flow(tmp_path: Path) -> None:

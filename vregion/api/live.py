@@ -30,14 +30,27 @@ FIRST_LOOK = 0.02  # seconds; how often a thing that a live call needs is looked
 async def live(call: Call, kind: Kind, resource: Resource, method: str, path: str, body: Any = None) -> Answer:
     """The backend's answer to `method path` below the resource, its words with our id for the resource.
 
-    A 4xx is an answer. Raises Conflict while the backend has not got the resource, Unavailable (503), and Unsupported.
+    A 4xx is an answer. Raises as `asked` does.
+    """
+    answer, realization = await asked(call, kind, resource, method, path, body)
+    if method != "GET" and answer.status < 400:
+        await observe(call, resource, realization)
+    return Answer(answer.status, translated(answer.body, {str(realization.external_id): resource.id}))
+
+
+async def asked(
+    call: Call, kind: Kind, resource: Resource, method: str, path: str, body: Any = None
+) -> tuple[Answer, Realization]:
+    """The answer in the backend's own words and ids, nothing observed yet.
+
+    Raises Conflict while the backend has not got the resource, Unavailable (503), and Unsupported.
     """
     realization = await _there(call, kind, resource)
     backend_id, external_id = realization.backend_id, str(realization.external_id)
     try:
         opened = await call.use.backends.open(call.region.id, backend_id)
         async with call.use.backends.call(backend_id):
-            answer = await opened.driver.call(kind, external_id, method, path, body)
+            return await opened.driver.call(kind, external_id, method, path, body), realization
     except (Transient, LookupError) as silent:
         zone = resource.availability_zone
         raise Unavailable(f"Availability zone {zone} does not answer at the moment. Try again later.") from silent
@@ -47,9 +60,6 @@ async def live(call: Call, kind: Kind, resource: Resource, method: str, path: st
         async with call.region.write() as tx:
             await realizations.look_again(tx, realization, datetime.now(UTC))
         raise Conflict(f"{kind.capitalize()} {resource.id} is gone from its availability zone.") from gone
-    if method != "GET" and answer.status < 400:
-        await observe(call, resource, realization)
-    return Answer(answer.status, translated(answer.body, {external_id: resource.id}))
 
 
 async def observe(call: Call, resource: Resource, realization: Realization) -> None:

@@ -71,7 +71,9 @@ class Collection(Protocol):
     create  An image's body may name a `volume` (external id): then the cloud makes the image of that volume.
             MUST leave the mark on what it makes, in the same call, and MUST do nothing that can fail after the
             resource exists. MUST NOT be retried inside the driver once the request may have reached the backend.
-    get     MUST raise `Gone` for an unknown id, and MUST NOT raise it when the backend is ill.
+    get     MUST raise `Gone` for an unknown id, and MUST NOT raise it when the backend is ill. A volume in use, or
+            about to be, has `every_attachment` beside Cinder's `attachments`: those not yet attached, too, as id,
+            status, instance, attached_at and attach_mode; it is absent where the cloud cannot tell.
     find    MUST look by the mark only, never by likeness; None when nothing carries it. More than one: the oldest.
     update  MUST make the backend equal to the given fields; sending what is already there is harmless. A security
             group's may have `remote_members` (external id of a group -> CIDRs): rules that name it let these in, too;
@@ -157,7 +159,8 @@ class Driver(Protocol):
         """A live call below one resource, e.g. SERVER, POST, '/action'; raises only `Transient`, `Gone`, `Unsupported`.
 
         A 4xx is an answer and comes back as one. The highest microversion that both sides know is used, unless
-        `path` belongs to an API that ended earlier.
+        `path` belongs to an API that ended earlier. Below a volume '/attachments' is Cinder's API of them: POST makes
+        one of the volume that the body names; '/attachments/ID' and '/attachments/ID/action' are one's own.
         """
         ...
 

@@ -14,6 +14,7 @@ class Kind(StrEnum):
     """Every noun that has rows. The value is the singular word on the wire, with underscores."""
 
     SERVER = "server"
+    DELETED_SERVER = "deleted_server"
     SERVER_GROUP = "server_group"
     KEYPAIR = "keypair"
     FLAVOR = "flavor"

@@ -2,6 +2,7 @@
 
 While something of a kind is in progress on a backend its feed is read fast, else slowly. The watermark moves after the
 changes are committed. An item that is not ours is passed over; one that is, becomes due, with what was seen as a hint.
+A round in which nothing is in progress also takes away the deleted servers whose time is over.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from vregion.backends import Backends
 from vregion.drivers.contract import Observed, Transient, Unsupported
 from vregion.model.resource import Kind, State
 from vregion.reconcile.loop import Loop
-from vregion.region import realizations, watermarks
+from vregion.region import deleted_servers, realizations, watermarks
 from vregion.region.regions import Region
 
 FED_KINDS = frozenset({Kind.SERVER})
@@ -85,7 +86,10 @@ class Feeds:
         await self._apply(region, backend_id, kind, changes.items, begun)
         async with region.write() as tx:
             await watermarks.advance(tx, backend_id, kind, changes.watermark)
-            return await realizations.in_progress(tx, backend_id, kind)
+            busy = await realizations.in_progress(tx, backend_id, kind)
+            if not busy:
+                await deleted_servers.purge(tx, begun)
+            return busy
 
     async def _apply(
         self, region: Region, backend_id: str, kind: Kind, items: Sequence[Observed], begun: datetime

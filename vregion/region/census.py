@@ -25,8 +25,8 @@ async def on_backend(region: Region, backend_id: str) -> list[str]:
 async def in_region(region: Region) -> list[str]:
     """Everything that the region has and keeps, but for the default groups of its projects, which nobody can delete."""
     default = and_(resources.c.kind == Kind.SECURITY_GROUP, resources.c.spec["default"].as_boolean())
-    of_groups = resources.c.kind == Kind.SECURITY_GROUP_RULE
-    return await _named(region, _all(region).where(not_(or_(default, of_groups, resources.c.deleting))))
+    parts = resources.c.kind.in_((Kind.SECURITY_GROUP_RULE, Kind.ATTACHMENT, Kind.DELETED_SERVER))
+    return await _named(region, _all(region).where(not_(or_(default, parts, resources.c.deleting))))
 
 
 async def clear(region: Region, backend_id: str, now: datetime) -> list[str]:

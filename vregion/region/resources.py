@@ -35,7 +35,9 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A page of one kind. `project_id` None: all projects of the region. `sort`: (field, ascending), ties by id."""
+    """A page of one kind, or of two. `project_id` None: all projects of the region. `sort`: (field, ascending), ties
+    by id.
+    """
 
     kind: Kind
     project_id: str | None = None
@@ -44,6 +46,7 @@ class Query:
     limit: int | None = None
     marker: str | None = None
     shared: Sequence[Filter] = field(default=())  # any of these lets other projects' rows in
+    also: Kind | None = None
 
 
 async def insert_resource(tx: Transaction, resource: Resource) -> None:
@@ -126,13 +129,19 @@ async def remove(tx: Transaction, kind: Kind, resource_id: str) -> None:
     await tx.execute(delete(resources).where(*_own(tx, kind), resources.c.id == resource_id))
 
 
+async def remove_older(tx: Transaction, kind: Kind, before: datetime) -> None:
+    """Delete all rows of a kind that nobody has changed since then."""
+    await tx.execute(delete(resources).where(*_own(tx, kind), resources.c.updated_at < before))
+
+
 def dump(document: dict[str, Any]) -> bytes:
     """A document as it is stored and sent."""
     return orjson.dumps(document)
 
 
-def _own(tx: Transaction, kind: Kind) -> list[ColumnElement[bool]]:
-    return [resources.c.region_id == tx.region_id, resources.c.kind == kind]
+def _own(tx: Transaction, kind: Kind, also: Kind | None = None) -> list[ColumnElement[bool]]:
+    kinds = resources.c.kind.in_([kind, also]) if also else resources.c.kind == kind
+    return [resources.c.region_id == tx.region_id, kinds]
 
 
 def _resource(row: Row[Any]) -> Resource:
@@ -187,7 +196,7 @@ def _compare(column: Any, f: Filter) -> Any:
 
 
 def _matching(tx: Transaction, query: Query) -> list[ColumnElement[bool]]:
-    where = [*_own(tx, query.kind), *(_condition(f) for f in query.filters)]
+    where = [*_own(tx, query.kind, query.also), *(_condition(f) for f in query.filters)]
     if query.project_id is not None:
         mine = resources.c.project_id == query.project_id
         where.append(or_(mine, *(_condition(f) for f in query.shared)))
@@ -204,7 +213,7 @@ async def _paged(tx: Transaction, query: Query, columns: Sequence[Any]) -> Any:
     where = _matching(tx, query)
     if query.marker:
         found = await tx.execute(
-            select(*[k for k, _ in keys]).where(*_own(tx, query.kind), resources.c.id == query.marker)
+            select(*[k for k, _ in keys]).where(*_own(tx, query.kind, query.also), resources.c.id == query.marker)
         )
         values = found.first()
         if values is None:
@@ -218,7 +227,7 @@ async def _paged(tx: Transaction, query: Query, columns: Sequence[Any]) -> Any:
     if query.limit is None:
         return select(*columns).where(*where).order_by(*order)
     page = select(resources.c.id).where(*where).order_by(*order).limit(query.limit)
-    return select(*columns).where(*_own(tx, query.kind), resources.c.id.in_(page)).order_by(*order)
+    return select(*columns).where(*_own(tx, query.kind, query.also), resources.c.id.in_(page)).order_by(*order)
 
 
 def _nullable(name: str) -> bool:

@@ -21,6 +21,7 @@ from vregion.model.resource import Kind, Resource
 from vregion.region import (
     actions,
     associations,
+    auto_allocated_topology,
     images,
     keypairs,
     networks,
@@ -238,17 +239,20 @@ def _tie_of(network: Resource, request: Boot) -> list[Tie]:
 
 
 async def _chosen_networks(tx: Transaction, request: Boot, wanted: Any) -> list[dict[str, Any]]:
-    """Nobody named one: the only one that there is. There is no topology to allocate by itself here."""
+    """Nobody named one: the only one that there is; with `auto` and none, the project's auto-allocated topology.
+
+    Raises Conflict and Invalid in Nova's words (nova 34.0.0 network/neutron.py `_ports_needed_per_instance`).
+    """
     available = await ports.choose_networks(tx, request.caller)
     if len(available) > 1:
-        raise Conflict(
-            "Multiple possible networks found, use a Network ID to be more specific."
-            if wanted != "auto"
-            else "More than one possible network found. Specify network ID(s) to select which one(s) to connect to."
-        )
+        raise Conflict("Multiple possible networks found, use a Network ID to be more specific.")
     if not available and wanted == "auto":
-        words = f"Unable to automatically allocate a network for project {request.caller.project_id}"
-        raise Invalid(words)
+        zones = {zone.availability_zone: zone.backend_id for zone in request.zones if zone.state == "enabled"}
+        try:
+            available = [await auto_allocated_topology.make(tx, request.caller, zones, request.now)]
+        except (Conflict, OverQuota) as unable:
+            words = f"Unable to automatically allocate a network for project {request.caller.project_id}"
+            raise Invalid(words) from unable
     return [{"uuid": network.id} for network in available]
 
 
@@ -427,11 +431,11 @@ async def _make_disks(
             disks.append(disk)
             continue
         volume = await _volume_of(tx, request, disk, decision)
-        await volumes.reserve_attach(tx, volume, server_id, request.now)
         kept = {k: v for k, v in disk.items() if k not in ("volume_size", "volume_type")}
         disks.append(kept | {"source_type": "volume", "uuid": volume.id})
         entry = {"volumeId": volume.id, "delete_on_termination": disk["delete_on_termination"], "tag": disk.get("tag")}
         attached.append(entry | {"attachment_id": str(uuid4()), "bdm_uuid": str(uuid4())})
+        await volumes.reserve_attach(tx, volume, server_id, attached[-1]["attachment_id"], request.now)
     return disks, attached
 
 

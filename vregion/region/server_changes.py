@@ -92,7 +92,6 @@ async def begin_attach(
         words = f"volume {volume_id} is already attached to instances: {server.id}"
         raise Invalid(f"Invalid volume: {words}")
     volume = await volumes.for_server(tx, volume_id, server.project_id, server.backend_id)
-    await volumes.reserve_attach(tx, volume, server.id, now)
     entry = {
         "volumeId": volume_id,
         "delete_on_termination": bool(wanted.get("delete_on_termination", False)),
@@ -100,13 +99,14 @@ async def begin_attach(
         "attachment_id": str(uuid4()),
         "bdm_uuid": str(uuid4()),
     }
+    await volumes.reserve_attach(tx, volume, server.id, entry["attachment_id"], now)
     return volume, entry
 
 
 async def attached(tx: Transaction, server_id: str, volume: Resource, entry: Mapping[str, Any], now: datetime) -> None:
     """The backend took it."""
     server = await servers.hold(tx, server_id, None)
-    await volumes.attached(tx, volume, server_id, entry.get("device") or "", entry["attachment_id"], now)
+    await volumes.attached(tx, volume, server_id, entry.get("device") or "", now)
     spec = {**server.spec, "volumes": [*server.spec["volumes"], dict(entry)]}
     await servers.write(tx, server, now, spec)
 

@@ -158,6 +158,25 @@ def failed(document: Document, words: str, now: datetime) -> Document:
     return shown
 
 
+def deleted(document: Document, now: datetime) -> Document:
+    """What lists of changes show of it afterwards (nova 34.0.0 db/main/api.py `instance_destroy`: what goes along)."""
+    shown = document | {
+        "status": "DELETED",
+        "updated": wire_time(now),
+        "metadata": {},
+        "addresses": {},
+        "tags": [],
+        "os-extended-volumes:volumes_attached": [],
+        "OS-EXT-STS:vm_state": "deleted",
+        "OS-EXT-STS:task_state": None,
+        "OS-EXT-STS:power_state": 0,
+        "OS-SRV-USG:terminated_at": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f"),
+    }
+    for name in ("progress", "fault", "security_groups"):
+        shown.pop(name, None)
+    return shown
+
+
 def _canonical(address: str | None) -> str:
     """An IPv6 address as Nova's database gives it back (oslo.db's IPAddress type): compressed, '' for none."""
     return str(ip_address(address)) if address else ""

@@ -19,6 +19,7 @@ from vregion.model.resource import Kind, Resource
 from vregion.region import (
     actions,
     copies,
+    deleted_servers,
     ports,
     realizations,
     resources,
@@ -156,7 +157,7 @@ async def lost(tx: Transaction, server: Resource) -> None:
 
 
 async def vanished(tx: Transaction, server: Resource) -> None:
-    """The backend has let go: ports, volumes and quota are free again."""
+    """The backend has let go: ports, volumes and quota are free again; lists of changes still show it for a while."""
     now = datetime.now(UTC)
     for port in await ports.of_server(tx, server.id):
         await ports.unplug(tx, port, now)
@@ -168,6 +169,7 @@ async def vanished(tx: Transaction, server: Resource) -> None:
             await volumes.detached(tx, volume, server.id, now)
     await usages.release(tx, server.project_id, server.spec["reserved"])
     await actions.finish(tx, server.id, now)
+    await deleted_servers.bury(tx, server, now)
 
 
 async def redraw(tx: Transaction, server_id: str) -> None:
@@ -215,7 +217,7 @@ async def _arrived(tx: Transaction, server: Resource, spec: dict[str, Any], obse
         await ports.look_again(tx, server.id, now)
         for volume in (await resources.find_many(tx, Kind.VOLUME, [v["volumeId"] for v in spec["volumes"]])).values():
             entry = next(v for v in spec["volumes"] if v["volumeId"] == volume.id)
-            await volumes.attached(tx, volume, server.id, entry.get("device") or "", entry["attachment_id"], now)
+            await volumes.attached(tx, volume, server.id, entry.get("device") or "", now)
         spec = {name: value for name, value in spec.items() if name not in _ONCE}
     spec = await _ports_seen(tx, server, spec, observed)
     return await _volumes_seen(tx, server, spec, observed)

@@ -9,18 +9,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 from vregion.model.observed import Observed
 from vregion.model.refusals import Invalid, NotFound, OverQuota
 from vregion.model.resource import Kind, Resource
-from vregion.region import members, realizations, resources, usages, volume_copies, volume_types
+from vregion.region import attachments, members, realizations, resources, usages, volume_copies, volume_types
 from vregion.region.regions import Transaction
 
 BASE = "vregion-volume-endpoint"  # stands in stored links where an answer has the endpoint
 AWAITING = "awaiting-transfer"
 RESERVED = "vregion:reserved_by"  # the server that will get it; nobody else may
-PENDING = "vregion:pending"  # server -> {"device", "attachment_id"}: told by the backend that attaches, not yet seen
-ATTACHED = "vregion:attached"  # our attachment id -> the backend's, where they differ
 GIGABYTES = "vregion:gigabytes"  # what the quota was charged
 READONLY = "vregion:readonly"
 FAULT = "vregion:fault"
@@ -173,39 +172,79 @@ async def for_server(tx: Transaction, volume_id: str, project_id: str, backend_i
     return volume
 
 
-async def reserve_attach(tx: Transaction, volume: Resource, server_id: str, now: datetime) -> None:
+async def reserve_attach(tx: Transaction, volume: Resource, server_id: str, attachment_id: str, now: datetime) -> None:
     """It is this server's from now on; `detached` gives it back when the attachment comes to nothing."""
+    await attachments.reserve(tx, volume, attachment_id, server_id, now)
     await write(tx, volume, now, spec={**volume.spec, RESERVED: server_id}, status="reserved")
 
 
-async def attached(
-    tx: Transaction, volume: Resource, server_id: str, device: str, attachment_id: str, now: datetime
-) -> None:
+async def attached(tx: Transaction, volume: Resource, server_id: str, device: str, now: datetime) -> None:
     """The backend has begun to attach it; it shows as in-use when the backend says so."""
     volume = await get(tx, volume.id, volume.project_id)
     spec = {name: value for name, value in volume.spec.items() if name != RESERVED}
-    spec[PENDING] = {**spec.get(PENDING, {}), server_id: {"device": device, "attachment_id": attachment_id}}
+    await attachments.attaching(tx, volume.id, server_id, device, now)
     status = "attaching" if volume.status in ("reserved", "available") else volume.status
     await write(tx, volume, now, spec=spec, status=status)
-    await _look_again(tx, volume, now)
+    await look_again(tx, volume, now)
 
 
 async def detached(tx: Transaction, volume: Resource, server_id: str, now: datetime) -> None:
     """The backend lets go of it, or never took it; it shows as available when the backend says so."""
     volume = await get(tx, volume.id, volume.project_id)
-    known = server_id in volume.spec.get(PENDING, {})
-    known = known or any(a["server_id"] == server_id for a in volume.spec.get("attachments", []))
-    spec = {name: value for name, value in volume.spec.items() if name not in (RESERVED, PENDING)}
+    known = await attachments.let_go(tx, volume.id, server_id)
+    spec = {name: value for name, value in volume.spec.items() if name != RESERVED}
     status = volume.status
     if status in ("reserved", "attaching", "in-use"):
         status = "detaching" if known else "available"
     await write(tx, volume, now, spec=spec, status=status)
-    await _look_again(tx, volume, now)
+    await look_again(tx, volume, now)
 
 
-def external_attachment(volume: Resource, attachment_id: str) -> str:
-    """The backend's id of an attachment that we show under ours."""
-    return str(volume.spec.get(ATTACHED, {}).get(attachment_id, attachment_id))
+async def begin_attachment(
+    tx: Transaction, volume: Resource, instance: str | None, mode: str | None, now: datetime, until: datetime
+) -> Resource:
+    """An attachment of block storage's own API, before the backend is asked; until then it may still be at work on it.
+
+    Raises Invalid in Cinder's words (cinder 29.0.0 volume/api.py `attachment_create`, `_attachment_reserve`).
+    """
+    if "error" in volume.status:
+        raise Invalid(
+            "Invalid volume: Volume attachments can not be created if the volume is in an error state. The Volume "
+            f"{volume.id} currently has a status of: {volume.status} "
+        )
+    status = "reserved" if RESERVED in volume.spec else volume.status
+    many = volume.spec.get("multiattach", False)
+    free = ("available", "in-use", "downloading") if many else ("available", "downloading")
+    others = [row.spec["instance"] for row in await attachments.of_volume(tx, volume.id)]
+    if status not in free and not (instance in others and instance and status in ("in-use", "reserved")):
+        words = "available, in-use, or downloading" if many else "available or downloading"
+        raise Invalid(
+            f"Invalid volume: Volume {volume.id} status must be {words} to reserve, but the current status is {status}."
+        )
+    more = {"attach_mode": mode or "null", attachments.UNTIL: until.isoformat()}
+    attachment = await attachments.reserve(tx, volume, str(uuid4()), instance, now, **more)
+    await write(tx, volume, now, status="reserved")
+    await look_again(tx, volume, until)
+    return attachment
+
+
+async def not_attached(tx: Transaction, attachment: Resource, status: str, now: datetime) -> None:
+    """The backend refused, or did not answer: what it has made all the same shows at the next look.
+
+    `status` is what the volume was before.
+    """
+    await attachments.remove(tx, attachment)
+    volume = await resources.find(tx, Kind.VOLUME, str(attachment.parent_id))
+    if volume is not None:
+        if volume.status == "reserved":
+            await write(tx, volume, now, status=status)
+        await look_again(tx, volume, now)
+
+
+async def look_again(tx: Transaction, volume: Resource, at: datetime) -> None:
+    """Its backend shall be asked again."""
+    for realization in await realizations.of_resource(tx, Kind.VOLUME, volume.id):
+        await realizations.look_again(tx, realization, at)
 
 
 async def settled(tx: Transaction, volume: Resource, observed: Observed) -> None:
@@ -220,10 +259,7 @@ async def settled(tx: Transaction, volume: Resource, observed: Observed) -> None
     spec["size"] = seen["size"]
     spec["bootable"] = str(seen.get("bootable", "false")).lower()
     spec["multiattach"] = bool(seen.get("multiattach"))
-    spec["attachments"] = await _attachments(tx, volume, seen.get("attachments") or [])
-    pairs = zip(spec["attachments"], seen.get("attachments") or [], strict=True)
-    differ = {a["attachment_id"]: b["attachment_id"] for a, b in pairs if a["attachment_id"] != b["attachment_id"]}
-    spec = {name: value for name, value in spec.items() if name != ATTACHED} | ({ATTACHED: differ} if differ else {})
+    spec["attachments"] = await attachments.settled(tx, volume, seen, spec.get(RESERVED), datetime.now(UTC))
     if "readonly" in seen.get("metadata", {}):
         spec[READONLY] = seen["metadata"]["readonly"]
     if metadata := seen.get("volume_image_metadata"):
@@ -235,7 +271,7 @@ async def settled(tx: Transaction, volume: Resource, observed: Observed) -> None
     status = _status(volume, seen["status"])
     spec = _copied(spec, seen)
     if observed.settled and not observed.failed:
-        for name in (PENDING, FAULT, volume_copies.COPY):
+        for name in (FAULT, volume_copies.COPY):
             spec.pop(name, None)
         await realizations.forget_needs(tx, Kind.VOLUME, volume.id)
     if observed.settled and spec[GIGABYTES] != seen["size"]:
@@ -268,6 +304,7 @@ async def lost(tx: Transaction, volume: Resource) -> None:
 async def vanished(tx: Transaction, volume: Resource) -> None:
     """The backend has let go of it."""
     if not volume_copies.is_helper(volume):
+        await attachments.clear(tx, volume.id)
         await usages.release(tx, volume.project_id, {"volumes": 1, "gigabytes": volume.spec[GIGABYTES]})
         await volume_copies.clear(tx, volume, datetime.now(UTC))
         await members.gone(tx, volume)
@@ -367,31 +404,6 @@ def _status(volume: Resource, seen: str) -> str:
     return volume.status if kept and seen == "available" else seen
 
 
-async def _attachments(tx: Transaction, volume: Resource, seen: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The backend's attachments with our servers' ids; what is foreign to us stays as it is."""
-    external = [str(a["server_id"]) for a in seen]
-    servers = await realizations.by_external_ids(tx, str(volume.backend_id), Kind.SERVER, external)
-    known = {a["server_id"]: a for a in volume.spec.get("attachments", [])}
-    told = volume.spec.get(PENDING, {})
-    found = []
-    for one in seen:
-        ours = servers.get(str(one["server_id"]))
-        server_id = ours.resource_id if ours else one["server_id"]
-        before = known.get(server_id, told.get(server_id, {}))
-        found.append(
-            {
-                "id": volume.id,
-                "attachment_id": before.get("attachment_id", one["attachment_id"]),
-                "volume_id": volume.id,
-                "server_id": server_id,
-                "host_name": None,
-                "device": one.get("device") or before.get("device"),
-                "attached_at": one.get("attached_at") or before.get("attached_at"),
-            }
-        )
-    return found
-
-
 async def _image_metadata(tx: Transaction, volume: Resource, seen: Mapping[str, Any]) -> dict[str, Any]:
     """The image that it was made of, by our id."""
     if "image_id" not in seen:
@@ -401,8 +413,3 @@ async def _image_metadata(tx: Transaction, volume: Resource, seen: Mapping[str, 
     before = volume.spec.get("volume_image_metadata", {})
     ours = found[external].resource_id if external in found else before.get("image_id", external)
     return {**{k: v for k, v in seen.items() if k != "vregion_id"}, "image_id": ours}
-
-
-async def _look_again(tx: Transaction, volume: Resource, now: datetime) -> None:
-    for realization in await realizations.of_resource(tx, Kind.VOLUME, volume.id):
-        await realizations.look_again(tx, realization, now)

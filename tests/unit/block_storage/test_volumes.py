@@ -56,7 +56,7 @@ async def test_a_server_of_another_zone_does_not_get_it(region: Region) -> None:
 async def test_a_reservation_outlives_what_the_backend_still_says(region: Region) -> None:
     async with region.write() as tx:
         volume = await made(tx)
-        await volumes.reserve_attach(tx, volume, "s1", now())
+        await volumes.reserve_attach(tx, volume, "s1", "a1", now())
         assert (await saw(tx, volume, "available")).status == "reserved"
         with pytest.raises(Invalid, match="Currently in 'reserved'"):
             await volumes.for_server(tx, volume.id, "p1", "b1")
@@ -73,8 +73,8 @@ async def test_an_attachment_is_told_in_our_ids(region: Region) -> None:
         there = await realizations.on_backend(tx, Kind.SERVER, "s1", "b1")
         assert there is not None
         await leases.save(tx, there, external_id="ext-server")
-        await volumes.reserve_attach(tx, volume, "s1", now())
-        await volumes.attached(tx, volume, "s1", "/dev/vdb", "a1", now())
+        await volumes.reserve_attach(tx, volume, "s1", "a1", now())
+        await volumes.attached(tx, volume, "s1", "/dev/vdb", now())
         assert (await volumes.get(tx, volume.id, "p1")).status == "attaching"
         told = {"server_id": "ext-server", "attachment_id": "ext-a", "device": "/dev/vdc", "attached_at": "t"}
         volume = await saw(tx, volume, "in-use", told)

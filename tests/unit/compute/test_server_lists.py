@@ -23,12 +23,13 @@ RULE = "os_compute_api:servers:index"
 
 
 def a_server(name: str, minute: int, status: str = "ACTIVE", **spec: Any) -> Resource:
-    states = {"ACTIVE": "active", "REBOOT": "active", "SHUTOFF": "stopped"}
+    states = {"ACTIVE": "active", "REBOOT": "active", "SHUTOFF": "stopped", "DELETED": "deleted"}
     known = {"vm_state": states[status], "locked": False, "power_state": 1, "imageRef": "i1", "flavorRef": "1"}
     at = NOON + timedelta(minutes=minute)
     zone = "az2" if minute % 2 else "az1"
     return Resource(
-        name, Kind.SERVER, spec.pop("project", "p1"), "u1", name, status, at, at, known | spec,
+        name, Kind.DELETED_SERVER if status == "DELETED" else Kind.SERVER, spec.pop("project", "p1"), "u1",
+        name, status, at, at, known | spec,
         orjson.dumps({"name": name}), availability_zone=zone,
     )  # fmt: skip
 
@@ -38,6 +39,8 @@ SERVERS = [
     a_server("web-2", 1, "SHUTOFF", tags=["red"], locked=True, key_name="k"),
     a_server("db%1", 2, "REBOOT", imageRef="i2", config_drive=True, reservation_id="r-1"),
     a_server("other", 3, project="p2"),
+    a_server("gone-1", 4, "DELETED"),
+    a_server("gone-2", 5, "DELETED", project="p2"),
 ]
 
 
@@ -82,7 +85,14 @@ async def names(region: Region, text: str, roles: str = "member", minor: int = 1
         ("config_drive=true", ["db%1"]),
         ("config_drive=false", ["web-2", "web-1"]),
         ("reservation_id=r-1", ["db%1"]),
-        ("changes-since=2026-01-01T12:01:00Z", ["db%1", "web-2"]),
+        ("changes-since=2026-01-01T12:01:00Z", ["gone-1", "db%1", "web-2"]),
+        ("changes-since=2026-01-01T12:01:00Z&name=gone", ["gone-1"]),
+        ("changes-since=2026-01-01T12:01:00Z&status=ACTIVE", ["db%1"]),
+        ("changes-since=2026-01-01T12:01:00Z&status=ACTIVE&status=DELETED", ["gone-1", "db%1"]),
+        ("changes-since=2026-01-01T12:01:00Z&limit=1&marker=gone-1", ["db%1"]),
+        ("changes-since=2026-01-01T12:01:00Z&deleted=false", ["gone-1", "db%1", "web-2"]),
+        ("changes-before=2026-01-01T12:04:00Z", ["gone-1", "db%1", "web-2", "web-1"]),
+        ("status=ACTIVE&status=DELETED", ["db%1", "web-1"]),
         ("changes-before=2026-01-01T12:00:00", ["web-1"]),
         ("sort_key=display_name&sort_dir=asc", ["db%1", "web-1", "web-2"]),
         ("sort_key=availability_zone&sort_key=display_name&sort_dir=desc", ["web-2", "web-1", "db%1"]),
@@ -102,7 +112,13 @@ async def test_found(region: Region, text: str, found: list[str]) -> None:
         ("all_tenants=1&limit=1", ["other"]),
         ("all_tenants=&project_id=p2", ["other"]),
         ("project_id=p2", ["db%1", "web-2", "web-1"]),
-        ("deleted=true", []),
+        ("deleted=true", ["gone-1"]),
+        ("deleted=perhaps", ["db%1", "web-2", "web-1"]),
+        ("deleted=true&all_tenants=1", ["gone-2", "gone-1"]),
+        ("deleted=true&marker=gone-1", []),
+        ("status=deleted", ["gone-1"]),
+        ("changes-since=2026-01-01T12:01:00Z&deleted=false", ["db%1", "web-2"]),
+        ("changes-since=2026-01-01T12:01:00Z&deleted=true", ["gone-1"]),
         ("host=somewhere", []),
     ],
 )
@@ -121,6 +137,8 @@ async def test_filters_come_with_their_microversions(region: Region) -> None:
     [
         ("status=dancing", "Invalid status value"),
         ("marker=nobody", r"marker \[nobody\] not found"),
+        ("marker=gone-1", r"marker \[gone-1\] not found"),
+        ("changes-since=2026-01-01T12:01:00Z&marker=gone-2", r"marker \[gone-2\] not found"),
         ("marker=other", r"marker \[other\] not found"),
         ("sort_dir=up", "Unknown sort direction"),
         ("sort_key=uuid&sort_dir=asc&sort_dir=asc", "size exceeds"),

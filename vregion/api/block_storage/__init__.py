@@ -58,6 +58,7 @@ ROUTES = [*HANDLED, *operations.refusals(OPERATIONS, HANDLED)]
 RULES = {
     **operations.rules(OPERATIONS),
     **volume_actions.RULES,
+    **attachments.RULES,
     **backups.RULES,
     **encryption.RULES,
     **groups.RULES,
@@ -89,7 +90,6 @@ RULES = {
     "volume:get_snapshot_metadata": "reader",
     "volume:update_snapshot_metadata": "member",
     "volume:delete_snapshot_metadata": "member",
-    "volume:attachment_get_all": "reader",
     "volume:availability_zone_list": "reader",
     "volume_extension:type_get": "reader",
     "volume_extension:type_get_all": "reader",

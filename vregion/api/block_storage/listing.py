@@ -139,7 +139,13 @@ BACKUPS = Listing(
         "updated_at": "updated_at",
     },
 )
-ALL = (VOLUMES, SNAPSHOTS, BACKUPS, TRANSFERS, GROUPS, GROUP_SNAPSHOTS)
+ATTACHMENTS = Listing(
+    Kind.ATTACHMENT,
+    {"volume_id": "parent_id", "status": "status", "instance_id": "spec.instance", "attach_status": "status"},
+    {"id": "id", "volume_id": "parent_id", "attach_status": "status", "created_at": "created_at"},
+    noun="Volume attachment",
+)
+ALL = (VOLUMES, SNAPSHOTS, BACKUPS, TRANSFERS, GROUPS, GROUP_SNAPSHOTS, ATTACHMENTS)
 
 
 async def page(tx: Transaction, call: Call, listing: Listing) -> tuple[list[Resource], dict[str, Any], int]:

@@ -17,7 +17,7 @@ from vregion.drivers.contract import Answer
 from vregion.model.microversion import Microversion
 from vregion.model.refusals import Invalid
 from vregion.model.resource import Kind, Resource
-from vregion.region import image_data, images, realizations, resources, volume_types, volumes
+from vregion.region import attachments, image_data, images, realizations, resources, volume_types, volumes
 
 routes = Routes()
 _OPERATIONS = operations.table("block_storage")
@@ -89,7 +89,9 @@ async def _detach(call: Call, volume: Resource, given: dict[str, Any] | None) ->
     """An attachment is named by our id."""
     asked = dict(given or {})
     if ours := asked.get("attachment_id"):
-        asked["attachment_id"] = volumes.external_attachment(volume, ours)
+        async with call.region.read() as tx:
+            known = await resources.find(tx, Kind.ATTACHMENT, ours, call.project_id)
+        asked["attachment_id"] = known.spec.get(attachments.EXTERNAL, ours) if known else ours
     return _reply(await live(call, Kind.VOLUME, volume, "POST", "/action", {"os-detach": asked}))
 
 

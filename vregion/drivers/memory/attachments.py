@@ -1,128 +1,146 @@
-"""A server's volume attachments and interfaces: /os-volume_attachments and /os-interface below it."""
+"""Attachments of volumes: /attachments beside them. Called by `volumes`, its actions, and the servers' attachments.
 
+`extra['held']` of a volume's row holds them all; its document shows those that are attached, and the status follows.
+The rules and words are Cinder's (cinder 29.0.0 volume/api.py `attachment_create` and below).
+"""
+
+import uuid
 from typing import TYPE_CHECKING, Any
 
 from vregion.drivers.contract import Answer, Permanent
 from vregion.drivers.memory.cloud import Row
-from vregion.drivers.memory.server_actions import refuse_locked, require_state
-from vregion.drivers.memory.volumes import attach, detach
 from vregion.model.resource import Kind
 
 if TYPE_CHECKING:
-    from vregion.drivers.memory.servers import Servers
+    from vregion.drivers.memory.volumes import Volumes
 
-_VOLUME_STATES = frozenset({"active", "paused", "stopped", "resized", "shelved", "shelved_offloaded"})
-_PORT_STATES = frozenset({"active", "paused", "stopped"})
+_ORDER = {"attached": "in-use", "attaching": "attaching", "reserved": "reserved"}
+_TOLD = ("id", "status", "instance", "attached_at", "attach_mode")
 
 
-def call(servers: "Servers", row: Row, method: str, path: str, body: dict[str, Any]) -> Answer:
-    """GET, POST and DELETE; a volume or a port is named by its id in the path."""
-    part, _, one = path.strip("/").partition("/")
-    volumes = part == "os-volume_attachments"
-    if method == "GET":
-        return _volumes(row, one) if volumes else _interfaces(row, one)
-    if method == "POST" and not one:
-        return _attach_volume(servers, row, body) if volumes else _attach_port(servers, row, body)
-    if method == "PUT" and volumes:
-        return _update_volume(row, one, body)
-    if method == "DELETE" and one:
-        return _detach_volume(servers, row, one) if volumes else _detach_port(servers, row, one)
+def call(volumes: "Volumes", row: Row, method: str, path: str, body: dict[str, Any]) -> Answer:
+    """One call below /attachments. Raises Permanent as Cinder refuses."""
+    one, _, action = path.removeprefix("/attachments").strip("/").partition("/")
+    if (method, one) == ("POST", ""):
+        return _create(volumes, row, body["attachment"])
+    held = next((held for held in row.extra["held"] if held["id"] == one), None)
+    if held is None:
+        raise Permanent(f"Volume attachment could not be found with filter: attachment_id = {one}.", 404)
+    match method, action:
+        case "GET", "":
+            return Answer(200, _view(held))
+        case "PUT", "":
+            _connect(volumes, row, held, body["attachment"]["connector"])
+            return Answer(200, _view(held))
+        case "POST", "action" if "os-complete" in body:
+            held["status"] = "attached"
+            _changed(volumes, row)
+            return Answer(204, None)
+        case "DELETE", "":
+            return _delete(volumes, row, held)
     raise Permanent("The resource could not be found.", 404)
 
 
-def _volumes(row: Row, one: str) -> Answer:
-    shown = [attachment for attachment in row.extra["attachments"] if one in ("", attachment["volumeId"])]
-    if not one:
-        return Answer(200, {"volumeAttachments": shown})
-    if not shown:
-        raise Permanent(f"Instance {row.id} is not attached to volume {one}", 404)
-    return Answer(200, {"volumeAttachment": shown[0]})
-
-
-def _attach_volume(servers: "Servers", row: Row, body: dict[str, Any]) -> Answer:
-    given = body["volumeAttachment"]
-    require_state(row, _VOLUME_STATES, "attach_volume")
-    refuse_locked(row)
-    volume = servers.cloud.visible(Kind.VOLUME, given["volumeId"], servers.project)
-    if volume is None:
-        raise Permanent(f"Volume {given['volumeId']} could not be found.", 404)
-    if there := [one["server_id"] for one in volume.document["attachments"]]:
-        raise Permanent(f"Invalid volume: volume {volume.id} is already attached to instances: {', '.join(there)}")
-    if (status := volume.document["status"]) != "available":
-        raise Permanent(
-            f"Invalid volume: volume '{volume.id}' status must be 'available'. Currently in '{status}' status"
-        )
-    device = given.get("device") or _next_device(row)
-    attachment = attach(volume, row, device, bool(given.get("delete_on_termination", False)))
-    servers.cloud.touch(volume)
-    servers.cloud.touch(row)
-    shown = {name: attachment[name] for name in ("serverId", "volumeId", "device", "tag", "delete_on_termination")}
-    return Answer(200, {"volumeAttachment": {"id": volume.id} | shown})
-
-
-def _update_volume(row: Row, one: str, body: dict[str, Any]) -> Answer:
-    """delete_on_termination alone can be changed."""
-    _volumes(row, one)
-    attachment = next(there for there in row.extra["attachments"] if there["volumeId"] == one)
-    attachment["delete_on_termination"] = bool(body["volumeAttachment"]["delete_on_termination"])
-    return Answer(202, None)
-
-
-def _next_device(row: Row) -> str:
-    used = {one["device"] for one in row.extra["attachments"]}
-    return next(device for letter in "bcdefghijklmnopqrstuvwxyz" if (device := f"/dev/vd{letter}") not in used)
-
-
-def _detach_volume(servers: "Servers", row: Row, one: str) -> Answer:
-    _volumes(row, one)
-    require_state(row, _VOLUME_STATES, "detach_volume")
-    refuse_locked(row)
-    volume = servers.cloud.rows[Kind.VOLUME][one]
-    volume.document["status"] = "detaching"
-    servers.cloud.touch(volume)
-    servers.cloud.later(volume, lambda: detach(volume, row))
-    return Answer(202, None)
-
-
-def _interfaces(row: Row, one: str) -> Answer:
-    shown = [_interface(port) for port in row.extra["ports"] if one in ("", port.id)]
-    if not one:
-        return Answer(200, {"interfaceAttachments": shown})
-    if not shown:
-        raise Permanent(f"Instance {row.id} does not have a port with id {one}", 404)
-    return Answer(200, {"interfaceAttachment": shown[0]})
-
-
-def _interface(port: Row) -> dict[str, Any]:
-    document = port.document
-    return {
-        "net_id": document["network_id"],
-        "port_id": port.id,
-        "mac_addr": document["mac_address"],
-        "port_state": document["status"],
-        "fixed_ips": document["fixed_ips"],
-        "tag": None,
+def hold(row: Row, instance: str | None, status: str, **more: Any) -> dict[str, Any]:
+    """One more."""
+    held = {
+        "id": str(uuid.uuid4()),
+        "status": status,
+        "instance": instance,
+        "volume_id": row.id,
+        "attached_at": "",
+        "detached_at": "",
+        "attach_mode": None,
+        "connection_info": {},
+        **more,
     }
+    row.extra["held"].append(held)
+    refresh(row)
+    return held
 
 
-def _attach_port(servers: "Servers", row: Row, body: dict[str, Any]) -> Answer:
-    require_state(row, _PORT_STATES, "attach_interface")
-    refuse_locked(row)
-    given = body.get("interfaceAttachment", {})
-    if "port_id" not in given:
-        raise Permanent("Invalid input: an interface is attached by port_id here.")
-    port = servers.free_port(given["port_id"])
-    servers.bind(row, port)
-    servers.cloud.touch(row)
-    return Answer(200, {"interfaceAttachment": _interface(port)})
+def release(row: Row, attachment_id: str | None = None) -> None:
+    """One less, or none any more."""
+    row.extra["held"] = [held for held in row.extra["held"] if attachment_id not in (None, held["id"])]
+    refresh(row)
 
 
-def _detach_port(servers: "Servers", row: Row, one: str) -> Answer:
-    """Nova answers 202 for a port that the server has not, too: the compute finds out later (seen on 33.0)."""
-    require_state(row, _PORT_STATES, "detach_interface")
-    refuse_locked(row)
-    port = next((port for port in row.extra["ports"] if port.id == one), None)
-    if port:
-        servers.unbind(row, port)
-        servers.cloud.touch(row)
-    return Answer(202, None)
+def refresh(row: Row) -> None:
+    """The volume's status and document by what holds it."""
+    states = {held["status"] for held in row.extra["held"]}
+    shown = [_of_volume(held) for held in row.extra["held"] if held["status"] == "attached"]
+    status = next((shows for state, shows in _ORDER.items() if state in states), "available")
+    row.document |= {"attachments": shown, "status": status}
+
+
+def every(row: Row) -> list[dict[str, Any]]:
+    """As a volume's document tells them."""
+    return [{name: held[name] for name in _TOLD} for held in row.extra["held"]]
+
+
+def _create(volumes: "Volumes", row: Row, given: dict[str, Any]) -> Answer:
+    instance, status = given.get("instance_uuid"), row.document["status"]
+    if "error" in status:
+        raise Permanent(
+            "Invalid volume: Volume attachments can not be created if the volume is in an error state. The Volume "
+            f"{row.id} currently has a status of: {status} "
+        )
+    moving = instance and instance in [held["instance"] for held in row.extra["held"]]
+    if status not in ("available", "downloading") and not (moving and status in ("in-use", "reserved")):
+        raise Permanent(
+            f"Invalid volume: Volume {row.id} status must be available or downloading to reserve, but the current "
+            f"status is {status}."
+        )
+    held = hold(row, instance, "reserved", attach_mode=given.get("mode", "null"))
+    if given.get("connector"):
+        _connect(volumes, row, held, given["connector"])
+    _changed(volumes, row)
+    return Answer(200, _view(held))
+
+
+def _connect(volumes: "Volumes", row: Row, held: dict[str, Any], connector: dict[str, Any]) -> None:
+    others = [other for other in row.extra["held"] if other is not held]
+    if any(other["connection_info"] for other in others):
+        raise Permanent(f"Resource conflict: duplicate connectors detected on volume {row.id}", 409)
+    mode = held["attach_mode"] if held["attach_mode"] in ("rw", "ro") else connector.get("mode", "rw")
+    data = {"target_iqn": f"iqn.2010-10.org.openstack:volume-{row.id}", "volume_id": row.id, "access_mode": mode}
+    held |= {
+        "status": "attaching",
+        "attach_mode": mode,
+        "attached_at": volumes.cloud.clock().strftime("%Y-%m-%dT%H:%M:%S.%f"),
+        "connection_info": {**data, "driver_volume_type": "memory", "attachment_id": held["id"]},
+        "device": connector.get("mountpoint", "na"),
+    }
+    _changed(volumes, row)
+
+
+def _delete(volumes: "Volumes", row: Row, held: dict[str, Any]) -> Answer:
+    """Not one that a server uses: its compute service would not hear of it."""
+    server = volumes.cloud.rows[Kind.SERVER].get(str(held["instance"]))
+    if server and held["id"] in [one["attachment_id"] for one in server.extra["attachments"]]:
+        raise Permanent(f"Detach volume from instance {server.id} using the Compute API", 409)
+    release(row, held["id"])
+    _changed(volumes, row)
+    brief = ("id", "status", "instance", "volume_id")
+    return Answer(200, {"attachments": [{name: left[name] for name in brief} for left in row.extra["held"]]})
+
+
+def _changed(volumes: "Volumes", row: Row) -> None:
+    refresh(row)
+    volumes.cloud.touch(row)
+
+
+def _view(held: dict[str, Any]) -> dict[str, Any]:
+    return {"attachment": {name: value for name, value in held.items() if name != "device"}}
+
+
+def _of_volume(held: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": held["volume_id"],
+        "volume_id": held["volume_id"],
+        "server_id": held["instance"],
+        "host_name": None,
+        "device": held.get("device"),
+        "attached_at": held["attached_at"],
+        "attachment_id": held["id"],
+    }

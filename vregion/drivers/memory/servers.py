@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from vregion.drivers.contract import Answer, Flavor, Observed, Permanent, Unsupported
-from vregion.drivers.memory import attachments, labels, server_actions
+from vregion.drivers.memory import labels, server_actions, server_attachments
 from vregion.drivers.memory.cloud import Row
 from vregion.drivers.memory.collection import MemoryCollection
 from vregion.drivers.memory.marks import InTag
@@ -125,7 +125,7 @@ class Servers(MemoryCollection):
         if (method, part) == ("POST", "action"):
             return server_actions.act(self, row, body)
         if part in ("os-volume_attachments", "os-interface"):
-            return attachments.call(self, row, method, path, body)
+            return server_attachments.call(self, row, method, path, body)
         if part in ("metadata", "tags"):
             answer = labels.call(row, method, path, body)
             if method != "GET":

@@ -1,10 +1,10 @@
 """A volume's actions: /action below it. Called by `volumes`; what takes time is done by the cloud's clock."""
 
-import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from vregion.drivers.contract import Answer, Permanent
+from vregion.drivers.memory import attachments
 from vregion.drivers.memory.cloud import Row
 from vregion.model.resource import Kind
 
@@ -104,16 +104,15 @@ def _reimage(volumes: "Volumes", row: Row, given: Given) -> Answer:
 def _attach(volumes: "Volumes", row: Row, given: Given) -> Answer:
     """By the caller's word alone: whoever calls this has connected it himself."""
     _require(row, "attaching", "available")
-    shown = {"id": row.id, "volume_id": row.id, "server_id": given.get("instance_uuid"), "device": given["mountpoint"]}
-    times = {"attached_at": volumes.cloud.clock().strftime("%Y-%m-%dT%H:%M:%S.%f")}
-    named = {"host_name": given.get("host_name"), "attachment_id": str(uuid.uuid4())}
-    row.document |= {"status": "in-use", "attachments": [shown | times | named]}
+    at = volumes.cloud.clock().strftime("%Y-%m-%dT%H:%M:%S.%f")
+    named = {"attached_at": at, "attach_mode": given.get("mode", "rw"), "device": given["mountpoint"]}
+    attachments.hold(row, given.get("instance_uuid"), "attached", **named)
     return Answer(202, None)
 
 
 def _detach(volumes: "Volumes", row: Row, given: Given) -> Answer:
     _require(row, "in-use", "detaching")
-    row.document |= {"status": "available", "attachments": []}
+    attachments.release(row, given.get("attachment_id"))
     return Answer(202, None)
 
 

@@ -4,7 +4,7 @@ import uuid
 from typing import Any, ClassVar
 
 from vregion.drivers.contract import Answer, Permanent, Transient
-from vregion.drivers.memory import volume_actions
+from vregion.drivers.memory import attachments, volume_actions
 from vregion.drivers.memory.cloud import Row
 from vregion.drivers.memory.collection import MemoryCollection
 from vregion.drivers.memory.images import Images
@@ -60,7 +60,7 @@ class Volumes(MemoryCollection):
             "os-vol-tenant-attr:tenant_id": self.project,
         }
         row = self.add(_ALWAYS | document, mark)
-        row.extra["content"] = content
+        row.extra |= {"content": content, "held": []}
         if source and source.kind == Kind.IMAGE:
             shown = ("min_disk", "min_ram", "disk_format", "container_format", "checksum")
             named = {"image_id": source.id, "image_name": source.document["name"]}
@@ -87,7 +87,13 @@ class Volumes(MemoryCollection):
         self.cloud.touch(row)
         self.cloud.later(row, lambda: self.cloud.remove(row))
 
+    def render(self, row: Row) -> dict[str, Any]:
+        """With all that hold it, not the attached alone."""
+        return super().render(row) | {"every_attachment": attachments.every(row)}
+
     def call(self, row: Row, method: str, path: str, body: dict[str, Any]) -> Answer:
+        if path.startswith("/attachments"):
+            return attachments.call(self, row, method, path, body)
         if (method, path) != ("POST", "/action"):
             return super().call(row, method, path, body)
         return volume_actions.act(self, row, body)
@@ -146,31 +152,32 @@ class Volumes(MemoryCollection):
 
 def settled(row: Row, **fields: Any) -> None:
     """In use or not, whatever happened meanwhile: a server's own new disk is attached before it is built."""
-    row.document |= fields | {"status": "in-use" if row.document["attachments"] else "available"}
+    row.document |= fields
+    attachments.refresh(row)
 
 
 def attach(volume: Row, server: Row, device: str, delete_on_termination: bool) -> dict[str, Any]:
     """Both sides know of the attachment from now on."""
+    at = server.changed.strftime("%Y-%m-%dT%H:%M:%S.%f")
+    held = attachments.hold(volume, server.id, "attached", attached_at=at, attach_mode="rw", device=device)
     attachment = {
         "volumeId": volume.id,
         "serverId": server.id,
         "device": device,
         "tag": None,
         "delete_on_termination": delete_on_termination,
-        "attachment_id": str(uuid.uuid4()),
+        "attachment_id": held["id"],
         "bdm_uuid": str(uuid.uuid4()),
     }
     server.extra["attachments"].append(attachment)
-    volume.document["status"] = "in-use"
-    shown = {"id": volume.id, "volume_id": volume.id, "server_id": server.id, "host_name": None, "device": device}
-    times = {"attached_at": server.changed.strftime("%Y-%m-%dT%H:%M:%S.%f")}
-    volume.document["attachments"] = [shown | times | {"attachment_id": attachment["attachment_id"]}]
     volume.release = lambda: server.extra["attachments"].remove(attachment)
     return attachment
 
 
 def detach(volume: Row, server: Row) -> None:
     """The volume is available again."""
+    ended = [one["attachment_id"] for one in server.extra["attachments"] if one["volumeId"] == volume.id]
     server.extra["attachments"] = [one for one in server.extra["attachments"] if one["volumeId"] != volume.id]
-    volume.document |= {"status": "available", "attachments": []}
+    for attachment_id in ended:
+        attachments.release(volume, attachment_id)
     volume.release = lambda: None

@@ -68,6 +68,10 @@ class Resources:
         """The resource's path below its service."""
         return f"{self.path}/{quote(external_id, safe='')}"
 
+    async def place(self, external_id: str, path: str, body: Mapping[str, Any]) -> str:
+        """Where a live call goes. Raises Unsupported for what this cloud has not."""
+        return self.url(external_id) + path
+
     async def raw(self, external_id: str) -> Document:
         """The backend's own document, mark and all."""
         return self.unwrap(await self.service.send("GET", self.url(external_id), own=external_id))

@@ -134,9 +134,8 @@ class OpenStackDriver:
         version = _last_version(path, body or {}) if resources.service is self.compute else None
         if version:
             version = min(version, await self.compute.newest())
-        reply = await resources.service.exchange(
-            method, resources.url(external_id) + path, None if body is None else dict(body), version=version
-        )
+        place = await resources.place(external_id, path, body or {})
+        reply = await resources.service.exchange(method, place, None if body is None else dict(body), version=version)
         if reply.status >= 500 or reply.status in _NO_ANSWER:
             error = error_of(reply, external_id)
             if isinstance(error, (Transient, Gone)):

@@ -1,4 +1,4 @@
-"""Volumes on one OpenStack cloud. Made by the driver; the mark is a metadata item."""
+"""Volumes on one OpenStack cloud, and their attachments. Made by the driver; the mark is a metadata item."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -7,12 +7,19 @@ from typing import Any
 from vregion.drivers.contract import Changes, Observed
 from vregion.drivers.openstack.collection import Resources
 from vregion.drivers.openstack.marks import InMetadata
+from vregion.drivers.openstack.service import Window
+from vregion.model.microversion import Microversion
 
 _HINTS = "OS-SCH-HNT:scheduler_hints"
 _PASSING = {
     "attaching", "backing-up", "creating", "deleting", "detaching", "downloading", "extending", "maintenance",
     "reserved", "restoring-backup", "retyping", "uploading",
 }  # fmt: skip
+_HELD = {"reserved", "attaching", "in-use", "detaching"}  # states in which there are attachments
+_ATTACHMENTS = Window("volume.attachments", Microversion(3, 27))
+_COMPLETION = Window("volume.attachments.complete", Microversion(3, 44))
+_MODE = Window("volume.attachments.mode", Microversion(3, 54))
+_TOLD = ("id", "status", "instance", "attached_at", "attach_mode")
 
 
 class Volumes(Resources):
@@ -24,8 +31,14 @@ class Volumes(Resources):
     mark = InMetadata()
 
     async def get(self, external_id: str) -> Observed:
-        """With Cinder's words when it gave up: they are not in the volume but in its user messages."""
+        """With all attachments of a volume that has some; and with Cinder's words when it gave up: they are not in the
+        volume but in its user messages.
+        """
         document = await self.raw(external_id)
+        if document["status"] in _HELD and await self.service.knows(_ATTACHMENTS):
+            params = [("volume_id", external_id)]
+            told = (await self.service.send("GET", "/attachments/detail", params=params)).part("attachments")
+            document["every_attachment"] = [{name: one[name] for name in _TOLD} for one in told]
         seen = self.observe(document)
         if seen.failed is None:
             return seen
@@ -54,6 +67,15 @@ class Volumes(Resources):
     async def changes(self, since: datetime | None) -> Changes:
         """All volumes in one listing: Cinder filters by time, but never tells what was deleted."""
         return await self.listed([])
+
+    async def place(self, external_id: str, path: str, body: Mapping[str, Any]) -> str:
+        """Attachments lie beside the volumes."""
+        if not path.startswith("/attachments"):
+            return await super().place(external_id, path, body)
+        completes, has_mode = path.endswith("/action"), "mode" in body.get("attachment", {})
+        windows = [_ATTACHMENTS, *([_COMPLETION] if completes else []), *([_MODE] if has_mode else [])]
+        await self.service.version_for(*windows)
+        return path
 
     def wrap(self, document: dict[str, Any]) -> dict[str, Any]:
         """Scheduler hints go beside the volume."""

@@ -105,6 +105,18 @@ async def follow(tx: Transaction, port: Resource, backend_id: str, now: datetime
         await realizations.look(tx, (Kind.FLOATING_IP, ip.id), now)
 
 
+async def look(tx: Transaction, ips: Iterable[Resource], now: datetime) -> None:
+    """What they need to lead to their ports is there now: they need not find out by asking again."""
+    for ip in ips:
+        await realizations.look(tx, (Kind.FLOATING_IP, ip.id), now)
+
+
+async def through(tx: Transaction, router_id: str) -> list[Resource]:
+    """The floating IPs that are reached through a router."""
+    filters = (Filter("spec.router_id", router_id), Filter("deleting", False))
+    return await resources.list_resources(tx, Query(Kind.FLOATING_IP, filters=filters))
+
+
 async def require_same_zone(tx: Transaction, ip: Resource, port: Resource) -> None:
     """A port is reached in its own zone only, or in that of its other floating IPs. Raises Conflict."""
     if port.backend_id is not None:

@@ -11,6 +11,7 @@ import pytest_asyncio
 from tests.reconcile.world import World
 from tests.unit.network.network_rows import NOW
 from tests.unit.network.outside import RECIPES, WHO, ZONES, bound, floating_ip, joined, lead_outside, plug, router
+from vregion.drivers.contract import Transient
 from vregion.model.refusals import Conflict, Invalid, NotFound
 from vregion.model.resource import Kind
 from vregion.region import (
@@ -195,3 +196,26 @@ async def test_a_zone_that_reports_later_is_looked_at_again_for_a_while(world: W
     async with world.region.read() as tx:
         assert (await resources.get(tx, Kind.FLOATING_IP, ip.id)).status == "DOWN"
     assert world.cloud.faults.count("get", Kind.FLOATING_IP) - asked < 60, "not for ever"
+
+
+@pytest.mark.parametrize("kind", [Kind.PORT, Kind.ROUTER])
+async def test_what_it_waits_for_wakes_it(world: World, kind: Kind) -> None:
+    outside = await lead_outside(world)
+    async with world.region.write() as tx:
+        inside = await joined(tx, await router(tx, outside))
+        port = await plug(tx, inside, "s1")
+        await floating_ip(tx, outside, port_id=port.id)
+    began = world.clock.now
+
+    async def late(moment: str, operation: str, of: Kind | None) -> None:
+        waits = world.clock.now < began + timedelta(seconds=30)
+        if moment == "before" and (operation, of) == ("create", kind) and waits:
+            raise Transient("not yet", after=1.0)
+
+    world.cloud.faults.crash = late
+    await world.turn(timedelta(seconds=29))
+    assert on_cloud(world)[0]["port_id"] is None
+    while on_cloud(world)[0]["port_id"] is None:
+        await world.turn(timedelta(seconds=0))
+        world.clock.move(timedelta(milliseconds=100))
+    assert world.clock.now < began + timedelta(seconds=32), "at the next try of what was late"

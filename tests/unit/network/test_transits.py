@@ -1,6 +1,7 @@
 """A router in two zones: its instances meet on a transit network, with one route per remote prefix, and part again."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,27 @@ async def test_prefixes_come_and_go(world: World) -> None:
     assert routes(world, "b2") == {}
     assert not transit_addresses(world, "b2"), "one zone needs no way to another"
     assert world.joined.given == {}
+
+
+async def test_a_prefix_is_added_in_no_time_and_without_an_update_of_the_router(world: World) -> None:
+    mine, *_ = await two_zones(world)
+    async with world.region.write() as tx:
+        third = await network(tx, WHO, name="third", availability_zone_hints=["az2"])
+        below = await subnet(tx, WHO, third, ip_version=4, cidr="10.3.0.0/24")
+        await plug(world, tx, third, "s3", "b2")
+    await world.turn()
+    began, updated = world.clock.now, [world.clouds[b].faults.count("update", Kind.ROUTER) for b in ("b1", "b2")]
+    async with world.region.write() as tx:
+        await router_interfaces.add(tx, WHO, mine.id, {"subnet_id": below.id}, ZONES, NOW)
+    await world.turn(timedelta(0))
+    assert set(routes(world, "b1")) == {"10.2.0.0/24", "10.3.0.0/24"}
+    assert "10.3.0.1" in {ip["ip_address"] for p in on_cloud(world, Kind.PORT, "b2") for ip in p["fixed_ips"]}
+    assert world.clock.now == began, "nothing waits for a poll"
+    assert [world.clouds[b].faults.count("update", Kind.ROUTER) for b in ("b1", "b2")] == updated
+    async with world.region.write() as tx:
+        await router_changes.update(tx, WHO, mine.id, {"name": "renamed"}, None, NOW)
+    await world.turn()
+    assert [on_cloud(world, Kind.ROUTER, b)[0]["name"] for b in ("b1", "b2")] == ["renamed"] * 2
 
 
 async def test_a_router_that_ends_leaves_nothing(world: World) -> None:

@@ -33,13 +33,14 @@ from vregion.drivers.openstack.driver import OpenStackDriver
 from vregion.drivers.web import Web
 from vregion.identity.catalog import ensure_catalog
 from vregion.identity.client import Identity, PasswordCredential
+from vregion.model.resource import Kind
 from vregion.provider import api as provider_api
 from vregion.provider.access import provider_only
 from vregion.provider.provider import Provider
 from vregion.reconcile.feed import Feeds
 from vregion.reconcile.loop import Loop
 from vregion.reconcile.recipes import RECIPES
-from vregion.region import census, external_networks, topology
+from vregion.region import census, external_networks, realizations, topology
 from vregion.region.regions import Regions
 from vregion.settings import Settings
 
@@ -126,7 +127,7 @@ class Application:
 
     def _told(self) -> tuple[Any, ...]:
         """What the provider's operations are told of virtual regions."""
-        return self._resources_on, self._clear, self._forget, self._outside, self._topology
+        return self._resources_on, self._clear, self._forget, self._outside, self._joined, self._topology
 
     async def _topology(self, region_id: str) -> dict[str, Any]:
         return await topology.topology(await self.regions.open(region_id))
@@ -148,6 +149,12 @@ class Application:
         async with region.write() as tx:
             chosen = external_networks.chosen(found, wanted)
             await external_networks.join(tx, backend_id, zone, chosen, datetime.now(UTC))
+
+    async def _joined(self, region_id: str) -> None:
+        region = await self.regions.open(region_id)
+        noticed = self.provider.notice_seconds if self.regions.shared else 0.0
+        async with region.write() as tx:
+            await realizations.look_at_all(tx, Kind.ROUTER, datetime.now(UTC) + timedelta(seconds=noticed))
 
     async def _flavors(self, backend_id: str) -> dict[str, str]:
         return dict(await self.directory.backend_flavors(backend_id))

@@ -86,19 +86,20 @@ class Clock:
 
 @dataclass
 class Joined:
-    """The directory's part: interconnects between the two backends, none at first, and who has which segment."""
+    """The directory's part: interconnects between the backends, none at first, and who has which segment."""
 
     known: dict[str, Interconnect] = field(default_factory=dict)
     given: dict[tuple[str, str], int] = field(default_factory=dict)
 
-    def join(self, name: str = "wan", first: int = 100, last: int = 109) -> None:
-        """An interconnect between b1 and b2."""
-        self.known[name] = Interconnect(name, "vlan", {"b1": "p1", "b2": "p2"}, first, last, 1500, "100.64.0.0/16")
+    def join(self, name: str = "wan", first: int = 100, last: int = 109, between: str = "12") -> None:
+        """An interconnect between backends: b1 and b2."""
+        members = {f"b{number}": f"p{number}" for number in between}
+        self.known[name] = Interconnect(name, "vlan", members, first, last, 1500, "100.64.0.0/16")
 
     def of(self, backend_id: str) -> tuple[Join, ...]:
         """As a binding tells it."""
         known = [one for one in self.known.values() if backend_id in one.members]
-        return tuple(Join(one.name, one.mtu, frozenset({"az1", "az2"})) for one in known)
+        return tuple(Join(one.name, one.mtu, frozenset(f"az{b[1:]}" for b in one.members)) for one in known)
 
     async def interconnects(self) -> dict[str, Interconnect]:
         return self.known
@@ -119,11 +120,11 @@ class Joined:
 
 
 class World:
-    """One region over two clouds (`cloud` is that of backend b1, zone az1), one worker at a time."""
+    """One region over three clouds (`cloud` is that of backend b1, zone az1), one worker at a time."""
 
     def __init__(self, folder: Path, recipes: Mapping[Kind, Recipe]) -> None:
         self.clock = Clock()
-        self.clouds = {b: MemoryCloud(f"{b}-{uuid.uuid4()}", clock=lambda: self.clock.now) for b in ("b1", "b2")}
+        self.clouds = {b: MemoryCloud(f"{b}-{uuid.uuid4()}", clock=lambda: self.clock.now) for b in ("b1", "b2", "b3")}
         self.cloud = self.clouds["b1"]
         self.folder, self.recipes = folder, recipes
         self.region_id = str(uuid.uuid4())
@@ -160,7 +161,7 @@ class World:
         return self.binding(backend_id), backend, Credential({})
 
     def binding(self, backend_id: str = "b1") -> Binding:
-        """Backend b1 is zone az1, b2 is az2; az1 is the default."""
+        """Backend b1 is zone az1, and so on; az1 is the default."""
         zone, joins = f"az{backend_id[1:]}", self.joined.of(backend_id)
         return Binding(backend_id, self.region_id, zone, backend_id, "enabled", backend_id == "b1", joins=joins)
 

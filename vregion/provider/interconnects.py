@@ -1,18 +1,21 @@
 """Joining backends, and taking that away again.
 
-What is written down here decides which zones of a tenant can have one network between them. Nothing is made in a
-backend: a segment is made there when the first port of a network needs it (`vregion.reconcile.networks`).
+What is written down here decides which zones of a tenant can have one network between them, and which of them routers
+reach: those of the tenants concerned look again. Nothing is made in a backend: a segment is made there when the first
+port of a network needs it (`vregion.reconcile.networks`).
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
 
-from vregion.directory import interconnects
+from vregion.directory import bindings, interconnects
 from vregion.drivers.interconnects import KINDS
 from vregion.model.interconnect import Interconnect, Segment
 from vregion.model.refusals import Conflict, Invalid, NotFound
 from vregion.provider import backends
+from vregion.provider.external_networks import MANY
 from vregion.provider.provider import SHOWN, Provider, listed
 
 TRANSIT_ROOM = 24  # a transit network has 30 addresses at most; there must be some of them
@@ -46,9 +49,26 @@ async def add(provider: Provider, wanted: Interconnect) -> Found:
     row = Interconnect(
         wanted.name, wanted.kind, members, wanted.first_segment, wanted.last_segment, wanted.mtu, wanted.transit_prefix
     )
-    if refusal := await interconnects.add(provider.directory, row):
+    refusal = await interconnects.add(provider.directory, row)
+    await _tell(provider, row.name)
+    if refusal:
         raise Conflict(refusal)
     return Found(row, 0)
+
+
+async def _tell(provider: Provider, name: str) -> None:
+    """The routers of all tenants with two zones that it joins are due: they may have been apart.
+
+    Done before a refusal, too: who was interrupted, and repeats the call, completes it.
+    """
+    known = (await provider.directory.interconnects()).get(name)
+    joined: Counter[str] = Counter()
+    for backend_id in known.members if known else ():
+        for binding in await bindings.of_backend(provider.directory, backend_id, MANY):
+            joined[binding.region_id] += binding.state in bindings.IN_USE
+    for region_id, zones in joined.items():
+        if zones > 1:
+            await provider.joined(region_id)
 
 
 def _check_transit(text: str) -> None:

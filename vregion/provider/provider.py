@@ -31,8 +31,9 @@ class Provider:
     `clear_backend(region_id, backend_id)` lets go of what is there for others' sake, such as copies of images, and
     names what is not gone yet. `forget_region(region_id)` drops a closed region's own rows. `outside(region_id,
     backend_id, zone, found, wanted)` says which external networks a zone's backend has, and which of them is named to
-    be used. `topology_of(region_id)` is `vregion.region.topology`'s account of its networks. `notice_seconds` is how
-    long another node may not have noticed that a zone drains or a tenant closes.
+    be used. `joined(region_id)` makes its routers due, since its zones are joined anew. `topology_of(region_id)` is
+    `vregion.region.topology`'s account of its networks. `notice_seconds` is how long another node may not have noticed
+    that a zone drains, a tenant closes, or what joins zones.
     """
 
     directory: Directory
@@ -42,6 +43,7 @@ class Provider:
     clear_backend: Callable[[str, str], Awaitable[Sequence[str]]]
     forget_region: Callable[[str], Awaitable[None]]
     outside: Callable[[str, str, str, Sequence[Mapping[str, Any]], str | None], Awaitable[None]]
+    joined: Callable[[str], Awaitable[None]]
     topology_of: Callable[[str], Awaitable[dict[str, Any]]]
     notice_seconds: float = 1.5 * CHECK_SECONDS
     _turns: "WeakValueDictionary[str, asyncio.Lock]" = field(default_factory=WeakValueDictionary)

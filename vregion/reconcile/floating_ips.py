@@ -47,6 +47,8 @@ async def associate(work: Work, observed: Observed) -> Observed:
                 waits = waits or (inside is None and await floating_ips.is_coming(tx, ip, one["internal_port_id"]))
                 if inside:
                     plain = {name: one.get(name) for name in _FORWARDED}
+                    for side in ("internal_port", "external_port"):
+                        plain[f"{side}_range"] = None if one[side] else one.get(f"{side}_range")
                     wanted["port_forwardings"].append(plain | {"internal_port_id": inside})
     elsewhere = observed.document.get("port_id") or observed.document.get(POLICY_ID) != wanted[POLICY_ID]
     if not waits or "port_forwardings" in wanted or elsewhere:

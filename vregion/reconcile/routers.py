@@ -5,6 +5,7 @@ interface is a port (`ports`); a route is put when the interface that its next h
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
 
@@ -29,7 +30,11 @@ def body(resource: Resource, references: References) -> dict[str, Any]:
 
 
 async def complete(work: Work, observed: Observed) -> Observed:
-    """Gateway and routes as they shall be on this backend."""
+    """Gateway and routes as they shall be on this backend.
+
+    A router whose name and state are right is not updated: its interfaces and routes are what changed. Neutron's agent
+    would build it once more for each update, and the interface that is to be added would wait for that.
+    """
     assert work.resource is not None
     backend_id = work.realization.backend_id
     joined = [one for one in (await work.joins.interconnects()).values() if ROUTED in KINDS[one.kind].layers]
@@ -43,7 +48,9 @@ async def complete(work: Work, observed: Observed) -> Observed:
     await _set_routes(work, observed, wanted)
     ips = (observed.document["external_gateway_info"] or {}).get("external_fixed_ips", [])
     async with work.region.write() as tx:
-        await router_changes.saw_gateway(tx, router.id, backend_id, ips)
+        await router_changes.saw_gateway(tx, router.id, backend_id, ips, work.now())
+    if all(observed.document.get(name) == value for name, value in body(work.resource, {}).items()):
+        work.realization = replace(work.realization, generation=work.resource.generation)
     return observed
 
 

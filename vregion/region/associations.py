@@ -32,7 +32,9 @@ def document(ip: Resource) -> dict[str, Any]:
         "fixed_ip_address": spec["fixed_ip_address"],
         "status": ip.status,
         "qos_policy_id": spec.get("qos_policy_id"),
-        "port_forwardings": [{name: one[name] for name in _FORWARDED} for one in spec["port_forwardings"] or ()],
+        "port_forwardings": [
+            {name: one[name] for name in _FORWARDED if one[name]} for one in spec["port_forwardings"] or ()
+        ],
         **standard.tail(ip),
     }
 
@@ -103,6 +105,18 @@ async def follow(tx: Transaction, port: Resource, backend_id: str, now: datetime
         if ip.backend_id != backend_id:
             raise _elsewhere(ip, f"port {port.id} is in another one")
         await realizations.look(tx, (Kind.FLOATING_IP, ip.id), now)
+
+
+async def look(tx: Transaction, ips: Iterable[Resource], now: datetime) -> None:
+    """What they need to lead to their ports is there now: they need not find out by asking again."""
+    for ip in ips:
+        await realizations.look(tx, (Kind.FLOATING_IP, ip.id), now)
+
+
+async def through(tx: Transaction, router_id: str) -> list[Resource]:
+    """The floating IPs that are reached through a router."""
+    filters = (Filter("spec.router_id", router_id), Filter("deleting", False))
+    return await resources.list_resources(tx, Query(Kind.FLOATING_IP, filters=filters))
 
 
 async def require_same_zone(tx: Transaction, ip: Resource, port: Resource) -> None:

@@ -1,4 +1,4 @@
-"""Port forwardings: ports of a floating IP that lead to ports of instances. They are part of the floating IP's row.
+"""Port forwardings: ports of a floating IP, one or a range, that lead to ports of instances. They are part of its row.
 
 Called by the API. The checks and their words are Neutron's (29.0.0 `neutron/services/portforwarding/pf_plugin.py`).
 A forwarding reaches its zone with the floating IP's own realization, of which it is a part, too.
@@ -45,7 +45,7 @@ async def create(
             f"has a floating IP on external network {ip.spec['floating_network_id']}.",
             reason="FloatingIPPortAlreadyAssociated",
         )
-    forwarding = {"id": str(uuid.uuid4()), **wanted}
+    forwarding = {"id": str(uuid.uuid4()), **wanted, **_ports(wanted)}
     return await _write(tx, caller, ip, forwarding, of(ip), zones, now)
 
 
@@ -60,7 +60,7 @@ async def update(
 ) -> Forwarding:
     """Another port, address, protocol or description."""
     ip = await floating_ips.hold(tx, caller, ip_id)
-    forwarding = find(ip, forwarding_id) | wanted
+    forwarding = find(ip, forwarding_id) | wanted | _ports(wanted)
     others = [one for one in of(ip) if one["id"] != forwarding_id]
     return await _write(tx, caller, ip, forwarding, others, zones, now)
 
@@ -82,6 +82,7 @@ async def _write(
     now: datetime,
 ) -> Forwarding:
     port = await ports.get(tx, caller, forwarding["internal_port_id"])
+    _require_ports(forwarding)
     await _require_no_floating_ip(tx, port, forwarding)
     await _require_free(tx, port, forwarding, others)
     router_id = await _router(tx, ip, port, forwarding["internal_ip_address"])
@@ -132,15 +133,48 @@ async def _require_free(tx: Transaction, port: Resource, forwarding: Forwarding,
     """Neither the outer port of this address nor the inner one of the port is taken."""
     query = Query(Kind.FLOATING_IP, port.project_id, (Filter("spec.forwards", True), Filter("deleting", False)))
     everywhere = [one for ip in await resources.list_resources(tx, query) for one in of(ip)]
-    inner = ("protocol", "internal_port_id", "internal_ip_address", "internal_port")
-    outer = ("protocol", "external_port")
-    for known, keys, name in ((everywhere, inner, "internal_port"), (others, outer, "external_port")):
+    inner = ("protocol", "internal_port_id", "internal_ip_address")
+    for known, keys, name in ((everywhere, inner, "internal_port_range"), (others, inner[:1], "external_port_range")):
         for one in known:
-            if one["id"] != forwarding["id"] and all(one[key] == forwarding[key] for key in keys):
-                span = f"{one[name]}:{one[name]}"
-                raise _bad(
-                    f"There is a port collision with the {name}_range. The following ranges collide: {span} and {span}"
-                )
+            same = one["id"] != forwarding["id"] and all(one[key] == forwarding[key] for key in keys)
+            if same and _meet(one[name], forwarding[name]):
+                ranges = f"{one[name]} and {forwarding[name]}"
+                raise _bad(f"There is a port collision with the {name}. The following ranges collide: {ranges}")
+
+
+def _ports(wanted: Forwarding) -> Forwarding:
+    """What was given of ports, as a range each, and as one port where it is one. A port wins over a range."""
+    found: Forwarding = {}
+    for side in ("internal_port", "external_port"):
+        given = wanted.get(side) or wanted.get(f"{side}_range")
+        if given is not None:
+            span = given if isinstance(given, str) else f"{given}:{given}"
+            first, last = span.split(":")
+            found |= {f"{side}_range": span, side: int(first) if first == last else None}
+    return found
+
+
+def _require_ports(forwarding: Forwarding) -> None:
+    """Both sides have ports, as many inside as outside or only one inside. Without any Neutron fails with 500."""
+    for side in ("internal_port", "external_port"):
+        if not forwarding.get(f"{side}_range"):
+            raise _bad(f"Either {side} or {side}_range must be specified")
+    inside, outside = (_count(forwarding[f"{side}_port_range"]) for side in ("internal", "external"))
+    if inside > 1 and inside != outside:
+        raise _bad(
+            "Invalid ranges of internal and/or external ports. The relation between internal and external ports must "
+            "be N-N or 1-N"
+        )
+
+
+def _count(span: str) -> int:
+    first, last = span.split(":")
+    return int(last) - int(first) + 1
+
+
+def _meet(one: str, other: str) -> bool:
+    (low, high), (first, last) = (map(int, span.split(":")) for span in (one, other))
+    return max(low, first) <= min(high, last)
 
 
 def _bad(message: str) -> Invalid:

@@ -138,6 +138,14 @@ async def look(tx: Transaction, key: Key, now: datetime) -> None:
     tx.ring = True
 
 
+async def look_at_all(tx: Transaction, kind: Kind, at: datetime) -> None:
+    """Something around all of a kind changed: wherever one is, it is due at that time, if it is not before."""
+    mine = (realizations.c.region_id == tx.region_id, realizations.c.kind == kind)
+    later = or_(realizations.c.due_at.is_(None), realizations.c.due_at > at)
+    await tx.execute(update(realizations).where(*mine, later).values(due_at=at))
+    tx.ring = True
+
+
 async def backends_of(tx: Transaction, kind: Kind, ids: Iterable[str]) -> set[str]:
     """Where any of these resources is wanted."""
     return set().union(*(await places(tx, kind, ids)).values())

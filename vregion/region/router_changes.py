@@ -15,6 +15,7 @@ from vregion.model.refusals import Conflict, Invalid, NotFound, OverQuota
 from vregion.model.resource import Kind, Resource
 from vregion.region import (
     addresses,
+    associations,
     networks,
     ports,
     qos_policies,
@@ -95,8 +96,13 @@ async def remove_routes(
     return await standard.revise(tx, router, routers.document, now, spec={"routes": routes})
 
 
-async def saw_gateway(tx: Transaction, router_id: str, backend_id: str, ips: Sequence[Mapping[str, str]]) -> None:
-    """A zone's router has these addresses outside, under the backend's subnet ids: router and port show them."""
+async def saw_gateway(
+    tx: Transaction, router_id: str, backend_id: str, ips: Sequence[Mapping[str, str]], now: datetime
+) -> None:
+    """A zone's router has these addresses outside, under the backend's subnet ids: router and port show them.
+
+    With the first one floating IPs can lead through it.
+    """
     await standard.lock(tx, Kind.ROUTER, router_id)
     router = await resources.find(tx, Kind.ROUTER, router_id)
     if router is None or router.deleting:
@@ -106,6 +112,8 @@ async def saw_gateway(tx: Transaction, router_id: str, backend_id: str, ips: Seq
             for ip in ips if ip["subnet_id"] in known]  # fmt: skip
     gateways = {b: there for b, there in router.spec["gateways"].items() if b != backend_id}
     gateways |= {backend_id: ours} if ours else {}
+    if ours and backend_id not in router.spec["gateways"]:
+        await associations.look(tx, await associations.through(tx, router_id), now)
     router = await standard.note(tx, router, routers.document, spec={"gateways": gateways})
     await _show_port(tx, router)
 

@@ -2,8 +2,9 @@
 
 Called by ports (whose network may bring a router into a zone), by the router recipe, and by `router_changes` and
 `router_interfaces`, which hold what a tenant can do. `spec` has beside the tenant's words `zones` (backend -> name),
-`gateways` (backend -> the addresses that the zone gave to the router's gateway there), and what `transits` keeps:
-`transit` ({"network_id", "port_id"}, or None) and `apart` (why some of its zones cannot reach each other, or None).
+`gateways` (backend -> the addresses that the zone gave to the router's gateway there), and what the file
+`transits` keeps: `transits` ([{"interconnect", "network_id", "port_id"}]) and `apart` (why some of its zones cannot
+reach each other, or None).
 """
 
 from datetime import datetime
@@ -92,7 +93,7 @@ async def leave(tx: Transaction, router: Resource, now: datetime) -> Resource:
     ports = [port.id for port in await interfaces(tx, router.id)]
     kept = await realizations.backends_of(tx, Kind.PORT, ports)
     for backend_id in set(router.spec["zones"]) - kept:
-        if transit := router.spec.get("transit"):
+        for transit in router.spec.get("transits") or ():
             await realizations.unwant(tx, Kind.PORT, transit["port_id"], now, backend_id)
         await realizations.unwant(tx, Kind.ROUTER, router.id, now, backend_id)
     zones = {b: zone for b, zone in router.spec["zones"].items() if b in kept}

@@ -1,7 +1,8 @@
 """Transit networks: how a router that is in several zones hands what belongs to another zone to its instance there.
 
 A transit network is a network that spans zones like a tenant's own, with nothing on it but the router; it belongs to no
-project, so that tenants do not see it. There is one while a zone of the router lacks a prefix that another one has.
+project, so that tenants do not see it. There is one per interconnect that the router needs while a zone of it lacks a
+prefix that another one has.
 Settled by the router recipe, which knows how zones are joined; pruned by what a tenant does with routers.
 """
 
@@ -28,8 +29,8 @@ Attached = Mapping[str, set[Prefix]]
 async def settle(tx: Transaction, router_id: str, joined: Sequence[Interconnect], now: datetime) -> Resource | None:
     """The router's zones are joined as far as these interconnects reach; the router, None when it has ended.
 
-    A transit network that stands in the way (a tenant's prefix meets it, its interconnect is gone, it failed) makes
-    room for another one.
+    There is one transit network over each interconnect that is needed for that. One that stands in the way (a tenant's
+    prefix meets it, its interconnect is gone, it failed) makes room for another one.
     """
     await standard.lock(tx, Kind.ROUTER, router_id)
     router = await resources.find(tx, Kind.ROUTER, router_id)
@@ -37,31 +38,50 @@ async def settle(tx: Transaction, router_id: str, joined: Sequence[Interconnect]
         return None
     attached = await prefixes_by_zone(tx, router)
     needed = len({frozenset(found) for found in attached.values()}) > 1
-    over = _over(router, joined) if needed else None
-    router = await standard.note(tx, router, routers.document, spec={"apart": _apart(router, over, needed=needed)})
-    if router.spec.get("transit") and not (over and await _stands(tx, router, over, attached)):
-        router = await _end(tx, router, now)
-    if over is None:
-        return router
-    if not router.spec.get("transit"):
-        router = await _make(tx, router, over, now)
-    return await _stretch(tx, router, over, now) if router.spec.get("transit") else router
+    used = [known["interconnect"] for known in of(router)]
+    names, groups = transit.ways(router.spec["zones"], {one.name: one.members for one in joined}, used)
+    over = [one for name in names for one in joined if one.name == name] if needed else []
+    router = await standard.note(tx, router, routers.document, spec={"apart": _apart(router, groups, needed=needed)})
+    for known in of(router):
+        if not any(one.name == known["interconnect"] for one in over) or not await _stands(tx, router, known, attached):
+            router = await _end(tx, router, known, now)
+    for one in over:
+        if not any(known["interconnect"] == one.name for known in of(router)):
+            router = await _make(tx, router, one, now)
+    for known in of(router):
+        await _stretch(tx, router, known, next(one for one in over if one.name == known["interconnect"]), now)
+    return router
+
+
+def of(router: Resource) -> list[dict[str, str]]:
+    """Its transit networks: [{"interconnect", "network_id", "port_id"}]."""
+    return list(router.spec.get("transits") or ())
 
 
 async def prune(tx: Transaction, router: Resource, now: datetime) -> Resource:
     """The router has fewer zones, or ends: one zone alone needs no way to another."""
-    return await _end(tx, router, now) if router.deleting or len(router.spec["zones"]) < 2 else router
+    if router.deleting or len(router.spec["zones"]) < 2:
+        for known in of(router):
+            router = await _end(tx, router, known, now)
+    return router
 
 
 async def routes(tx: Transaction, router: Resource, backend_id: str) -> list[dict[str, str]]:
-    """One for each prefix that is elsewhere, as soon as the transit network is attached there."""
-    if not (known := router.spec.get("transit")):
+    """One for each prefix that is elsewhere, as soon as a transit network that leads there is attached here."""
+    found = await resources.find_many(tx, Kind.PORT, [known["port_id"] for known in of(router)])
+    if not found:
         return []
-    port = await resources.get(tx, Kind.PORT, known["port_id"])
-    if not await realizations.ready_on(tx, Kind.PORT, [port], backend_id):
-        return []
-    there = {b: [ip["ip_address"] for ip in seat["fixed_ips"]] for b, seat in router_seats.of(port).items()}
-    return transit.routes(backend_id, await prefixes_by_zone(tx, router), there)
+    links = {
+        port.id: {
+            b: [ip["ip_address"] for ip in seat["fixed_ips"]]
+            for b, seat in router_seats.of(port).items()
+            if b in router.spec["zones"]
+        }
+        for port in found.values()
+    }
+    here = await realizations.ready_on(tx, Kind.PORT, list(found.values()), backend_id)
+    attached = await prefixes_by_zone(tx, router)
+    return transit.routes(backend_id, attached, list(links.values()), [links[port.id] for port in here])
 
 
 async def prefixes_by_zone(tx: Transaction, router: Resource) -> Attached:
@@ -78,29 +98,20 @@ async def prefixes_by_zone(tx: Transaction, router: Resource) -> Attached:
     return found
 
 
-def _over(router: Resource, joined: Sequence[Interconnect]) -> Interconnect | None:
-    """The interconnect that joins most of the router's zones, the first by name; None when none joins two."""
-    best = max(sorted(joined, key=lambda one: one.name), key=lambda one: len(_members(router, one)), default=None)
-    return best if best is not None and len(_members(router, best)) > 1 else None
-
-
-def _members(router: Resource, over: Interconnect) -> list[str]:
-    return sorted(set(router.spec["zones"]) & set(over.members))
-
-
-def _apart(router: Resource, over: Interconnect | None, *, needed: bool) -> str | None:
+def _apart(router: Resource, groups: Sequence[set[str]], *, needed: bool) -> str | None:
     """Why not all of the router's zones reach each other, in words."""
-    lost = sorted(zone for b, zone in router.spec["zones"].items() if over is None or b not in over.members)
+    near = groups[0] if groups and len(groups[0]) > 1 else set()
+    lost = sorted(zone for b, zone in router.spec["zones"].items() if b not in near)
     return f"no interconnect joins {', '.join(lost)} with the router's other zones" if needed and lost else None
 
 
-async def _stands(tx: Transaction, router: Resource, over: Interconnect, attached: Attached) -> bool:
-    """Whether the transit network that there is may stay."""
-    network = await resources.get(tx, Kind.NETWORK, router.spec["transit"]["network_id"])
+async def _stands(tx: Transaction, router: Resource, known: Mapping[str, str], attached: Attached) -> bool:
+    """Whether a transit network that there is may stay."""
+    network = await resources.get(tx, Kind.NETWORK, known["network_id"])
     own = [prefixes.prefix(s.spec["cidr"]) for s in await resources.children(tx, Kind.SUBNET, network.id)]
     taken = {prefix for found in attached.values() for prefix in found} | _routed(router)
     met = any(one.version == other.version and one.overlaps(other) for one in own for other in taken)
-    return network.spec["interconnect"] == over.name and network.status != "ERROR" and not met
+    return network.status != "ERROR" and not met
 
 
 def _routed(router: Resource) -> set[Prefix]:
@@ -128,8 +139,8 @@ async def _make(tx: Transaction, router: Resource, over: Interconnect, now: date
     network = await standard.insert(tx, standard.fresh(Kind.NETWORK, _NOBODY, spec, now), networks.document)
     on = [await _subnet(tx, network, prefix, now) for prefix in chosen if prefix]
     port = await _port(tx, router, network, on, now)
-    known = {"network_id": network.id, "port_id": port.id}
-    return await standard.note(tx, router, routers.document, spec={"transit": known})
+    known = {"interconnect": over.name, "network_id": network.id, "port_id": port.id}
+    return await standard.note(tx, router, routers.document, spec={"transits": [*of(router), known]})
 
 
 async def _subnet(tx: Transaction, network: Resource, prefix: Prefix, now: datetime) -> Resource:
@@ -166,26 +177,25 @@ async def _port(
     return port
 
 
-async def _stretch(tx: Transaction, router: Resource, over: Interconnect, now: datetime) -> Resource:
-    """The transit network is in each of the router's zones that it reaches, and in no other."""
-    known, members = router.spec["transit"], _members(router, over)
+async def _stretch(
+    tx: Transaction, router: Resource, known: Mapping[str, str], over: Interconnect, now: datetime
+) -> None:
+    """The transit network is in each of the router's zones that its interconnect reaches, and in no other."""
+    members = set(router.spec["zones"]) & set(over.members)
     port = await resources.get(tx, Kind.PORT, known["port_id"])
     there = (await realizations.places(tx, Kind.PORT, [port.id])).get(port.id, set())
-    for backend_id in sorted(set(members) - there):
+    for backend_id in sorted(members - there):
         network = await resources.get(tx, Kind.NETWORK, known["network_id"])
         await networks.spread_to(tx, network, backend_id, router.spec["zones"][backend_id])
         port = await ports.want(tx, port, backend_id, now)
-    for backend_id in there - set(members):
+    for backend_id in there - members:
         await realizations.unwant(tx, Kind.PORT, port.id, now, backend_id)
-    if set(members) != there:
+    if members != there:
         await realizations.look(tx, (Kind.ROUTER, router.id), now)
-    return router
 
 
-async def _end(tx: Transaction, router: Resource, now: datetime) -> Resource:
+async def _end(tx: Transaction, router: Resource, known: Mapping[str, str], now: datetime) -> Resource:
     """Its port, its subnets and it itself end; each zone lets go of them in its own time, after the routes."""
-    if not (known := router.spec.get("transit")):
-        return router
     port = await resources.get(tx, Kind.PORT, known["port_id"])
     await addresses.release_mac(tx, port.id)
     await resources.change(tx, port, parent_id=None)
@@ -196,4 +206,5 @@ async def _end(tx: Transaction, router: Resource, now: datetime) -> Resource:
     network = await resources.get(tx, Kind.NETWORK, known["network_id"])
     await standard.end(tx, network, now, networks.vanished)
     await realizations.look(tx, (Kind.ROUTER, router.id), now)
-    return await standard.note(tx, router, routers.document, spec={"transit": None})
+    left = [one for one in of(router) if one != known]
+    return await standard.note(tx, router, routers.document, spec={"transits": left})

@@ -20,7 +20,7 @@ def caller(project: str = "p1", *roles: str) -> Caller:
 
 async def network(tx: Transaction, who: Caller, **wanted: Any) -> Resource:
     """A network as the API asks for it."""
-    zones = {"az1": "b1", "az2": "b2"}
+    zones = {"az1": "b1", "az2": "b2", "az3": "b3"}
     plain = {
         "name": "n",
         "admin_state_up": True,

@@ -41,6 +41,7 @@ OURS: dict[str, Attributes] = {
 HOSTS = "it is about a backend's hosts and hardware"
 ZONES = "each zone has its own: one answer for all would be wrong"
 NAMES = "no zone's name service is ours"
+ONLY_OVN = "only OVN has it (29.0.0 `neutron/common/ovn/extensions.py`)"
 LATER = "not built yet"
 REFUSED = {
     "data-plane-status": HOSTS,
@@ -69,11 +70,10 @@ REFUSED = {
     "subnet-dns-publish-fixed-ip": NAMES,
     "expose-l3-conntrack-helper": "the zones' Neutrons rarely load it",
     "l3-ext-ndp-proxy": "the zones' Neutrons rarely load it",
-    "floating-ip-port-forwarding-port-ranges": LATER,
     "fip-port-details": LATER,
     "router-enable-snat": "whether a gateway translates takes the zone's own admin",
     "router-service-type": "there is one kind of router",
-    "external-gateway-multihoming": LATER,
+    "external-gateway-multihoming": ONLY_OVN,
     "project-default-networks": LATER,
     "qos-fip-network-policy": LATER,
 }

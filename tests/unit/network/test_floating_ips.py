@@ -11,6 +11,7 @@ import pytest_asyncio
 from tests.reconcile.world import World
 from tests.unit.network.network_rows import NOW
 from tests.unit.network.outside import RECIPES, WHO, ZONES, bound, floating_ip, joined, lead_outside, plug, router
+from vregion.drivers.contract import Transient
 from vregion.model.refusals import Conflict, Invalid, NotFound
 from vregion.model.resource import Kind
 from vregion.region import (
@@ -195,3 +196,75 @@ async def test_a_zone_that_reports_later_is_looked_at_again_for_a_while(world: W
     async with world.region.read() as tx:
         assert (await resources.get(tx, Kind.FLOATING_IP, ip.id)).status == "DOWN"
     assert world.cloud.faults.count("get", Kind.FLOATING_IP) - asked < 60, "not for ever"
+
+
+@pytest.mark.parametrize("kind", [Kind.PORT, Kind.ROUTER])
+async def test_what_it_waits_for_wakes_it(world: World, kind: Kind) -> None:
+    outside = await lead_outside(world)
+    async with world.region.write() as tx:
+        inside = await joined(tx, await router(tx, outside))
+        port = await plug(tx, inside, "s1")
+        await floating_ip(tx, outside, port_id=port.id)
+    began = world.clock.now
+
+    async def late(moment: str, operation: str, of: Kind | None) -> None:
+        waits = world.clock.now < began + timedelta(seconds=30)
+        if moment == "before" and (operation, of) == ("create", kind) and waits:
+            raise Transient("not yet", after=1.0)
+
+    world.cloud.faults.crash = late
+    await world.turn(timedelta(seconds=29))
+    assert on_cloud(world)[0]["port_id"] is None
+    while on_cloud(world)[0]["port_id"] is None:
+        await world.turn(timedelta(seconds=0))
+        world.clock.move(timedelta(milliseconds=100))
+    assert world.clock.now < began + timedelta(seconds=32), "at the next try of what was late"
+
+
+async def test_ranges_of_ports_are_forwarded(world: World) -> None:
+    outside = await lead_outside(world)
+    async with world.region.write() as tx:
+        mine = await router(tx, outside)
+        port = await plug(tx, await joined(tx, mine), "s1")
+        ip = await floating_ip(tx, outside)
+        address = port.spec["fixed_ips"][0]["ip_address"]
+        plain = {"protocol": "tcp", "internal_port_id": port.id, "internal_ip_address": address, "description": ""}
+        unsaid = dict.fromkeys(("internal_port", "internal_port_range", "external_port", "external_port_range"))
+
+        async def forward(**wanted: int | str) -> dict[str, Any]:
+            return await port_forwardings.create(tx, WHO, ip.id, plain | unsaid | wanted, BOUND, NOW)
+
+        many = await forward(internal_port_range="80:89", external_port_range="8080:8089")
+        assert (many["internal_port"], many["external_port"]) == (None, None)
+        one = await forward(internal_port=22, external_port_range="2200:2209")
+        assert (one["internal_port"], one["internal_port_range"]) == (22, "22:22")
+        for wanted, words in (
+            (
+                {"internal_port": 89, "external_port": 9},
+                "internal_port_range. The following ranges collide: 80:89 and 89",
+            ),
+            (
+                {"internal_port": 9, "external_port": 8080},
+                "external_port_range. The following ranges collide: 8080:8089",
+            ),
+            ({"internal_port_range": "1:2", "external_port_range": "1:3"}, "must be N-N or 1-N"),
+            ({"internal_port_range": "1:2", "external_port": 1}, "must be N-N or 1-N"),
+            ({"external_port": 1}, "internal_port_range must be specified"),
+        ):
+            with pytest.raises(Invalid, match=words):
+                await forward(**wanted)
+    await world.turn()
+    made = [{name: f.get(name) for name in unsaid} for f in on_cloud(world)[0]["port_forwardings"]]
+    assert unsaid | {"internal_port_range": "80:89", "external_port_range": "8080:8089"} in made
+    assert unsaid | {"internal_port": 22, "external_port_range": "2200:2209"} in made
+    async with world.region.write() as tx:
+        changed = {"internal_port_range": "80:80", "external_port": 8080}
+        (after,) = [await port_forwardings.update(tx, WHO, ip.id, many["id"], changed, BOUND, NOW)]
+    assert (after["internal_port"], after["external_port_range"]) == (80, "8080:8080")
+    await world.turn()
+    made = [{name: f.get(name) for name in unsaid} for f in on_cloud(world)[0]["port_forwardings"]]
+    assert unsaid | {"internal_port": 80, "external_port": 8080} in made
+    assert len(made) == 2
+    async with world.region.read() as tx:
+        shown = floating_ips.document(await resources.get(tx, Kind.FLOATING_IP, ip.id))["port_forwardings"]
+    assert [(f.get("internal_port"), f.get("external_port")) for f in shown] == [(22, None), (80, 8080)]

@@ -1,6 +1,7 @@
 """A router in two zones: its instances meet on a transit network, with one route per remote prefix, and part again."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from tests.unit.network.network_rows import NOW, caller, network, subnet
 from tests.unit.network.outside import RECIPES, WHO, ZONES, router
 from vregion.model.resource import Kind, Resource
 from vregion.provider import topology as views
-from vregion.region import networks, ports, resources, router_changes, router_interfaces, topology
+from vregion.region import networks, ports, realizations, resources, router_changes, router_interfaces, topology
 from vregion.region.regions import Transaction
 
 
@@ -117,6 +118,27 @@ async def test_prefixes_come_and_go(world: World) -> None:
     assert world.joined.given == {}
 
 
+async def test_a_prefix_is_added_in_no_time_and_without_an_update_of_the_router(world: World) -> None:
+    mine, *_ = await two_zones(world)
+    async with world.region.write() as tx:
+        third = await network(tx, WHO, name="third", availability_zone_hints=["az2"])
+        below = await subnet(tx, WHO, third, ip_version=4, cidr="10.3.0.0/24")
+        await plug(world, tx, third, "s3", "b2")
+    await world.turn()
+    began, updated = world.clock.now, [world.clouds[b].faults.count("update", Kind.ROUTER) for b in ("b1", "b2")]
+    async with world.region.write() as tx:
+        await router_interfaces.add(tx, WHO, mine.id, {"subnet_id": below.id}, ZONES, NOW)
+    await world.turn(timedelta(0))
+    assert set(routes(world, "b1")) == {"10.2.0.0/24", "10.3.0.0/24"}
+    assert "10.3.0.1" in {ip["ip_address"] for p in on_cloud(world, Kind.PORT, "b2") for ip in p["fixed_ips"]}
+    assert world.clock.now == began, "nothing waits for a poll"
+    assert [world.clouds[b].faults.count("update", Kind.ROUTER) for b in ("b1", "b2")] == updated
+    async with world.region.write() as tx:
+        await router_changes.update(tx, WHO, mine.id, {"name": "renamed"}, None, NOW)
+    await world.turn()
+    assert [on_cloud(world, Kind.ROUTER, b)[0]["name"] for b in ("b1", "b2")] == ["renamed"] * 2
+
+
 async def test_a_router_that_ends_leaves_nothing(world: World) -> None:
     mine, first, second = await two_zones(world)
     async with world.region.write() as tx:
@@ -157,7 +179,7 @@ async def test_zones_that_nothing_joins_say_so_until_something_does(world: World
     assert routes(world, "b1") == {}
     world.joined.join()
     async with world.region.write() as tx:
-        await router_changes.update(tx, WHO, mine.id, {"name": "again"}, None, NOW)
+        await realizations.look_at_all(tx, Kind.ROUTER, NOW)
     await world.turn()
     assert set(routes(world, "b1")) == {"10.2.0.0/24"}
     async with world.region.read() as tx:
@@ -204,6 +226,73 @@ async def test_a_wide_and_a_local_network_on_one_router(world: World) -> None:
     await world.turn()
     assert set(routes(world, "b1")) == {"10.9.0.0/24"}
     assert routes(world, "b2") == {}, "what it is on itself is never sent away"
+
+
+async def three_zones(world: World) -> Resource:
+    """A router, and on it a local network with a server in each of three zones."""
+    zones = {f"az{n}": f"b{n}" for n in (1, 2, 3)}
+    async with world.region.write() as tx:
+        mine = await router(tx)
+        for number, (zone, backend) in enumerate(zones.items(), 1):
+            inside = await attach(tx, mine, f"10.{number}.0.0/24", availability_zone_hints=[zone])
+            await plug(world, tx, inside, f"s{number}", backend)
+    await world.turn()
+    return mine
+
+
+def seats(world: World, backend: str) -> dict[str, int]:
+    """The router's IPv4 addresses on transit networks there -> the segment."""
+    nets = {
+        net["id"]: net["provider:segmentation_id"]
+        for net in on_cloud(world, Kind.NETWORK, backend)
+        if net["name"].startswith("transit of")
+    }
+    doors = [port for port in on_cloud(world, Kind.PORT, backend) if port["network_id"] in nets]
+    return {
+        ip["ip_address"]: nets[p["network_id"]] for p in doors for ip in p["fixed_ips"] if ":" not in ip["ip_address"]
+    }
+
+
+async def test_zones_that_different_interconnects_join_all_reach_each_other(world: World) -> None:
+    world.joined.join("west", 200, 209, between="23")
+    mine = await three_zones(world)
+    middle = seats(world, "b2")
+    assert len(middle) == 2, "the zone in the middle is on both"
+    first, third = routes(world, "b1"), routes(world, "b3")
+    assert set(first) == {"10.2.0.0/24", "10.3.0.0/24"}
+    assert set(third) == {"10.1.0.0/24", "10.2.0.0/24"}
+    assert {*first.values(), *third.values()} == set(middle), "each goes by the zone in the middle, on its own side"
+    assert {destination: hop in seats(world, "b1") for destination, hop in routes(world, "b2").items()} == {
+        "10.1.0.0/24": True,
+        "10.3.0.0/24": False,
+    }
+    async with world.region.read() as tx:
+        assert (await resources.get(tx, Kind.ROUTER, mine.id)).spec["apart"] is None
+    assert len(world.joined.given) == 2
+    del world.joined.known["west"]
+    async with world.region.write() as tx:
+        await realizations.look_at_all(tx, Kind.ROUTER, NOW)
+    await world.turn()
+    assert set(routes(world, "b1")) == {"10.2.0.0/24"}
+    assert routes(world, "b3") == {}
+    async with world.region.read() as tx:
+        words = (await resources.get(tx, Kind.ROUTER, mine.id)).spec["apart"]
+    assert words == "no interconnect joins az3 with the router's other zones"
+    assert len(world.joined.given) == 1
+
+
+async def test_a_new_interconnect_moves_nothing_that_is_joined(world: World) -> None:
+    await three_zones(world)
+    before = seats(world, "b1")
+    world.joined.join("a-better-one", 300, 309, between="123")
+    async with world.region.write() as tx:
+        await realizations.look_at_all(tx, Kind.ROUTER, NOW)
+    await world.turn()
+    assert before.items() <= seats(world, "b1").items()
+    assert {len(routes(world, backend)) for backend in ("b1", "b2", "b3")} == {2}
+    assert set(routes(world, "b3").values()) == {
+        address for b in ("b1", "b2") for address, segment in seats(world, b).items() if segment == 300
+    }, "the shortest way"
 
 
 async def test_a_worker_that_dies_anywhere_leaves_one_transit_network(tmp_path: Path) -> None:

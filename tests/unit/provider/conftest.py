@@ -29,6 +29,10 @@ class Regions:
     cleared: list[tuple[str, str]] = field(default_factory=list)
     drawn: dict[str, Any] = field(default_factory=dict)
     told: dict[str, list[str]] = field(default_factory=dict)
+    joined: list[str] = field(default_factory=list)
+
+    async def join(self, region_id: str) -> None:
+        self.joined.append(region_id)
 
     async def resources_on(self, region_id: str, backend_id: str | None) -> list[str]:
         return self.held.get((region_id, backend_id), [])
@@ -59,7 +63,7 @@ async def provider(keystone: RunningKeystone, tmp_path: Path, regions: Regions) 
     directory = await Directory.open(Settings(state_dir=tmp_path))
     async with keystone.admin() as identity:
         drivers = {"memory": MemoryDriver.open}
-        told = (regions.resources_on, regions.clear, regions.forget, regions.outside, regions.topology)
+        told = (regions.resources_on, regions.clear, regions.forget, regions.outside, regions.join, regions.topology)
         yield Provider(directory, identity, drivers, *told, notice_seconds=0)
     await directory.close()
 

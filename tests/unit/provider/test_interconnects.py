@@ -1,5 +1,6 @@
 """Interconnects by the provider's API and command line: what is kept, shown and refused."""
 
+import uuid
 from typing import Any
 
 import pytest
@@ -12,6 +13,9 @@ from tests.unit.provider.test_provider_api import SECRET, Served
 from tests.unit.provider.test_provider_api import admin_token as admin_token
 from tests.unit.provider.test_provider_api import served as served
 from vregion.directory import backends as backend_rows
+from vregion.directory import bindings, tenants
+from vregion.directory.tenants import Tenant
+from vregion.model.backend import Binding
 from vregion.provider import backends
 from vregion.provider.provider import Provider
 
@@ -56,6 +60,18 @@ async def test_over_http(served: Served, two: Provider) -> None:
     assert (await served.ask("DELETE", "/interconnects/wan"))[0] == 204
     assert (await served.ask("GET", "/interconnects/wan"))[0] == 404
     assert (await served.ask("DELETE", "/interconnects/wan"))[0] == 404
+
+
+async def written(provider: Provider, name: str, zones: tuple[str, ...]) -> str:
+    """A tenant with these backends as zones in use, by rows alone; the id of his region."""
+    region_id = str(uuid.uuid4())
+    made = Tenant(region_id, f"{name}-{region_id}", region_id, "open", tenants.now())
+    await tenants.add(provider.directory, made)
+    for zone in zones:
+        backend = await provider.backend(zone)
+        new = Binding(str(uuid.uuid4()), region_id, zone, backend.id, "enabled", default=False)
+        await bindings.add(provider.directory, new, given=True)
+    return region_id
 
 
 @pytest.mark.parametrize(
@@ -108,3 +124,15 @@ async def test_a_tenants_topology(run: Run, two: Provider, regions: Regions, nam
     told = await _json(run, "tenant", "topology", name)
     assert isinstance(told, dict)
     assert [zone["backend"] for zone in told["zones"]] == ["north", "south"]
+
+
+async def test_the_tenants_whose_zones_it_joins_look_at_their_routers(
+    served: Served, two: Provider, regions: Regions
+) -> None:
+    joined = await written(two, "joined", ("north", "south", "plain"))
+    for name, zones in (("alone", ("north",)), ("apart", ("south", "plain"))):
+        await written(two, name, zones)
+    await served.ask("POST", "/interconnects", WAN)
+    assert regions.joined == [joined]
+    assert (await served.ask("POST", "/interconnects", WAN))[0] == 409
+    assert regions.joined == [joined] * 2, "the same call completes one that was interrupted"

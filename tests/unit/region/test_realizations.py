@@ -161,3 +161,16 @@ async def test_next_due_counts_leases_and_skips_busy_backends(region: Region) ->
     await claimed(region)
     async with region.read() as tx:
         assert await leases.next_due(tx) == NOON + LEASE
+
+
+async def test_all_of_a_kind_are_due_but_none_later_than_it_was(region: Region) -> None:
+    image, volume, _ = await written(region)
+    claims, later = await claimed(region), NOON + timedelta(seconds=20)
+    async with region.write() as tx:
+        await leases.finish(tx, claims[image.id].realization, None)
+        await realizations.look_at_all(tx, Kind.IMAGE, later)
+        await realizations.look_at_all(tx, Kind.VOLUME, later)
+        await leases.finish(tx, claims[volume.id].realization, NOON + timedelta(hours=1))
+        assert tx.ring
+    assert await claimed(region, seconds=19) == {}
+    assert set(await claimed(region, seconds=20)) == {image.id, volume.id}

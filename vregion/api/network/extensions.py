@@ -44,6 +44,8 @@ _TABLE = (
      "2019-11-01T10:00:00-00:00", "Descriptions of port forwardings"),
     ("floating-ip-port-forwarding-detail", "Floating IP port forwarding detail", "2022-05-06T10:00:00-00:00",
      "Port forwardings in floating IPs with their ids"),
+    ("floating-ip-port-forwarding-port-ranges", "Floating IP Port Forwarding support port ranges",
+     "2020-07-01T10:00:00-00:00", "Port forwardings of several ports"),
     ("floatingip-pools", "Floating IP Pools Extension", "2018-03-21T10:00:00-00:00",
      "The subnets that floating IPs come from"),
     ("ip-substring-filtering", "IP address substring filtering", "2017-11-28T09:00:00-00:00",

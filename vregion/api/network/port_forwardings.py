@@ -55,7 +55,7 @@ async def update(call: Call) -> Reply:
         found = await port_forwardings.update(
             tx, call.caller, path["id"], path["forwarding_id"], wanted, zones, datetime.now(UTC)
         )
-    return Reply({"port_forwarding": found})
+    return Reply({"port_forwarding": _part(call, found)})
 
 
 @routes.delete(_ONE, policy="delete_floatingip_port_forwarding")
@@ -76,5 +76,7 @@ def _matches(call: Call, forwarding: dict[str, Any]) -> bool:
 
 
 def _part(call: Call, forwarding: dict[str, Any]) -> dict[str, Any]:
+    """Without the single port where there are several; only the answer to its creation says null (neutron
+    `objects/port_forwarding.py` modify_fields_from_db)."""
     fields = [field for field in call.query.getlist("fields") if field]
-    return {key: value for key, value in forwarding.items() if not fields or key in fields}
+    return {key: value for key, value in forwarding.items() if value is not None and (not fields or key in fields)}

@@ -74,6 +74,11 @@ class FloatingIps(Described):
         if port is None:
             raise Permanent(f"Port {wanted['internal_port_id']} could not be found.", 404)
         self._router(row, port, wanted["internal_ip_address"])
-        known = {one["external_port"]: one["id"] for one in row.document["port_forwardings"]}
-        name = known.get(wanted["external_port"]) or str(uuid.uuid4())
+        known = {_outer(one): one["id"] for one in row.document["port_forwardings"]}
+        name = known.get(_outer(wanted)) or str(uuid.uuid4())
         return wanted | {"id": name, "description": "vregion"}
+
+
+def _outer(forwarding: dict[str, Any]) -> tuple[Any, ...]:
+    """What no two forwardings of a floating IP share."""
+    return tuple(forwarding.get(name) for name in ("protocol", "external_port", "external_port_range"))

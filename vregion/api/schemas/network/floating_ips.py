@@ -6,6 +6,7 @@ from vregion.api.schemas.network.attributes import REQUIRED, Attribute, Attribut
 from vregion.api.schemas.network.qos_policies import POLICY_ID
 from vregion.api.schemas.network.standard import ID, OWNER, STANDARD, STATUS
 from vregion.api.schemas.network.values import (
+    Wrong,
     address,
     address_or_none,
     between,
@@ -19,7 +20,29 @@ from vregion.api.schemas.network.values import (
 PROTOCOLS = ("tcp", "udp", "sctp", "dccp", "udplite")
 
 
-port_number = between(1, 65535)
+_NUMBER = between(1, 65535)
+
+
+def port_number(value: Any) -> int | None:
+    """A port; null where a range says it."""
+    return None if value is None else _NUMBER(value)
+
+
+def port_range(value: Any) -> str | None:
+    """'80:90', one port for itself, or null (neutron-lib validate_port_range_or_none); in the first form."""
+    if value is None:
+        return None
+    parts = str(value).split(":")
+    if len(parts) > 2 or "" in parts:
+        raise Wrong("Port range must be two integers separated by a colon")
+    for part in parts:
+        if not part.isdecimal() or int(part) > 65535:
+            raise Wrong(f"Invalid port: {part}")
+        if int(part) < 1:
+            raise Wrong(f"Invalid port: {part}, the port must be in the range [1, 65535]")
+    if int(parts[0]) > int(parts[-1]):
+        raise Wrong("First port in a port range must be lower than the second port")
+    return f"{int(parts[0])}:{int(parts[-1])}"
 
 
 def protocol(value: Any) -> str:
@@ -50,8 +73,10 @@ PORT_FORWARDINGS: Attributes = {
     "id": ID,
     "project_id": Attribute(string(), put=False),
     "tenant_id": Attribute(string(), put=False),
-    "external_port": Attribute(port_number, REQUIRED, field="external_port", asked=port_number),
-    "internal_port": Attribute(port_number, REQUIRED),
+    "external_port": Attribute(port_number, None, field="external_port", asked=port_number),
+    "external_port_range": Attribute(port_range, None, field="external_port_range"),
+    "internal_port": Attribute(port_number, None),
+    "internal_port_range": Attribute(port_range, None),
     "internal_ip_address": Attribute(address, REQUIRED),
     "protocol": Attribute(protocol, REQUIRED, field="protocol", asked=protocol),
     "internal_port_id": Attribute(uuid_text, REQUIRED, field="internal_port_id"),

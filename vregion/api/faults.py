@@ -56,15 +56,20 @@ def network(refusal: Refusal, accept: str) -> tuple[Any, str]:
 
 def image(refusal: Refusal, accept: str) -> tuple[Any, str]:
     """Glance's: webob's page, or its JSON when the client accepts nothing else."""
+    return page(refusal, accept)
+
+
+def page(refusal: Refusal, accept: str, detail: str = "") -> tuple[Any, str]:
+    """What webob makes of an exception that no service has wrapped."""
     title = _TITLES.get(refusal.code, "Error")
+    status, message = f"{refusal.code} {title}", "{}<br /><br />\n{}\n\n"
     if "application/json" in accept:
-        code = f"{refusal.code} {title}"
-        return {"message": f"{refusal.message}<br /><br />\n\n\n", "code": code, "title": title}, "application/json"
-    page = (
-        f"<html>\n <head>\n  <title>{refusal.code} {title}</title>\n </head>\n"
-        f" <body>\n  <h1>{refusal.code} {title}</h1>\n  {escape(refusal.message)}<br /><br />\n\n\n </body>\n</html>"
+        return {"message": message.format(refusal.message, detail), "code": status, "title": title}, "application/json"
+    found = (
+        f"<html>\n <head>\n  <title>{status}</title>\n </head>\n"
+        f" <body>\n  <h1>{status}</h1>\n  {message.format(escape(refusal.message), escape(detail))}\n </body>\n</html>"
     )
-    return page.encode(), "text/html; charset=UTF-8"
+    return found.encode(), "text/html; charset=UTF-8"
 
 
 def unauthenticated(refusal: Refusal) -> dict[str, Any]:

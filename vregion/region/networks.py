@@ -43,7 +43,7 @@ def document(network: Resource) -> dict[str, Any]:
         "ipv4_address_scope": spec.get("ipv4_address_scope"),
         "ipv6_address_scope": spec.get("ipv6_address_scope"),
         "router:external": spec["router:external"],
-        "is_default": spec["router:external"],
+        **({"is_default": True} if spec["router:external"] else {}),
         "port_security_enabled": spec["port_security_enabled"],
         "qos_policy_id": spec.get("qos_policy_id"),
         **standard.tail(network),

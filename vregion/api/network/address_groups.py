@@ -78,7 +78,7 @@ async def delete(call: Call) -> Reply:
 
 def _addresses(call: Call) -> list[str]:
     """The body of these two has no noun around it (29.0.0 `neutron/db/address_group_db.py` add_addresses)."""
-    body = call.json()
+    body = bodies.parsed(call)
     given = body.get("addresses") if isinstance(body, dict) else None
     if given is None:
         raise bad("Request body contains invalid data")

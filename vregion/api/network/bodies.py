@@ -14,15 +14,18 @@ from vregion.model.caller import Caller
 from vregion.model.refusals import Forbidden, Invalid
 from vregion.model.resource import Kind
 
+_CORE = (Kind.NETWORK, Kind.SUBNET, Kind.PORT)
+
 
 @dataclass(frozen=True, slots=True)
 class Noun:
-    """A resource as the API knows it: its words, its rows and its table."""
+    """A resource as the API knows it: its words, its rows and its table. `paged`: its lists heed a limit."""
 
     word: str
     kind: Kind
     attributes: Attributes
     plural: str = ""
+    paged: bool = True
 
     @property
     def collection(self) -> str:
@@ -31,18 +34,28 @@ class Noun:
             return self.plural
         return f"{self.word.removesuffix('y')}ies" if self.word.endswith("y") else f"{self.word}s"
 
+    @property
+    def bulk(self) -> str:
+        """What a body has in place of the word when it is a list of them; Neutron knows no other plural here."""
+        return f"{self.word}s"
+
+    @property
+    def core(self) -> bool:
+        """Neutron has two ways to read a body: its core resources come by another one than those of extensions."""
+        return self.kind in _CORE
+
 
 def creations(call: Call, noun: Noun) -> tuple[list[dict[str, Any]], bool]:
     """What shall be created, and whether as a list."""
-    body = _body(call)
-    if noun.collection in body:
-        items = body[noun.collection]
-        if not items:
-            raise bad("Resources required")
-        if not isinstance(items, list):
-            raise bad("Body contains invalid data")
-        return [_creation(call, noun, _unwrapped(noun, item)) for item in items], True
-    return [_creation(call, noun, _inner(noun.word, body))], False
+    body = _body(call, noun)
+    if noun.bulk not in body:
+        return [_creation(call, noun, _inner(noun.word, body))], False
+    items = body[noun.bulk]
+    if not items:
+        raise bad("Resources required")
+    if not isinstance(items, list | dict | str):
+        raise bad("Body contains invalid data")
+    return [_creation(call, noun, _inner(noun.word, _wrapped(noun, item))) for item in items], True
 
 
 def creation(call: Call, noun: Noun) -> dict[str, Any]:
@@ -55,7 +68,10 @@ def creation(call: Call, noun: Noun) -> dict[str, Any]:
 
 def changes(call: Call, noun: Noun) -> dict[str, Any]:
     """What shall be changed."""
-    given = _inner(noun.word, _body(call))
+    body = _body(call, noun)
+    if noun.bulk in body:
+        raise bad("Bulk operation not supported")
+    given = _inner(noun.word, body)
     _own(call.caller, given)
     _known(noun, given)
     for name, attribute in noun.attributes.items():
@@ -97,28 +113,57 @@ def actor(call: Call, wanted: dict[str, Any]) -> Caller:
 
 def inner(call: Call, word: str) -> dict[str, Any]:
     """What the body has under a word."""
-    return _inner(word, _body(call))
+    body = _core_body(call)
+    if not isinstance(body, dict):
+        raise bad("Body contains invalid data")
+    return _inner(word, body)
 
 
 def _if_match(message: str) -> Invalid:
     return Invalid(f"Bad if-match request: {message}.", reason="BadRequest")
 
 
-def _body(call: Call) -> dict[str, Any]:
+def parsed(call: Call) -> Any:
+    """The body of a request to an extension of Neutron's; None without one (29.0.0 `neutron/api/v2/resource.py`)."""
     try:
-        body = call.json()
+        return call.json() if call.body_bytes else None
     except Invalid as broken:
-        raise bad("Body contains invalid data") from broken
+        words = "Malformed request body: Cannot understand JSON."
+        raise Invalid(words, reason="MalformedRequestBody") from broken
+
+
+def _body(call: Call, noun: Noun) -> dict[str, Any]:
+    body = _core_body(call) if noun.core else _extension_body(call)
     if not isinstance(body, dict):
         raise bad("Body contains invalid data")
     return body
 
 
-def _unwrapped(noun: Noun, item: Any) -> dict[str, Any]:
-    """An item of a list may be wrapped once more."""
-    if not isinstance(item, dict):
-        raise bad("Body contains invalid data")
-    return _inner(noun.word, item) if noun.word in item else item
+def _core_body(call: Call) -> Any:
+    """29.0.0 `neutron/pecan_wsgi/hooks/body_validation.py`: none is as good as one without the resource."""
+    try:
+        return call.json() if call.body_bytes else {}
+    except Invalid as broken:
+        raise bad("Body contains invalid data") from broken
+
+
+def _extension_body(call: Call) -> Any:
+    """29.0.0 `neutron/api/v2/base.py` update, prepare_request_body. Neutron fails with 500 on a list in a PUT."""
+    body = parsed(call)
+    if call.request.method == "PUT" and not isinstance(body, dict):
+        raise Invalid(f"Bad body request: Invalid format: {call.body_bytes!r}.", reason="BadRequest")
+    if not body:
+        raise bad("Resource body required")
+    return body
+
+
+def _wrapped(noun: Noun, item: Any) -> dict[str, Any]:
+    """An item of a list may be wrapped once more, or not."""
+    if isinstance(item, dict):
+        return item if noun.word in item else {noun.word: item}
+    if isinstance(item, list | str) and noun.word not in item:
+        raise bad(f"Object '{noun.word}' contains invalid data")
+    raise bad("Body contains invalid data")
 
 
 def _inner(word: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Clients decide by this list what they may ask for. An extension is added here to
 from typing import Any
 
 from vregion.api.http import Call, Reply, Routes
+from vregion.api.network.faults import NO_EXTENSION
 from vregion.model.refusals import NotFound
 
 routes = Routes()
@@ -152,5 +153,5 @@ async def show(call: Call) -> Reply:
     """One of them."""
     alias = call.path["alias"]
     if alias not in EXTENSIONS:
-        raise NotFound(f"Extension with alias {alias} does not exist", reason="HTTPNotFound")
+        raise NotFound(f"Extension with alias {alias} does not exist", reason=NO_EXTENSION)
     return Reply({"extension": EXTENSIONS[alias]})

@@ -14,12 +14,15 @@ _TYPES = {
     ("NotImplemented", 501): "HTTPNotImplemented",
     ("ServiceUnavailable", 503): "HTTPServiceUnavailable",
 }
+NO_EXTENSION = "NoExtension"  # the one refusal that Neutron leaves to webob (29.0.0 `neutron/api/extensions.py`)
 _METHOD = "The server could not comply with the request since it is either malformed or otherwise incorrect."
 
 
 def fault(refusal: Refusal, accept: str) -> tuple[Any, str]:
     """The body of a refusal."""
     kind, message = refusal.kind, refusal.message
+    if kind == NO_EXTENSION:
+        return faults.page(Refusal("The resource could not be found.", status=refusal.code), accept, message)
     if refusal.code == 405:
         kind, message = "HTTPMethodNotAllowed", _METHOD
     if kind == "PolicyNotAuthorized" and message.startswith("Policy doesn't allow "):

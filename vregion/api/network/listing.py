@@ -19,7 +19,7 @@ from vregion.region import resources, sharing
 from vregion.region.regions import Transaction
 from vregion.region.resources import Filter, Query
 
-_NOT_FILTERS = ("fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse")
+NOT_FILTERS = ("fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse")
 _TAGS = ("tags", "tags-any", "not-tags", "not-tags-any")
 _PHRASES = {
     "subnetpool": ("Subnet pool {} could not be found.", "SubnetPoolNotFound"),
@@ -34,8 +34,7 @@ async def answer(
 ) -> Reply:
     """One page. `seen` says whose rows; `special` makes filters of attributes that are no field of a row."""
     filters = [Filter("deleting", False), *_filters(call, noun, special or {})]
-    limit, marker, backwards = _page(call)
-    sorts = _sorts(call, noun.attributes)
+    (limit, marker, backwards), sorts = _order(call, noun)
     sorts = [(field, up != backwards) for field, up in sorts]
     query = Query(noun.kind, seen["project_id"], filters, sorts, limit, marker, seen.get("shared", ()))
     try:
@@ -50,7 +49,7 @@ async def answer(
 def show(call: Call, noun: Noun, resource: Resource, status: int = 200) -> Reply:
     """One document, whole or in part."""
     found = _shown_to(call, resource.document, resource.spec.get("shared_with", ()))
-    if fields := _fields(call):
+    if fields := _fields(call, noun):
         found = orjson.dumps(_part(found, fields))
     return Reply(b'{"%s":%s}' % (noun.word.encode(), found), status)
 
@@ -58,11 +57,11 @@ def show(call: Call, noun: Noun, resource: Resource, status: int = 200) -> Reply
 def few(call: Call, word: str, items: Sequence[dict[str, Any]], filters: Sequence[str] = ()) -> Reply:
     """A list that is no rows: filtered by its items' keys, or by those named, in their order."""
     known = filters or tuple(items[0])
-    asked = {key: call.query.getlist(key) for key in call.query if key not in _NOT_FILTERS}
+    asked = {key: call.query.getlist(key) for key in call.query if key not in NOT_FILTERS}
     if unknown := [key for key in asked if key not in known]:
         raise bad(f"{unknown} is invalid attribute for filtering")
     chosen = [item for item in items if all(str(item[key]) in values for key, values in asked.items())]
-    if fields := _fields(call):
+    if fields := [field for field in call.query.getlist("fields") if field]:
         chosen = [{key: value for key, value in item.items() if key in fields} for item in chosen]
     return Reply({word: chosen})
 
@@ -102,7 +101,7 @@ def _shown_to(call: Call, document: bytes, shared_with: Sequence[str] | str) -> 
 
 def _body(call: Call, noun: Noun, documents: Sequence[bytes], limit: int | None, backwards: bool) -> bytes:
     items = documents
-    if fields := _fields(call):
+    if fields := _fields(call, noun):
         items = [orjson.dumps(_part(document, fields)) for document in documents]
     body = b'{"%s":[%s]' % (noun.collection.encode(), b",".join(items))
     if limit and (links := _links(call, documents, limit, backwards)):
@@ -115,7 +114,7 @@ def _filters(call: Call, noun: Noun, special: Mapping[str, Special]) -> list[Fil
     found, unknown = [], []
     for key in dict.fromkeys(call.query.keys()):
         values = call.query.getlist(key)
-        if key in _NOT_FILTERS:
+        if key in NOT_FILTERS:
             continue
         if key in special:
             found.append(special[key](values))
@@ -151,6 +150,20 @@ def _tags(key: str, values: Sequence[str]) -> Filter:
     return Filter("", each, "none")
 
 
+def _order(call: Call, noun: Noun) -> tuple[tuple[int | None, str | None, bool], list[tuple[str, bool]]]:
+    """The page and the sort keys. Of a core resource a wrong page is told first, of another a wrong sort key."""
+    if noun.core:
+        return _page(call), _sorts(call, noun.attributes)
+    sorts = _sorts(call, noun.attributes)
+    return (_page(call) if noun.paged else (None, None, False)), sorts
+
+
+def check_order(call: Call) -> None:
+    """For a list that nothing sorts. Raises Invalid."""
+    _sorts(call, {})
+    _page(call)
+
+
 def _sorts(call: Call, attributes: Attributes) -> list[tuple[str, bool]]:
     keys = [key for key in call.query.getlist("sort_key") if key]
     directions = [direction for direction in call.query.getlist("sort_dir") if direction]
@@ -165,13 +178,22 @@ def _sorts(call: Call, attributes: Attributes) -> list[tuple[str, bool]]:
 
 
 def _page(call: Call) -> tuple[int | None, str | None, bool]:
-    text = call.query.get("limit", "0")
-    if not text.isdigit():
-        message = f"Bad limit request: Limit must be an integer 0 or greater and not '{text}'."
-        raise Invalid(message, reason="BadRequest")
-    if int(text) == 0:
+    limit = _limit(call.query.get("limit", "0"))
+    if limit == 0:
         return None, None, False
-    return int(text), call.query.get("marker"), call.query.get("page_reverse", "").lower() == "true"
+    return limit, call.query.get("marker"), call.query.get("page_reverse", "").lower() == "true"
+
+
+def _limit(text: str) -> int:
+    """As Python reads numbers."""
+    try:
+        number: int | str = int(text)
+    except ValueError:
+        number = text
+    if isinstance(number, str) or number < 0:
+        message = f"Bad limit request: Limit must be an integer 0 or greater and not '{number}'."
+        raise Invalid(message, reason="BadRequest")
+    return number
 
 
 def _links(call: Call, documents: Sequence[bytes], limit: int, backwards: bool) -> list[dict[str, str]]:
@@ -199,8 +221,9 @@ def _path(call: Call) -> str:
     return "/" + call.request.url.path.rpartition("/v2.0/")[2]
 
 
-def _fields(call: Call) -> list[str]:
-    return [field for field in call.query.getlist("fields") if field]
+def _fields(call: Call, noun: Noun) -> list[str]:
+    """Of a core resource an empty name is one that nothing has (29.0.0 `neutron/pecan_wsgi/hooks/userfilters.py`)."""
+    return [field for field in call.query.getlist("fields") if field or noun.core]
 
 
 def _part(document: bytes, fields: Sequence[str]) -> dict[str, Any]:

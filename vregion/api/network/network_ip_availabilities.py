@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from vregion.api.http import Call, Reply, Routes
+from vregion.api.network import listing
 from vregion.api.schemas.network.values import bad, integer
 from vregion.model.refusals import NotFound
 from vregion.model.resource import Kind
@@ -17,9 +18,10 @@ _FIELDS = {"network_id": "id", "network_name": "name", "project_id": "project_id
 @routes.get("/network-ip-availabilities", policy="get_network_ip_availability")
 async def index(call: Call) -> Reply:
     """All networks of the tenant."""
-    keys = [key for key in call.query if key not in ("fields", "limit", "marker", "page_reverse")]
+    keys = [key for key in call.query if key not in listing.NOT_FILTERS]
     if unknown := [key for key in keys if key not in _FIELDS and key != "ip_version"]:
         raise bad(f"{unknown} is invalid attribute for filtering")
+    listing.check_order(call)
     versions = [integer(value) for value in call.query.getlist("ip_version")] or [4, 6]
     asked = [Filter(_FIELDS[key], call.query.getlist(key), "in") for key in keys if key in _FIELDS]
     filters = [Filter("deleting", False), Filter("spec.router:external", False), *asked]

@@ -1,13 +1,16 @@
 """Networks and the availability zones that they may be in."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+
+import orjson
 
 from vregion.api.http import Call, Reply, Routes
 from vregion.api.network import bodies, listing
 from vregion.api.network.bodies import Noun
 from vregion.api.schemas.network.networks import NETWORKS
-from vregion.model.resource import Kind
+from vregion.model.resource import Kind, Resource
 from vregion.region import networks, ports, qos_policies
 
 routes = Routes()
@@ -37,7 +40,7 @@ async def create(call: Call) -> Reply:
     zones = {b.availability_zone: b.backend_id for b in bindings if b.state == "enabled"}
     async with call.region.write() as tx:
         made = [await networks.create(tx, bodies.actor(call, one), one, zones, now) for one in wanted]
-    return listing.created(NOUN, made, bulk=bulk)
+    return listing.created(NOUN, [_as_made(network) for network in made], bulk=bulk)
 
 
 @routes.put("/networks/{id}", policy="update_network")
@@ -58,6 +61,11 @@ async def delete(call: Call) -> Reply:
     async with call.region.write() as tx:
         await networks.delete(tx, call.caller, call.path["id"], bodies.revision(call), datetime.now(UTC))
     return Reply(status=204)
+
+
+def _as_made(network: Resource) -> Resource:
+    """Neutron tells `is_default` of a network that is not external in the answer to its creation only."""
+    return replace(network, document=orjson.dumps({**orjson.loads(network.document), "is_default": False}))
 
 
 @routes.get("/availability_zones", policy="get_availability_zone")

@@ -75,7 +75,13 @@ async def delete(call: Call) -> Reply:
 @routes.get("/quotas/{project_id}/details", policy="get_quota")
 @routes.get("/quotas/{project_id}/details.json", policy="get_quota")
 async def details(call: Call) -> Reply:
-    """Limits with usage; nothing is ever reserved outside the transaction that uses it."""
+    """Limits with usage; nothing is ever reserved outside the transaction that uses it.
+
+    Who may not is told otherwise than elsewhere (29.0.0 `neutron/extensions/quotasv2_detail.py` details).
+    """
+    if call.path["project_id"] != call.project_id and not call.caller.is_admin:
+        words = "User does not have admin privileges: Only admin is authorized to access quotas for another project."
+        raise Forbidden(words, reason="AdminRequired")
     found = await _limits(call)
     return Reply({"quota": {n: {"limit": limit, "used": used, "reserved": 0} for n, (limit, used) in found.items()}})
 

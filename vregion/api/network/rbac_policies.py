@@ -15,7 +15,7 @@ from vregion.region import rbac_policies
 from vregion.region.sharing import EVERYBODY
 
 routes = Routes()
-NOUN = Noun("rbac_policy", Kind.RBAC_POLICY, RBAC_POLICIES)
+NOUN = Noun("rbac_policy", Kind.RBAC_POLICY, RBAC_POLICIES, paged=False)
 _CREATE = (
     "((((rule:create_rbac_policy and rule:create_rbac_policy:object_type) and rule:create_rbac_policy:object_id) and "
     "rule:create_rbac_policy:target_tenant) and rule:create_rbac_policy:action)"

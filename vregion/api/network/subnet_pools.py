@@ -103,7 +103,7 @@ def _prefixes(call: Call) -> Blocks:
 
 
 def _body(call: Call) -> dict[str, Any]:
-    body = call.json()
+    body = bodies.parsed(call)
     if not isinstance(body, dict):
         raise bad("Request body contains invalid data")
     return body

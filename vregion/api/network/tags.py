@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from vregion.api.http import Call, Reply, Routes
+from vregion.api.network import bodies
 from vregion.api.schemas.network.values import Wrong, invalid, list_of, string
 from vregion.model.caller import Caller
 from vregion.model.refusals import Invalid, NotFound
@@ -31,16 +32,15 @@ MOST = 50
 _TAGS = list_of(string())
 
 
-def _given(call: Call) -> list[str]:
-    """The body's tags."""
-    body = call.json()
+def _given(call: Call) -> dict[str, Any]:
+    """The body, with its tags read."""
+    body = bodies.parsed(call)
     if not isinstance(body, dict) or "tags" not in body:
         raise invalid("Invalid tags body")
     try:
-        found: list[str] = _TAGS(body["tags"])
+        return body | {"tags": _TAGS(body["tags"])}
     except Wrong as wrong:
         raise invalid(str(wrong)) from None
-    return found
 
 
 def _tag(call: Call) -> str:
@@ -70,22 +70,22 @@ class Tags:
         return Reply(status=204)
 
     async def replace_all(self, call: Call) -> Reply:
-        """Exactly these tags."""
+        """Exactly these tags; the answer is the body as it came."""
         given = _given(call)
-        await self._write(call, lambda resource: given)
-        return Reply({"tags": given})
+        await self._write(call, lambda resource: given["tags"])
+        return Reply(given)
 
     async def add_several(self, call: Call) -> Reply:
-        """These tags beside those that are there; the answer has the given ones."""
+        """These tags beside those that are there; the answer is the body as it came."""
         given = _given(call)
-        await self._write(call, lambda resource: [*resource.spec["tags"], *given])
-        return Reply({"tags": given})
+        await self._write(call, lambda resource: [*resource.spec["tags"], *given["tags"]])
+        return Reply(given)
 
     async def add(self, call: Call) -> Reply:
         """One tag more."""
         tag = _tag(call)
         await self._write(call, lambda resource: [*resource.spec["tags"], tag])
-        return Reply(status=201)
+        return Reply(b"null", 201)
 
     async def remove(self, call: Call) -> Reply:
         """One tag less."""

@@ -10,7 +10,6 @@ from vregion.api.network.bodies import Noun
 from vregion.api.schemas.network import trunks as schema
 from vregion.api.schemas.network.values import Wrong, bad, invalid
 from vregion.model.backend import Binding
-from vregion.model.refusals import Invalid
 from vregion.model.resource import Kind
 from vregion.region import trunks
 
@@ -93,10 +92,7 @@ async def _zones(call: Call) -> Sequence[Binding]:
 
 def _sub_ports(call: Call) -> list[dict[str, Any]]:
     """Neutron fails with 500 on a body without them."""
-    try:
-        body = call.json()
-    except Invalid as broken:
-        raise bad("Body contains invalid data") from broken
+    body = bodies.parsed(call)
     if not isinstance(body, dict) or "sub_ports" not in body:
         raise bad("Unable to find 'sub_ports' in request body")
     try:

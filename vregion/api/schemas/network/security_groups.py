@@ -4,7 +4,7 @@ from typing import Any
 
 from vregion.api.schemas.network.attributes import REQUIRED, Attribute, Attributes, shown
 from vregion.api.schemas.network.standard import ID, OWNER, STANDARD
-from vregion.api.schemas.network.values import boolean, integer, one_of, remote_prefix, string
+from vregion.api.schemas.network.values import boolean, one_of, remote_prefix, string
 from vregion.model.refusals import Conflict, Invalid
 from vregion.region.security_group_rules import PROTOCOLS
 
@@ -24,7 +24,7 @@ def protocol(value: Any) -> str | None:
     if value in (None, "any"):
         return None
     text = str(value).lower()
-    if text in PROTOCOLS or (text.lstrip("-").isdigit() and 0 <= int(text) <= 255):
+    if text in PROTOCOLS or (text.lstrip("-").isdecimal() and 0 <= int(text) <= 255):
         return text
     supported = (None, "any", *PROTOCOLS)
     message = (
@@ -47,9 +47,12 @@ def port(value: Any) -> int | None:
     """A port number, or ICMP's type or code."""
     if value is None:
         return None
-    text = str(value)
-    if text.isdigit() and int(text) <= 65535:
-        return int(text)
+    try:
+        number = int(value)
+    except (ValueError, TypeError):
+        number = -1
+    if 0 <= number <= 65535:
+        return number
     raise Invalid(f"Invalid value for port {value}", reason="SecurityGroupInvalidPortValue")
 
 
@@ -68,10 +71,10 @@ SECURITY_GROUP_RULES: Attributes = {
     "remote_group_id": Attribute(default=None, put=False, field="spec.remote_group_id"),
     "remote_address_group_id": Attribute(default=None, put=False, field="spec.remote_address_group_id"),
     "direction": Attribute(one_of("ingress", "egress"), REQUIRED, put=False, field="spec.direction"),
-    "protocol": Attribute(protocol, None, put=False, field="spec.protocol"),
-    "port_range_min": Attribute(port, None, put=False, field="spec.port_range_min", asked=integer),
-    "port_range_max": Attribute(port, None, put=False, field="spec.port_range_max", asked=integer),
-    "ethertype": Attribute(ethertype, "IPv4", put=False, field="spec.ethertype"),
+    "protocol": Attribute(protocol, None, put=False, field="spec.protocol", asked=protocol),
+    "port_range_min": Attribute(port, None, put=False, field="spec.port_range_min", asked=port),
+    "port_range_max": Attribute(port, None, put=False, field="spec.port_range_max", asked=port),
+    "ethertype": Attribute(ethertype, "IPv4", put=False, field="spec.ethertype", asked=ethertype),
     "remote_ip_prefix": Attribute(remote_prefix, None, put=False, field="spec.remote_ip_prefix"),
     "normalized_cidr": shown("", sorts=False),
     "belongs_to_default_sg": shown("spec.belongs_to_default_sg", asked=boolean, sorts=False),

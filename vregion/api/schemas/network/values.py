@@ -132,7 +132,7 @@ def list_of(read: Read) -> Read:
             return []
         if not isinstance(value, list):
             raise Wrong(f"'{value}' is not a list")
-        if twice := [item for at, item in enumerate(value) if item in value[:at]]:
+        if twice := [item for at, item in enumerate(value) if value[:at].count(item) == 1]:
             raise Wrong(f"Duplicate items in the list: '{', '.join(map(str, twice))}'")
         return [read(item) for item in value]
 

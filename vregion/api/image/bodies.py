@@ -32,6 +32,12 @@ def required(call: Call) -> Any:
     return body
 
 
+def refused(call: Call) -> None:
+    """There must be none (the routes with `body_reject`, glance 33.0.0 api/v2/router.py). Raises Invalid."""
+    if call.body_bytes:
+        raise Invalid("A body is not expected with this request.")
+
+
 def checked(call: Call, schema: Schema, name: str, read_only: Iterable[str]) -> dict[str, Any]:
     """The body, which satisfies the schema of that name. Raises Invalid, or Forbidden for what nobody may write."""
     body = required(call)

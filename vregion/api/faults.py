@@ -64,7 +64,7 @@ def image(refusal: Refusal, accept: str) -> tuple[Any, str]:
         f"<html>\n <head>\n  <title>{refusal.code} {title}</title>\n </head>\n"
         f" <body>\n  <h1>{refusal.code} {title}</h1>\n  {escape(refusal.message)}<br /><br />\n\n\n </body>\n</html>"
     )
-    return page.encode(), "text/html; charset=UTF-8"
+    return page.encode("ascii", "xmlcharrefreplace"), "text/html; charset=UTF-8"
 
 
 def unauthenticated(refusal: Refusal) -> dict[str, Any]:

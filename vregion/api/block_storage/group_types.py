@@ -6,7 +6,7 @@ from vregion.region import group_types
 
 routes = Routes()
 _COLUMNS = ("id", "name", "description", "is_public", "created_at", "updated_at", "deleted", "deleted_at")
-_SHORT = short_lists.Short("group_types", "group_types", "group_type_links", "Group type", _COLUMNS)
+_SHORT = short_lists.Short("group_types", "group_types", "group_type_links", _COLUMNS)
 RULES = {"group:access_group_types": "reader"}
 
 

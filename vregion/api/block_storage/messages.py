@@ -19,7 +19,7 @@ routes = Routes()
 FILTERS = ("resource_uuid", "resource_type", "event_id", "request_id", "message_level")
 _PAGED = Microversion(3, 5)
 _COLUMNS = (*FILTERS, "id", "project_id", "detail_id", "action_id", "expires_at", "created_at", "updated_at")
-_SHORT = short_lists.Short("messages", "messages", "messages_links", "Message", _COLUMNS)
+_SHORT = short_lists.Short("messages", "messages", "messages_links", _COLUMNS, "Message")
 
 
 @routes.get("/messages", policy="message:get_all", since="3.3")

@@ -16,13 +16,15 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Short:
-    """`links` names the member with the link to the next page, `noun` an unknown marker, `sort` the columns."""
+    """`links` names the member with the link to the next page, `sort` the columns. `noun` is what an unknown marker is
+    called; without it such a marker is passed over, as Cinder does for types.
+    """
 
     path: str
     name: str
     links: str
-    noun: str
     sort: tuple[str, ...]
+    noun: str = ""
 
 
 def page(call: Call, short: Short, documents: Sequence[Document]) -> Reply:
@@ -32,8 +34,7 @@ def page(call: Call, short: Short, documents: Sequence[Document]) -> Reply:
     for key, ascending in reversed(listing.order(call, {name: name for name in short.sort})):
         found.sort(key=lambda one: (one.get(key) is not None, str(one.get(key))), reverse=not ascending)
     marker = listing.given(call, "marker")
-    start = 0 if marker is None else 1 + _index(found, marker, short)
-    shown = found[start + offset :][:limit]
+    shown = found[_behind(found, marker, short) + offset :][:limit]
     links = listing.next_page(call, short.path, [one["id"] for one in shown], limit)
     return Reply({short.name: shown} | ({short.links: links} if links else {}))
 
@@ -48,8 +49,10 @@ def filters(call: Call, known: Iterable[str], *, strict: bool) -> tuple[dict[str
     return {name: value for name, value in asked.items() if name in known}, unknown
 
 
-def _index(found: Sequence[Document], marker: str, short: Short) -> int:
+def _behind(found: Sequence[Document], marker: str | None, short: Short) -> int:
     for index, one in enumerate(found):
         if one["id"] == marker:
-            return index
+            return index + 1
+    if marker is None or not short.noun:
+        return 0
     raise NotFound(f"{short.noun} {marker} could not be found.")

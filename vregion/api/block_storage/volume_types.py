@@ -15,7 +15,7 @@ _FILTERED = Microversion(3, 52)
 _COLUMNS = (
     "id", "name", "description", "is_public", "qos_specs_id", "created_at", "updated_at", "deleted", "deleted_at",
 )  # fmt: skip
-_SHORT = short_lists.Short("types", "volume_types", "volume_type_links", "Volume type", _COLUMNS)
+_SHORT = short_lists.Short("types", "volume_types", "volume_type_links", _COLUMNS)
 
 
 @routes.get("/types", policy="volume_extension:type_get_all")

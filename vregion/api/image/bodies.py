@@ -19,9 +19,12 @@ def parsed(call: Call) -> Any:
     if not call.body_bytes:
         return None
     try:
-        return call.json()
+        body = call.json()
     except Invalid as broken:
         raise Invalid("Malformed JSON in request body.") from broken
+    if not isinstance(body, dict | list):
+        raise Invalid("Unexpected body type. Expected list/dict.")
+    return body
 
 
 def required(call: Call) -> Any:

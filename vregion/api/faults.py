@@ -69,7 +69,7 @@ def page(refusal: Refusal, accept: str, detail: str = "") -> tuple[Any, str]:
         f"<html>\n <head>\n  <title>{status}</title>\n </head>\n"
         f" <body>\n  <h1>{status}</h1>\n  {message.format(escape(refusal.message), escape(detail))}\n </body>\n</html>"
     )
-    return found.encode(), "text/html; charset=UTF-8"
+    return found.encode("ascii", "xmlcharrefreplace"), "text/html; charset=UTF-8"
 
 
 def unauthenticated(refusal: Refusal) -> dict[str, Any]:

@@ -86,9 +86,9 @@ def refuse(operations: Iterable[Operation], path: str, action: str) -> NoReturn:
 
 
 def action_of(call: Call) -> str:
-    """The name of the action in a body. Raises Invalid when there is none."""
+    """The name of the action in a body. Raises Invalid when there is none, or another beside it."""
     body = call.json()
-    name = next(iter(body), "") if isinstance(body, dict) else ""
+    name = next(iter(body)) if isinstance(body, dict) and len(body) == 1 else ""
     if not name:
         raise Invalid("Malformed request body")
     return str(name)

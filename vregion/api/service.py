@@ -30,6 +30,7 @@ SECONDS = Histogram("vregion_api_seconds", "Time until the answer began", ["serv
 
 # Nova and Cinder route by method: a wrong one is an unknown path. Neutron and Glance know the path. (Seen on 2026.2.)
 HIDES_METHODS = frozenset({"compute", "block-storage"})
+NO_VERSION = "The server could not comply with the request since it is either malformed or otherwise incorrect."
 WRONG_METHOD = "The method specified is not allowed for this resource."
 Authenticate = Callable[[Request, str], Awaitable[Caller]]
 
@@ -44,13 +45,15 @@ class MethodNotAllowed(Refusal):
 class Versions:
     """How a service negotiates: the window it offers and the header that asks, e.g. 'compute' 2.1..2.104.
 
-    `service_type` None: the service has no microversions. `legacy_header` is Nova's older one.
+    `service_type` None: the service has no microversions. `legacy_header` is Nova's older one. `insists`: a header that
+    names other services alone is refused (cinder 29.0.0 api/openstack/wsgi.py set_api_version_request).
     """
 
     service_type: str | None = None
     oldest: Microversion = field(default=Microversion(2, 0))
     newest: Microversion = field(default=Microversion(2, 0))
     legacy_header: str | None = None
+    insists: bool = False
 
     def requested(self, request: Request, newest: Microversion) -> Microversion:
         """What the request asks for; the oldest when it does not ask. Raises Refusal (400 or 406) as Nova does."""
@@ -63,6 +66,8 @@ class Versions:
                 asked = version.strip()
         if asked is None and self.legacy_header is not None:
             asked = request.headers.get(self.legacy_header)
+        if asked is None and self.insists and "openstack-api-version" in request.headers:
+            raise Refusal(NO_VERSION)
         if asked is None:
             return self.oldest
         if asked == "latest":

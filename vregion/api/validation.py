@@ -69,22 +69,23 @@ class Schema:
         if not validator.is_valid(instance):
             errors = islice(validator.iter_errors(instance), _MOST_ERRORS)
             error = min(errors, key=lambda one: _order(data, one.schema_path))
-            raise Invalid(self._place(error, _part(instance, error.instance_path)) + self._words(error, data, instance))
+            path = path_of(error, instance)
+            raise Invalid(self._place(error, path, part_of(instance, path)) + self._words(error, data, instance))
 
-    def _place(self, error: ValidationError, value: Any) -> str:
-        if not error.instance_path or (error.kind.name == "format" and error.kind.value == "name"):
+    def _place(self, error: ValidationError, path: list[str | int], value: Any) -> str:
+        if not path or (error.kind.name == "format" and error.kind.value == "name"):
             return ""
-        return f"Invalid input for {self._noun} {error.instance_path[self._at]}. Value: {value}. "
+        return f"Invalid input for {self._noun} {path[self._at]}. Value: {value}. "
 
     def _words(self, error: ValidationError, data: Any, instance: Any) -> str:
         """The value as the client wrote it, and the schema as we did: the error itself has both sorted."""
         if error.kind.name == "format" and error.kind.value == "name":
             return NAME_WORDS
         if error.kind.name == "additionalProperties":
-            return _unexpected(error, _part(data, error.schema_path[:-1]))
+            return _unexpected(error, part_of(data, error.schema_path[:-1]))
         if error.kind.name == "required":
             return f"{error.kind.value!r} is a required property"
-        value, rule = _part(instance, error.instance_path), _part(data, error.schema_path)
+        value, rule = part_of(instance, path_of(error, instance)), part_of(data, error.schema_path)
         return _WORDS[error.kind.name](value, rule) if error.kind.name in _WORDS else str(error.message)
 
 
@@ -97,7 +98,19 @@ def _order(data: Any, path: list[str | int]) -> list[int]:
     return places
 
 
-def _part(document: Any, path: list[str | int]) -> Any:
+def path_of(error: ValidationError, instance: Any) -> list[str | int]:
+    """Where in the instance the violation is: the error's own path leaves out the names that are empty."""
+    found: list[str | int] = []
+    value = instance
+    for step in error.instance_path:
+        while isinstance(value, dict) and step not in value:
+            found, value = [*found, ""], value[""]
+        found, value = [*found, step], value[step]
+    lost = isinstance(value, dict) and "" in value and value != error.instance
+    return [*found, ""] if lost else found
+
+
+def part_of(document: Any, path: list[str | int]) -> Any:
     """The part of a document that a path leads to."""
     for step in path:
         document = document[step]

@@ -98,7 +98,7 @@ RULES = {
     "message:get_all": "reader",
     "message:get": "reader",
 }
-VERSIONS = Versions("volume", Microversion(3, 0), Microversion(3, 71))
+VERSIONS = Versions("volume", Microversion(3, 0), Microversion(3, 71), insists=True)
 FAULT = faults.compute
 
 

@@ -88,6 +88,8 @@ async def update(call: Call) -> Reply:
 @routes.post("/groups/{id}/action", policy="group:get", since="3.13")
 async def act(call: Call) -> Reply:
     """Delete it, or make one of another; there are no group types with replication."""
+    if not call.body_bytes:
+        operations.refuse(_OPERATIONS, "/groups/{id}/action", "None")
     name, body = operations.action_of(call), call.json()
     if name not in schema.ACTIONS or call.microversion < _SINCE.get(name, Microversion(3, 38)):
         operations.refuse(_OPERATIONS, "/groups/{id}/action", name)

@@ -1,10 +1,12 @@
 """The query string of Cinder's lists: paging, order, filters, and the link to the next page.
 
-Used by the volumes and the snapshots. The words of the refusals are Cinder's (cinder 29.0.0 api/common.py).
+Used by the volumes, the snapshots and the other lists of rows, and in parts by `short_lists`.
+The words of the refusals are Cinder's (cinder 29.0.0 api/common.py).
 """
 
 import ast
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -20,8 +22,11 @@ from vregion.region.regions import Transaction
 from vregion.region.resources import Filter, Query
 
 LONGEST_PAGE = 1000
-_PAGING = ("limit", "marker", "offset", "sort", "sort_key", "sort_dir", "all_tenants", "with_count", "project_id")
-_STRICT = Microversion(3, 31)
+PAGED = ("limit", "marker", "offset", "sort", "sort_key", "sort_dir")
+_PAGING = (*PAGED, "all_tenants", "with_count", "project_id")
+STRICT = Microversion(3, 31)
+_BOOLEANS = Microversion(3, 2)
+_NEWEST = ("created_at", "desc")
 _TIMED = Microversion(3, 60)
 _OPERATORS = {"gt": "gt", "gte": "ge", "eq": "eq", "neq": "ne", "lt": "lt", "lte": "le"}
 
@@ -39,7 +44,7 @@ class Listing:
     sort: dict[str, str]
     numbers: tuple[str, ...] = ("size",)
     noun: str = ""
-    order: tuple[str, str] = ("created_at", "desc")
+    order: tuple[str, str] = _NEWEST
     lenient: bool = False
     ignored: tuple[str, ...] = ()
 
@@ -150,9 +155,8 @@ ALL = (VOLUMES, SNAPSHOTS, BACKUPS, TRANSFERS, GROUPS, GROUP_SNAPSHOTS, ATTACHME
 
 async def page(tx: Transaction, call: Call, listing: Listing) -> tuple[list[Resource], dict[str, Any], int]:
     """One page of the caller's rows, how many there are on request (3.45), and the limit of the page."""
-    limit, offset = _number(call, "limit"), _number(call, "offset") or 0
-    size = LONGEST_PAGE if limit is None else min(limit, LONGEST_PAGE)
-    marker, project_id = call.query.get("marker"), scope(call)
+    size, offset = paging(call)
+    marker, project_id = given(call, "marker"), scope(call)
     if marker is not None and await resources.find(tx, listing.kind, marker, project_id) is None:
         raise NotFound(f"{listing.noun or listing.kind.value.capitalize()} {marker} could not be found.")
     query = Query(listing.kind, project_id, _filters(call, listing), _sort(call, listing), size + offset, marker)
@@ -170,26 +174,49 @@ def scope(call: Call) -> str | None:
     return call.query.get("project_id")
 
 
-def next_page(call: Call, path: str, found: Sequence[Resource], size: int) -> list[dict[str, str]]:
+def paging(call: Call) -> tuple[int, int]:
+    """How many a page has at most, and how many are passed over. Raises Invalid."""
+    limit, offset = _number(call, "limit"), _number(call, "offset") or 0
+    return LONGEST_PAGE if limit is None else min(limit, LONGEST_PAGE), offset
+
+
+def next_page(call: Call, path: str, found: Sequence[Resource | str], size: int) -> list[dict[str, str]]:
     """The link behind a full page, else nothing."""
     if not found or len(found) < size:
         return []
     asked = {name: value for name, value in call.query.multi_items() if name not in ("marker", "offset")}
-    query = urlencode({**asked, "marker": found[-1].id})
+    last = found[-1]
+    query = urlencode({**asked, "marker": last if isinstance(last, str) else last.id})
     return [{"rel": "next", "href": f"{call.base}/{call.project_id}/{path}?{query}"}]
 
 
 def _counted(call: Call) -> bool:
-    text = call.query.get("with_count")
-    if text is None or call.microversion < Microversion(3, 45):
+    return call.microversion >= Microversion(3, 45) and truth(call, "with_count")
+
+
+def truth(call: Call, name: str) -> bool:
+    """A parameter that is yes or no; no without it. Raises Invalid (cinder 29.0.0 utils.py get_bool_param)."""
+    text = given(call, name)
+    if text is None:
         return False
-    if text not in BOOLEAN["enum"]:
-        raise Invalid(f"Value '{text}' for 'with_count' is not a boolean.")
+    if text.lower() not in BOOLEAN["enum"]:
+        raise Invalid(f"Value '{text}' for '{name}' is not a boolean.")
     return true(text)
 
 
+def given(call: Call, name: str) -> str | None:
+    """The first of the values of a parameter; Cinder takes the others for filters (api/common.py pops one)."""
+    return next(iter(call.query.getlist(name)), None)
+
+
+def again(call: Call) -> list[str]:
+    """The names of paging that are there once more, each as often."""
+    times = Counter(name for name, _ in call.query.multi_items() if name in PAGED)
+    return list((times - Counter(set(times))).elements())
+
+
 def _number(call: Call, name: str) -> int | None:
-    text = call.query.get(name)
+    text = given(call, name)
     if text is None:
         return None
     param, least = ("limit param", "positive") if name == "limit" else (name, ">= 0")
@@ -219,15 +246,31 @@ def _filters(call: Call, listing: Listing) -> list[Filter]:
             found += [] if items else [Filter("id", [], "in")]
         elif name in ("created_at", "updated_at"):
             found += _times(field, value) if call.microversion >= _TIMED else []
-        elif name == "bootable" and value.lower() not in ("true", "false"):
-            raise Invalid(f"Invalid input received: 'bootable = {value}'")
+        elif name == "bootable":
+            found.append(Filter(field, str(_boolean(call, name, value)).lower()))
         elif name in listing.numbers:
             found.append(Filter(field, int(value)) if value.isdecimal() else Filter("id", [], "in"))
         else:
             found.append(Filter(field, value))
-    if unknown and call.microversion >= _STRICT:
-        raise Invalid(f"Invalid filters {', '.join(unknown)} are found in query options.")
+    if call.microversion >= STRICT:
+        refuse(again(call) + unknown)
     return found
+
+
+def refuse(unknown: Sequence[str]) -> None:
+    """Raises Invalid if there are filters that are unknown."""
+    if unknown:
+        raise Invalid(f"Invalid filters {','.join(unknown)} are found in query options.")
+
+
+def _boolean(call: Call, name: str, text: str) -> bool:
+    """Before 3.2 all is true that is not false (cinder 29.0.0 volume/api.py _check_boolean_filter_value)."""
+    if call.microversion < _BOOLEANS:
+        return text not in ("", "False", "false", "FALSE")
+    asked = text.strip().lower()
+    if asked not in BOOLEAN["enum"]:
+        raise Invalid(f"Invalid input received: '{name} = {text}'")
+    return true(asked)
 
 
 def _times(field: str, text: str) -> list[Filter]:
@@ -255,20 +298,26 @@ def _dictionary(text: str) -> dict[str, str]:
 
 
 def _sort(call: Call, listing: Listing) -> list[tuple[str, bool]]:
+    return order(call, listing.sort, listing.order)
+
+
+def order(call: Call, known: Mapping[str, str], default: tuple[str, str] = _NEWEST) -> list[tuple[str, bool]]:
+    """What to sort by, and whether ascending. `known`: wire name -> field. Raises Invalid."""
     query = call.query
     if "sort" in query:
         if "sort_key" in query or "sort_dir" in query:
             raise Invalid(
                 "The 'sort_key' and 'sort_dir' parameters are deprecated and cannot be used with the 'sort' parameter."
             )
-        pairs = [part.strip().partition(":") for part in query["sort"].split(",")]
+        pairs = [part.strip().partition(":") for part in (given(call, "sort") or "").split(",")]
         asked = [(key.strip(), way.strip() or "desc") for key, _, way in pairs]
     else:
-        key, way = listing.order
-        asked = [(query.get("sort_key", key).strip(), query.get("sort_dir", way).strip())]
+        key, way = default
+        by, towards = given(call, "sort_key"), given(call, "sort_dir")
+        asked = [((key if by is None else by).strip(), (way if towards is None else towards).strip())]
     for key, way in asked:
         if way not in ("asc", "desc"):
             raise Invalid("Invalid input received: Unknown sort direction, must be 'desc' or 'asc'.")
-        if key not in listing.sort:
+        if key not in known:
             raise Invalid("Invalid input received: Invalid sort key")
-    return [(listing.sort[key], way == "asc") for key, way in asked]
+    return [(known[key], way == "asc") for key, way in asked]

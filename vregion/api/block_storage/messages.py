@@ -6,7 +6,9 @@ A message is the resource's own last fault: it is there as long as the resource 
 from datetime import UTC, datetime
 from typing import Any
 
+from vregion.api.block_storage import listing, short_lists
 from vregion.api.http import Call, Reply, Routes
+from vregion.model.microversion import Microversion
 from vregion.model.refusals import NotFound
 from vregion.model.resource import Kind, Resource
 from vregion.region import resources, snapshots, volumes
@@ -14,14 +16,22 @@ from vregion.region.resources import Filter, Query
 from vregion.region.volumes import FAULT, stamp
 
 routes = Routes()
+FILTERS = ("resource_uuid", "resource_type", "event_id", "request_id", "message_level")
+_PAGED = Microversion(3, 5)
+_COLUMNS = (*FILTERS, "id", "project_id", "detail_id", "action_id", "expires_at", "created_at", "updated_at")
+_SHORT = short_lists.Short("messages", "messages", "messages_links", _COLUMNS, "Message")
 
 
 @routes.get("/messages", policy="message:get_all", since="3.3")
 async def index(call: Call) -> Reply:
-    """All of the project's, or one resource's with `resource_uuid` (3.5)."""
+    """All of the project's; paged, sorted and filtered from 3.5 on."""
     found = await _all(call)
-    wanted = call.query.get("resource_uuid")
-    return Reply({"messages": [message for message in found if wanted in (None, message["resource_uuid"])]})
+    if call.microversion < _PAGED:
+        return Reply({"messages": found})
+    strict = call.microversion >= listing.STRICT
+    asked, unknown = short_lists.filters(call, FILTERS, strict=strict)
+    told = [one for one in found if not unknown and all(one.get(name) == asked[name] for name in asked)]
+    return short_lists.page(call, _SHORT, told)
 
 
 @routes.delete("/messages/{message_id}", policy="message:delete", since="3.3")

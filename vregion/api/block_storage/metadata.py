@@ -23,6 +23,7 @@ Metadata = Mapping[str, str]
 class Handlers:
     """One kind's. Registered by `routes_of`."""
 
+    noun: str
     get: Get
     update: Update
 
@@ -47,7 +48,7 @@ class Handlers:
         """One item."""
         async with call.region.read() as tx:
             known = (await self._known(tx, call))[1]
-        return Reply({"meta": {call.path["key"]: _item(known, call.path["key"])}})
+        return Reply({"meta": {call.path["key"]: self._item(call, known)}})
 
     async def set_item(self, call: Call) -> Reply:
         """One item, named alike in the path and in the body."""
@@ -63,11 +64,18 @@ class Handlers:
         key = call.path["key"]
 
         def without(known: Metadata) -> Metadata:
-            _item(known, key)
+            self._item(call, known)
             return {name: value for name, value in known.items() if name != key}
 
         await self._set(call, without)
         return Reply(status=200)
+
+    def _item(self, call: Call, metadata: Metadata) -> str:
+        """Raises NotFound in Cinder's words."""
+        key = call.path["key"]
+        if key not in metadata:
+            raise NotFound(f"{self.noun.capitalize()} {call.path['id']} has no metadata with key {key}.")
+        return metadata[key]
 
     async def _known(self, tx: Transaction, call: Call) -> tuple[Resource, Metadata]:
         resource = await self.get(tx, call.path["id"], call.project_id)
@@ -81,9 +89,9 @@ class Handlers:
         return wanted
 
 
-def routes_of(path: str, rules: Mapping[str, str], get: Get, update: Update) -> Routes:
-    """The six operations below `path`; `rules` names the policy of get, create, update and delete."""
-    routes, handlers = Routes(), Handlers(get, update)
+def routes_of(noun: str, rules: Mapping[str, str], get: Get, update: Update) -> Routes:
+    """The six operations below the noun's own; `rules` names the policy of get, create, update and delete."""
+    routes, handlers, path = Routes(), Handlers(noun, get, update), f"/{noun}s/{{id}}/metadata"
     routes.get(path, policy=rules["get"])(handlers.index)
     routes.post(path, policy=rules["create"])(handlers.create)
     routes.put(path, policy=rules["update"])(handlers.replace)
@@ -91,10 +99,3 @@ def routes_of(path: str, rules: Mapping[str, str], get: Get, update: Update) -> 
     routes.put(f"{path}/{{key}}", policy=rules["update"])(handlers.set_item)
     routes.delete(f"{path}/{{key}}", policy=rules["delete"])(handlers.delete)
     return routes
-
-
-def _item(metadata: Metadata, key: str) -> str:
-    """Raises NotFound in Cinder's words."""
-    if key not in metadata:
-        raise NotFound(f"Metadata item with key {key} could not be found.")
-    return metadata[key]

@@ -3,9 +3,9 @@
 Limits for a single volume type are not kept. The one quota class, the provider's defaults, is read only.
 """
 
+from vregion.api.block_storage import listing
 from vregion.api.http import Call, Reply, Routes
 from vregion.api.schemas.block_storage.quota_sets import UPDATE
-from vregion.api.schemas.block_storage.types import true
 from vregion.model.refusals import Forbidden, Invalid
 from vregion.region import usages
 
@@ -26,7 +26,7 @@ async def show(call: Call) -> Reply:
     project_id = _project(call)
     async with call.region.read() as tx:
         known = await usages.limits(tx, project_id)
-    if true(call.query.get("usage", "")):
+    if listing.truth(call, "usage"):
         told = {n: {"limit": known[n][0], "in_use": known[n][1], "reserved": 0} for n in _SHOWN}
         return Reply({"quota_set": {**told, "id": project_id}})
     return Reply({"quota_set": {**{name: known[name][0] for name in _SHOWN}, "id": project_id}})

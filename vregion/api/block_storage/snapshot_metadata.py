@@ -5,4 +5,4 @@ from vregion.region import snapshots
 
 _RULES = {verb: f"volume:{verb}_snapshot_metadata" for verb in ("get", "update", "delete")}
 _RULES["create"] = _RULES["update"]
-routes = routes_of("/snapshots/{id}/metadata", _RULES, snapshots.get, snapshots.update)
+routes = routes_of("snapshot", _RULES, snapshots.get, snapshots.update)

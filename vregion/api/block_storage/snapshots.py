@@ -14,7 +14,7 @@ from vregion.region import snapshots, volumes
 
 routes = Routes()
 _FORCE = (
-    "Since microversion 3.66 the 'force' option is invalid for this request. For backward compatibility, however, when "
+    "Since microversion 3.66 the 'force' flag is invalid for this request. For backward compatability, however, when "
     "the 'force' flag is passed with a value evaluating to True, it is silently ignored."
 )
 _UNFORCED = Microversion(3, 66)  # from here on a volume in use needs no `force`, and `force: false` is refused

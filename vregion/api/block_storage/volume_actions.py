@@ -50,6 +50,8 @@ RULES = {rule: "reader" if rule == "volume:get_volume_metadata" else "member" fo
 @routes.post("/volumes/{id}/action", policy="volume:get")
 async def act(call: Call) -> Reply:
     """One action by its name."""
+    if not call.body_bytes:
+        operations.refuse(_OPERATIONS, "/volumes/{id}/action", "None")
     name, body = operations.action_of(call), call.json()
     if name not in ACTIONS or call.microversion < _SINCE.get(name, call.microversion):
         operations.refuse(_OPERATIONS, "/volumes/{id}/action", name)

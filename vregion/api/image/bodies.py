@@ -19,9 +19,12 @@ def parsed(call: Call) -> Any:
     if not call.body_bytes:
         return None
     try:
-        return call.json()
+        body = call.json()
     except Invalid as broken:
         raise Invalid("Malformed JSON in request body.") from broken
+    if not isinstance(body, dict | list):
+        raise Invalid("Unexpected body type. Expected list/dict.")
+    return body
 
 
 def required(call: Call) -> Any:
@@ -30,6 +33,12 @@ def required(call: Call) -> Any:
     if body is None:
         raise Invalid("Body expected in request.")
     return body
+
+
+def refused(call: Call) -> None:
+    """There must be none (the routes with `body_reject`, glance 33.0.0 api/v2/router.py). Raises Invalid."""
+    if call.body_bytes:
+        raise Invalid("A body is not expected with this request.")
 
 
 def checked(call: Call, schema: Schema, name: str, read_only: Iterable[str]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from vregion.api.http import Call, Reply, Routes
 from vregion.api.image.bodies import parsed
+from vregion.api.image.images import absent_as
 from vregion.model.refusals import Forbidden, Invalid
 from vregion.region import image_members, images
 
@@ -15,7 +16,8 @@ routes = Routes()
 async def index(call: Call) -> Reply:
     """All for the owner, itself for a member."""
     async with call.region.read() as tx:
-        image = await images.visible(tx, call.path["image_id"], call.project_id)
+        with absent_as("Image {} not found.", call):
+            image = await images.visible(tx, call.path["image_id"], call.project_id)
     found = [image_members.document(image, m) for m in image_members.listed(image, call.project_id)]
     return Reply({"members": found, "schema": "/v2/schemas/members"})
 
@@ -31,7 +33,8 @@ async def add(call: Call) -> Reply:
     if len(body["member"]) > 255 or "|" in body["member"]:
         raise Invalid(f"Incorrect request: Invalid image member: {body['member']}")
     async with call.region.write() as tx:
-        image = await images.own(tx, call.caller, call.path["image_id"], "add_member")
+        with absent_as("Image {} not found.", call):
+            image = await images.own(tx, call.caller, call.path["image_id"], "add_member")
         return Reply(await image_members.add(tx, image, body["member"], datetime.now(UTC)))
 
 
@@ -39,7 +42,8 @@ async def add(call: Call) -> Reply:
 async def show(call: Call) -> Reply:
     """One member."""
     async with call.region.read() as tx:
-        image = await images.visible(tx, call.path["image_id"], call.project_id)
+        with absent_as("Image {} not found.", call):
+            image = await images.visible(tx, call.path["image_id"], call.project_id)
     return Reply(image_members.find(image, call.path["member_id"], call.project_id))
 
 
@@ -51,7 +55,8 @@ async def update(call: Call) -> Reply:
         raise Invalid("Status not specified")
     member_id = call.path["member_id"]
     async with call.region.write() as tx:
-        image = await images.visible(tx, call.path["image_id"], call.project_id)
+        with absent_as("Image {} not found.", call):
+            image = await images.visible(tx, call.path["image_id"], call.project_id)
         image_members.find(image, member_id, call.project_id)
         if member_id != call.project_id and not call.caller.is_admin:
             raise Forbidden("You are not authorized to complete modify_member action.")
@@ -64,7 +69,8 @@ async def update(call: Call) -> Reply:
 async def remove(call: Call) -> Reply:
     """It sees the image no more."""
     async with call.region.write() as tx:
-        image = await images.own(tx, call.caller, call.path["image_id"], "delete_member")
+        with absent_as("Image {} not found.", call):
+            image = await images.own(tx, call.caller, call.path["image_id"], "delete_member")
         await image_members.remove(tx, image, call.path["member_id"], datetime.now(UTC))
     return Reply(status=204)
 

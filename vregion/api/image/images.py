@@ -3,7 +3,8 @@
 Documents are sent as they are stored; a list is one query.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from vregion.api.http import Call, Reply, Routes
 from vregion.api.image import bodies, image_filters, image_locations, patch
 from vregion.api.image.info import METHODS
 from vregion.api.schemas.image.images import BODY
-from vregion.model.refusals import Forbidden, Invalid
+from vregion.model.refusals import Forbidden, Invalid, NotFound
 from vregion.model.resource import Kind
 from vregion.region import images, resources
 from vregion.region.resources import Query
@@ -102,8 +103,10 @@ async def update(call: Call) -> Reply:
 @routes.delete("/images/{image_id}", policy="delete_image")
 async def delete(call: Call) -> Reply:
     """Gone at once; its copies in the zones follow."""
+    bodies.refused(call)
     async with call.region.write() as tx:
-        image = await images.own(tx, call.caller, call.path["image_id"], "delete_image")
+        with absent_as("Failed to find image {} to delete", call):
+            image = await images.own(tx, call.caller, call.path["image_id"], "delete_image")
         await images.delete(tx, image, datetime.now(UTC))
     return Reply(status=204)
 
@@ -121,10 +124,20 @@ async def reactivate(call: Call) -> Reply:
 
 
 async def _set_status(call: Call, status: str) -> Reply:
+    bodies.refused(call)
     async with call.region.write() as tx:
         image = await images.own(tx, call.caller, call.path["image_id"], "modify_image")
         await images.set_status(tx, image, status, datetime.now(UTC))
     return Reply(status=204)
+
+
+@contextmanager
+def absent_as(words: str, call: Call) -> Iterator[None]:
+    """Some operations have words of their own for an image that is not there; `{}` is its id. Raises NotFound."""
+    try:
+        yield
+    except NotFound as absent:
+        raise NotFound(words.format(call.path["image_id"])) from absent
 
 
 def checked(call: Call, body: Mapping[str, Any]) -> None:

@@ -62,6 +62,7 @@ async def show(call: Call) -> Reply:
 @routes.post(_PATH + "/{tag_name}", policy="add_metadef_tag")
 async def create(call: Call) -> Reply:
     """One, named by the path."""
+    bodies.refused(call)
     name = call.path["tag_name"]
     bodies.matches(call, schema.TAG_BODY, "tag", {"name": name})
     return Reply(await _put(call, name, ""), 201)

@@ -9,7 +9,7 @@ PACKAGES := postgresql
 LOCK := $(BIN)/uv pip compile --quiet --no-header --no-emit-index-url --no-annotate --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check lint fast test lab conformance bench lock clean system
+.PHONY: help demo check lint fast test lab clients conformance bench lock clean system
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z0-9]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ lab: $(READY)  ## two real OpenStack regions on this machine (root)
 
 test: check  ## check, then on two real regions: the contract suite, the stories, end to end
 	tests/lab.sh
+
+clients: lab  ## what Ansible and Rally make of vregion over the lab
+	VREGION_LAB_CLOUDS=$${LAB_STATE:-/var/tmp/lab}/clouds.yaml $(BIN)/python -m pytest -m clients -s tests/e2e
 
 conformance: $(READY)  ## Tempest's required list through vregion, and on a bare region as the baseline (hours)
 	$(BIN)/python -m tests.conformance $(ARGS)

@@ -11,7 +11,7 @@ from tests.e2e.clients import clients, without_openstack
 from tests.e2e.cloud import Cloud
 from tests.e2e.rig import Rig
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.clients]
 PLAYBOOK = Path(__file__).with_name("playbook.yaml")
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJQ2kXvVYn6n1tHq2cQ2R5b7H0m3m0w1Zp0w4l5o6p7q ansible"
 

@@ -11,8 +11,8 @@ from tests.e2e.clients import clients, without_openstack
 from tests.e2e.cloud import Cloud
 from tests.e2e.rig import PASSWORD, Rig
 
-pytestmark = pytest.mark.lab
-RUNS = {"runner": {"constant": {"times": 2, "concurrency": 2}}, "sla": {"failure_rate": {"max": 0}}}
+pytestmark = [pytest.mark.lab, pytest.mark.clients]
+RUNS = {"runner": {"type": "constant", "times": 2, "concurrency": 2}, "sla": {"failure_rate": {"max": 0}}}
 
 
 def scenarios(zone: str, image: str, network: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from vregion.identity.tokens import IdentityUnavailable, Token, TokenCache, Unau
 TOKEN_MAX = 8192  # characters; Fernet tokens have some 200, JWS tokens below 2000
 RENEW_BEFORE = 120.0  # seconds before its end at which the own token is replaced
 REFUSED_PAUSE = 10.0  # seconds after a refused sign-in, lest retries lock the service user out
+_CONNECT = 5.0  # seconds
 
 
 class IdentityRefused(Exception):
@@ -61,7 +62,10 @@ class ApplicationCredential:
 
 
 class Identity:
-    """One Keystone at `url` (with or without /v3).  Close it, or use it as an async context manager."""
+    """One Keystone at `url` (with or without /v3).  Close it, or use it as an async context manager.
+
+    `timeout`: seconds for an answer; one that takes no connection is given up after `_CONNECT`.
+    """
 
     def __init__(
         self,
@@ -69,11 +73,11 @@ class Identity:
         credential: PasswordCredential | ApplicationCredential,
         *,
         token_ttl: float = 60.0,
-        timeout: float = 5.0,
+        timeout: float = 20.0,
     ) -> None:
         self.url = url.rstrip("/").removesuffix("/v3") + "/v3"
         self._credential = credential
-        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._timeout = aiohttp.ClientTimeout(total=timeout, sock_connect=_CONNECT)
         self._http: aiohttp.ClientSession | None = None
         self._own_token: str | None = None
         self._renew_at = 0.0

@@ -94,6 +94,12 @@ async def realized(call: Call, resource: Resource) -> str:
     raise Unavailable(f"Availability zone {resource.availability_zone} does not answer at the moment.")
 
 
+def in_doubt(failed: BaseException) -> bool:
+    """Whether a call that failed like this may have been carried out all the same."""
+    silent = failed.__cause__
+    return isinstance(failed, asyncio.CancelledError) or (isinstance(silent, Transient) and silent.in_doubt)
+
+
 def translated(body: Any, ids: Mapping[str, str]) -> Any:
     """A JSON value in which every text has our ids in place of the backend's."""
     if isinstance(body, str):

@@ -39,8 +39,10 @@ async def begin_resize(
         raise usages.too_many(known, more) from over
     await user_limits.require(tx, server.project_id, server.user_id, more)
     old = {"id": server.spec["flavorRef"], "flavor": server.spec["flavor"]}
-    resize = {"from": old, "to": {"id": flavor_id, "flavor": dict(flavor)}}
+    until = now + servers.RESIZE_SHOWS
+    resize = {"from": old, "to": {"id": flavor_id, "flavor": dict(flavor)}, "until": until.isoformat()}
     reserved = {name: held[name] + more[name] for name in held}
+    await servers.look_again(tx, server, now)
     return await servers.write(tx, server, now, {**server.spec, "resize": resize, "reserved": reserved})
 
 

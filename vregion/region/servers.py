@@ -41,6 +41,7 @@ _STATES = {
     "progress": "progress",
 }
 _ONCE = ("adminPass", "personality")  # Nova keeps neither; they are forgotten once the server is there
+RESIZE_SHOWS = timedelta(minutes=2)  # within this time after it was asked for, a resize that was accepted is seen
 AGAIN = timedelta(seconds=1)  # a volume or port on its way out is looked for this often
 
 
@@ -262,7 +263,9 @@ async def _resized(tx: Transaction, server: Resource, spec: dict[str, Any], seen
     """Which of the two flavors of a resize the server has now, and when the other one is given back.
 
     `spec["resize"]` is there from the request until the backend is at rest with one of them; quota holds the larger of
-    each until then. The backend's flavor is known by what it is, since its id and name are not ours.
+    each until then. The backend's flavor is known by what it is, since its id and name are not ours. At rest with the
+    old one it may also have been looked at before it heard of the resize: that counts when it was seen at work, or
+    after `RESIZE_SHOWS`; meanwhile it is looked at again.
     """
     resize = spec.get("resize")
     if resize is None or "flavor" not in seen:
@@ -273,6 +276,9 @@ async def _resized(tx: Transaction, server: Resource, spec: dict[str, Any], seen
     if spec["vm_state"] == "resized" and resize.get("confirming"):
         await look_again(tx, server, datetime.now(UTC) + AGAIN)
     if spec["task_state"] is not None or spec["vm_state"] == "resized":
+        return spec | {"resize": {**resize, "begun": True}}
+    if not (grown or resize.get("begun") or datetime.now(UTC) >= datetime.fromisoformat(resize["until"])):
+        await look_again(tx, server, datetime.now(UTC) + AGAIN)
         return spec
     wanted = {"instances": 1, "cores": spec["flavor"]["vcpus"], "ram": spec["flavor"]["ram"]}
     await usages.release(tx, server.project_id, {n: spec["reserved"][n] - wanted[n] for n in wanted})

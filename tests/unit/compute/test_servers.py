@@ -218,6 +218,31 @@ async def test_a_confirmed_resize_keeps_the_new_one(region: Region) -> None:
         assert (await used(tx))["cores"] == 4
 
 
+async def test_a_look_from_before_a_resize_does_not_end_it(region: Region) -> None:
+    async with region.write() as tx:
+        (server,) = await booted(tx)
+    server = await observe(region, server, seen())
+    async with region.write() as tx:
+        await server_changes.begin_resize(tx, server, "2", LARGE, datetime.now(UTC))
+    server = await observe(region, server, seen())
+    server = await observe(region, server, seen("VERIFY_RESIZE", "resized", flavor=LARGE))
+    assert server.spec["flavorRef"] == "2"
+    async with region.read() as tx:
+        assert (await used(tx))["ram"] == 4096
+
+
+async def test_a_resize_that_never_began_is_over_after_a_while(region: Region) -> None:
+    async with region.write() as tx:
+        (server,) = await booted(tx)
+    server = await observe(region, server, seen())
+    async with region.write() as tx:
+        await server_changes.begin_resize(tx, server, "2", LARGE, datetime.now(UTC) - servers.RESIZE_SHOWS)
+    server = await observe(region, server, seen())
+    assert "resize" not in server.spec
+    async with region.read() as tx:
+        assert (await used(tx))["ram"] == 512
+
+
 async def test_a_refused_resize_leaves_nothing(region: Region) -> None:
     async with region.write() as tx:
         (server,) = await booted(tx)

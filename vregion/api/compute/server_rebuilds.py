@@ -13,7 +13,7 @@ from vregion.api.compute import microversions
 from vregion.api.compute.server_calls import ask, record
 from vregion.api.compute.servers import form, groups_of
 from vregion.api.http import Call, Reply
-from vregion.api.live import realized
+from vregion.api.live import in_doubt, realized
 from vregion.model.microversion import Microversion
 from vregion.model.refusals import Invalid, NotFound
 from vregion.model.resource import Kind, Resource
@@ -24,7 +24,10 @@ _KEYS = Microversion(2, 54)
 
 
 async def resize(call: Call, server: Resource, given: Any) -> Reply:
-    """Quota for the larger flavor is held before the zone is asked, and given back when it refuses."""
+    """Quota for the larger flavor is held before the zone is asked, and given back when it refuses.
+
+    Without an answer the zone may have done it: which of the two it was is seen later.
+    """
     flavor_id = str(given["flavorRef"])
     known = (await flavor_api.offered(call)).get(flavor_id)
     if known is None:
@@ -36,14 +39,13 @@ async def resize(call: Call, server: Resource, given: Any) -> Reply:
         await server_changes.begin_resize(tx, server, flavor_id, flavors.embedded(known), datetime.now(UTC))
     external = there[flavor_id]
     wanted = {**given, "flavorRef": external}
-    accepted = False
     try:
         answer = await ask(call, server, "resize", ("POST", "/action", {"resize": wanted}), {external: flavor_id})
-        accepted = True
-    finally:
-        if not accepted:
+    except BaseException as failed:
+        if not in_doubt(failed):
             async with call.region.write() as tx:
                 await server_changes.forget_resize(tx, server.id, datetime.now(UTC))
+        raise
     await record(call, server, "resize")
     return Reply(answer.body, answer.status)
 

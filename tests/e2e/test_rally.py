@@ -18,13 +18,13 @@ RUNS = {"runner": {"type": "constant", "times": 2, "concurrency": 2}, "sla": {"f
 def scenarios(zone: str, image: str, network: str) -> dict[str, Any]:
     """Rally's task for a zone."""
     place = {"availability_zone": zone, "nics": [{"net-id": network}]}
-    boot = {"image": {"id": image}, "flavor": {"name": "v1.1"}, **place}
-    grow = {**boot, "to_flavor": {"name": "v1.2"}, "force_delete": False}
-    attach = {**grow, "volume_size": 1, "create_volume_kwargs": {"availability_zone": zone}}
+    what = {"image": {"id": image}, "flavor": {"name": "v1.1"}}
+    boot, grow = {**what, **place}, {**what, "to_flavor": {"name": "v1.2"}}
+    volume = {"volume_size": 1, "create_volume_kwargs": {"availability_zone": zone}}
     asked = {
         "NovaServers.boot_and_delete_server": boot,
-        "NovaServers.boot_server_attach_created_volume_and_resize": attach,
-        "NovaServers.resize_server": grow,
+        "NovaServers.boot_server_attach_created_volume_and_resize": {**grow, **volume, "boot_server_kwargs": place},
+        "NovaServers.resize_server": {**grow, **place},
         "NovaServers.snapshot_server": boot,
     }
     return {name: [{"args": args, **RUNS}] for name, args in asked.items()}

@@ -118,7 +118,9 @@ def _delete(volumes: "Volumes", row: Row, held: dict[str, Any]) -> Answer:
     """Not one that a server uses: its compute service would not hear of it."""
     server = volumes.cloud.rows[Kind.SERVER].get(str(held["instance"]))
     if server and held["id"] in [one["attachment_id"] for one in server.extra["attachments"]]:
-        raise Permanent(f"Detach volume from instance {server.id} using the Compute API", 409)
+        raise Permanent(
+            f"ConflictNovaUsingAttachment: Detach volume from instance {server.id} using the Compute API", 409
+        )
     release(row, held["id"])
     _changed(volumes, row)
     brief = ("id", "status", "instance", "volume_id")

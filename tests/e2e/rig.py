@@ -21,6 +21,7 @@ from typing import Any
 import requests
 import yaml
 
+from tests.e2e.clients import without_openstack
 from tests.e2e.cloud import COMPUTE, Cloud, until
 from tests.inventory import inventory, lab_clouds
 from vregion.identity.embedded import EmbeddedKeystone
@@ -149,7 +150,7 @@ class Rig:
             "OS_PROJECT_NAME": "admin",
             "VREGION_PUBLIC_URL": self.url,
         }
-        done = _run([str(BIN / "vregion"), *words], _without_os() | environ, secret)
+        done = _run([str(BIN / "vregion"), *words], without_openstack() | environ, secret)
         assert (done.returncode != 0) == fails, f"{' '.join(words)}: {done.stdout[-1000:]}{done.stderr[-2000:]}"
         return done.stderr if fails else done.stdout
 
@@ -162,7 +163,7 @@ class Rig:
         environ = {"OS_CLOUD": "acme", "OS_CLIENT_CONFIG_FILE": str(self.folder / "clouds.yaml")}
         environ["OS_COMPUTE_API_VERSION"] = COMPUTE
         lines = "".join(f"{command}\n" for command in commands)
-        done = _run([str(BIN / "openstack")], _without_os() | environ, lines)
+        done = _run([str(BIN / "openstack")], without_openstack() | environ, lines)
         assert bool(done.stderr.strip()) == fails, f"{lines}{done.stdout[-1000:]}{done.stderr[-2000:]}"
         return done.stderr if fails else done.stdout
 
@@ -239,10 +240,6 @@ class Rig:
         """A command of the lab, such as `stop-region 2`."""
         done = _run([sys.executable, "-m", "lab", *words], dict(os.environ))
         assert done.returncode == 0, done.stdout + done.stderr
-
-
-def _without_os() -> dict[str, str]:
-    return {k: v for k, v in os.environ.items() if not k.startswith("OS_")}
 
 
 def _run(command: list[str], environ: dict[str, str], stdin: str = "") -> "subprocess.CompletedProcess[str]":

@@ -39,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="lab", description="N real OpenStack regions on one machine")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
-    def add(name: str, text: str, call: Callable[[Arguments], None]) -> argparse.ArgumentParser:
+    def add(name: str, text: str, call: Callable[[Arguments], object]) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text)
         command.set_defaults(call=call, name=name)
         return command
@@ -71,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def region_call(call: Callable[[Region], None]) -> Callable[[Arguments], None]:
+def region_call(call: Callable[[Region], object]) -> Callable[[Arguments], object]:
     return lambda arguments: call(known_one(arguments.region))
 
 

@@ -36,6 +36,8 @@ SWITCHED = {
     "keepalived": "keepalived",
     "radvd": "radvd",
     "iputils-ping": "ping",
+    "openssh-server": "sshd",
+    "sudo": "sudo",
 }
 OVN = ("ovn-central", "ovn-host")
 SEARCHED = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"

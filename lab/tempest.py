@@ -1,9 +1,10 @@
 """A Tempest workspace for one bare region, under STATE/tempestN.
 
 `python -m lab tempest R` writes it: dynamic credentials by the region's admin, and what this region has and lacks.
-The guest cannot be reached on the plain plane, so validation is off. It runs no test.
+Servers are reached from the lab's internet, with switches only: without them validation is off. It runs no test.
 """
 
+from pathlib import Path
 from typing import Any
 
 from lab.cloud import Cloud
@@ -51,7 +52,7 @@ def sections(region: Region) -> dict[str, Section]:
             "resize": "true",
             "snapshot": "true",
         },
-        "validation": {"run_validation": "false"},
+        "validation": validation(region),
         "network": {**place, "public_network_id": outside, "floating_network_name": profile.external},
         "network-feature-enabled": {"api_extensions": extensions, "ipv6": "true"},
         "volume": {
@@ -61,13 +62,28 @@ def sections(region: Region) -> dict[str, Section]:
             "backend1_name": "files",
             "max_microversion": profile.volume_microversion or "latest",
         },
-        "volume-feature-enabled": {"backup": "false", "snapshot": "true"},
+        "volume-feature-enabled": {"backup": "true", "snapshot": "true"},
         "image": {"region": region.name},
         "service_available": {"swift": "false", "horizon": "false"},
     }
 
 
-def workspace(region: Region) -> None:
+def validation(region: Region) -> Section:
+    """How Tempest gets into servers."""
+    if not region.has_switches:
+        return {"run_validation": "false"}
+    return {
+        "run_validation": "true",
+        "connect_method": "floating",
+        "auth_method": "keypair",
+        "image_ssh_user": "root",
+        "image_alt_ssh_user": "root",
+        "ssh_timeout": 60,
+        "ping_timeout": 60,
+    }
+
+
+def workspace(region: Region) -> Path:
     folder = STATE / f"tempest{region.number}"
     register = STATE / f"tempest{region.number}.yaml"
     if not folder.is_dir():
@@ -76,3 +92,4 @@ def workspace(region: Region) -> None:
         run([BIN / "tempest", "init", "--workspace-path", register, folder], {"HOME": str(STATE)})
     (folder / "etc" / "tempest.conf").write_text(render(sections(region)))
     say(f"cd {folder} && {BIN}/tempest run --smoke --serial")
+    return folder

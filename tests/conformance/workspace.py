@@ -14,7 +14,9 @@ from typing import Any
 import yaml
 
 from lab.configuration import Section, render
+from lab.regions import known_one
 from lab.settings import BIN as LAB_BIN
+from lab.tempest import validation
 from tests.e2e.cloud import Cloud
 from tests.e2e.rig import PASSWORD, Rig
 from vregion.identity.client import Identity, PasswordCredential
@@ -127,11 +129,11 @@ class Workspace:
                 "resize": "true",
                 "snapshot": "true",
             },
-            "validation": {"run_validation": "false"},
+            "validation": validation(known_one(1)),
             "network": {**place, "public_network_id": outside["id"], "floating_network_name": outside["name"]},
             "network-feature-enabled": {"api_extensions": extensions, "ipv6": "true"},
             "volume": {**place, "catalog_type": "block-storage", "storage_protocol": "nfs", "max_microversion": "3.70"},
-            "volume-feature-enabled": {"backup": "false", "snapshot": "true"},
+            "volume-feature-enabled": {"backup": "true", "snapshot": "true"},
             "image": {"region": "vregion"},
             "service_available": {"swift": "false", "horizon": "false"},
         }

@@ -2,8 +2,9 @@
 
 nova-compute loads it. A server is the namespace vm-<server id> with one internal port of Open vSwitch per VIF, moved
 in from the integration bridge; a real DHCP client (or, without DHCP, the fixed addresses, as cloud-init would set them
-from a config drive); a web server on port 80 that answers with the server's name. Nova calls it ACTIVE when Neutron
-has reported its ports as plugged. All of it outlives nova-compute. Paused servers go on answering.
+from a config drive); a web server on port 80 that answers with the server's name; an SSH server that lets root in with the
+server's keypair. Nova calls it ACTIVE when Neutron has reported its ports as plugged. All of it outlives nova-compute.
+Paused servers go on answering.
 """
 
 import os
@@ -118,8 +119,30 @@ class LabNetDriver(labvirt.LabDriver):
         run("ip", "-n", name, "link", "set", "lo", "up")
         self._plug_all(instance, vifs, wait)
         self._background(instance, "busybox", "httpd", "-f", "-p", "80", "-h", str(home / "www"))
+        self._let_in(instance)
         for vif in vifs:
             self._address(instance, vif)
+
+    def _let_in(self, instance):
+        """An SSH server that calls itself by the server's name. Whoever is let in sees the machine's files."""
+        home = HOMES / instance.uuid
+        key, allowed = home / "host_key", home / "authorized_keys"
+        if not key.exists():
+            run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key))
+        allowed.write_text(f"{instance.key_data or ''}\n")
+        pathlib.Path("/run/sshd").mkdir(exist_ok=True)  # where it shuts its unprivileged half in
+        settings = {
+            "HostKey": key,
+            "AuthorizedKeysFile": allowed,
+            "StrictModes": "no",
+            "PermitRootLogin": "prohibit-password",
+            "PasswordAuthentication": "no",
+            "UseDNS": "no",
+            "PidFile": "none",
+        }
+        options = " ".join(f"-o {name}={value}" for name, value in settings.items())
+        command = f"hostname {instance.hostname}; exec /usr/sbin/sshd -D -e -f /dev/null {options}"
+        self._background(instance, "unshare", "--uts", "sh", "-c", command)
 
     def _plug_all(self, instance, vifs, wait):
         """Plug, and wait for Neutron's word; without it go on, as with vif_plugging_is_fatal = false."""

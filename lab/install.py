@@ -26,6 +26,7 @@ SWITCHED = {
     "socat": "socat",
     "ethtool": "ethtool",
     "dnsmasq-base": "dnsmasq",
+    "isc-dhcp-client": "dhclient",
     "conntrack": "conntrack",
     "iptables": "iptables",
     "ipset": "ipset",

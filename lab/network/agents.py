@@ -46,6 +46,7 @@ def configure(region: Region) -> None:
             "local_ip": f"10.255.{region.number}.1",
             "ovsdb_connection": "tcp:127.0.0.1:6640",
             "bridge_mappings": mappings,
+            "qos_meter_bandwidth": "true",  # policing is the kernel's, which does not see this datapath
         },
         "agent": {
             "root_helper": "",

@@ -1,8 +1,8 @@
 """A Nova driver whose servers are network namespaces with real ports, for the planes ovs and ovn.
 
 nova-compute loads it. A server is the namespace vm-<server id> with one internal port of Open vSwitch per VIF, moved
-in from the integration bridge; a real DHCP client (or, without DHCP, the fixed addresses, as cloud-init would set them
-from a config drive); a web server on port 80 that answers with the server's name; an SSH server that lets root in with the
+in from the bridge that Neutron names (br-int, or a trunk's own); real DHCP clients, IPv6 too (or, without DHCP, the fixed
+addresses, as cloud-init would set them from a config drive); a web server on port 80 that answers with the server's name; an SSH server that lets root in with the
 server's keypair. Nova calls it ACTIVE when Neutron has reported its ports as plugged. All of it outlives nova-compute.
 Paused servers go on answering.
 """
@@ -23,7 +23,8 @@ LOG = logging.getLogger(__name__)
 HOMES = pathlib.Path(os.environ["LAB_VMS"])
 SITE = os.environ["LAB_SITE"]
 DATABASE = os.environ["LAB_OVS_DB"]
-LEASE_SCRIPT = str(pathlib.Path(__file__).resolve().with_name("udhcpc.sh"))
+SCRIPTS = pathlib.Path(__file__).resolve().parent
+DHCPV6 = {"dhcpv6-stateful": (), "dhcpv6-stateless": ("-S",)}  # how dhclient is told; slaac needs no client
 
 
 def attempt(*command):
@@ -168,8 +169,13 @@ class LabNetDriver(labvirt.LabDriver):
             "attached-mac": vif["address"],
             "vm-uuid": instance.uuid,
         }
+        made = []
+        if bridge.startswith("tbr-"):  # a trunk's: who plugs the parent makes it, Neutron's agent takes it away
+            made = ["--may-exist", "add-br", bridge, "--", "set", "Bridge", bridge, "datapath_type=netdev", "--"]
+            marks["bridge_name"] = bridge
         settings = [f"external_ids:{key}={value}" for key, value in marks.items()]
-        vsctl("--may-exist", "add-port", bridge, device, "--", "set", "Interface", device, "type=internal", *settings)
+        added = ["--may-exist", "add-port", bridge, device]
+        vsctl(*made, *added, "--", "set", "Interface", device, "type=internal", *settings)
         end = time.time() + 5
         while not attempt("ip", "-n", SITE, "link", "set", device, "netns", name)[0] and time.time() < end:
             time.sleep(0.05)
@@ -181,16 +187,19 @@ class LabNetDriver(labvirt.LabDriver):
         attempt("ovs-vsctl", f"--db={DATABASE}", "--timeout=20", "--if-exists", "del-port", device_of(vif))
 
     def _address(self, instance, vif):
-        device, leased = device_of(vif), False
-        for subnet in vif["network"]["subnets"]:
-            if subnet["meta"].get("dhcp_server") or subnet["meta"].get("enable_dhcp"):
-                leased = True
-            else:
+        device, subnets = device_of(vif), vif["network"]["subnets"]
+        leased = [subnet for subnet in subnets if subnet["meta"].get("dhcp_server") or subnet["meta"].get("enable_dhcp")]
+        for subnet in subnets:
+            if subnet not in leased:
                 self._fix(namespace_of(instance), device, subnet)
-        if leased:
-            options = ["-i", device, "-s", LEASE_SCRIPT, "-t", "30", "-T", "1", "-A", "1"]
+        if any(subnet["version"] == 4 for subnet in leased):
+            options = ["-i", device, "-s", str(SCRIPTS / "udhcpc.sh"), "-t", "30", "-T", "1", "-A", "1"]
             name = f"hostname:{instance.hostname}"
             self._background(instance, "busybox", "udhcpc", "-f", "-R", *options, "-x", name)
+        for mode in {subnet["meta"].get("ipv6_address_mode") for subnet in leased} & set(DHCPV6):
+            files = [word for flag in ("lf", "pf") for word in (f"-{flag}", str(HOMES / instance.uuid / f"{device}.{flag}"))]
+            options = ["-d", "-cf", "/dev/null", "-sf", str(SCRIPTS / "dhclient6.sh"), *files]
+            self._background(instance, "dhclient", "-6", *DHCPV6[mode], *options, device)
 
     def _fix(self, name, device, subnet):
         for address in subnet["ips"]:

@@ -33,7 +33,7 @@ TITLES = {
     "scenario": "Tempest's scenarios",
 }
 NAMES = {
-    "api": re.compile(r"tempest\.api\.(compute|image|network|volume)\.(?!admin\.)"),
+    "api": re.compile(r"tempest\.api\.(compute|image|network|volume)\.(?!.*admin\.)"),
     "scenario": re.compile(r"tempest\.scenario\."),
 }
 

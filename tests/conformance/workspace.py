@@ -1,13 +1,15 @@
 """A Tempest workspace for a virtual region: pre-provisioned accounts with the personas that Tempest 47 wants.
 
-Each project has a member, a reader and a manager, and a network of its own, since a suite that names no network must
-find one. The suite itself is unmodified; only its configuration says what is there.
+Each project has members, readers and managers, and a network of its own, since a suite that names no network must find
+one. There are two of each persona: Tempest's workers choose alike, and two of them may be in one project. The suite
+itself is unmodified; only its configuration says what is there.
 """
 
 import asyncio
 import subprocess
 import uuid
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from vregion.identity.client import Identity, PasswordCredential
 from vregion.identity.tenants import ensure_project, ensure_user
 
 PROJECTS = 6
+TWINS = 2
 PERSONAS = {"member": ["member"], "reader": ["reader"], "manager": ["manager", "member"], "admin": ["admin", "member"]}
 
 
@@ -39,7 +42,7 @@ class Workspace:
         self.mark = uuid.uuid4().hex[:6]
         accounts = asyncio.run(self._accounts())
         for account in accounts:
-            if account["roles"] == PERSONAS["member"]:
+            if account["username"].endswith("-member0"):
                 self._network(account)
         environ = {"HOME": str(self.folder.parent), "PATH": "/usr/bin:/bin"}
         register = f"{self.folder}.yaml"
@@ -58,8 +61,8 @@ class Workspace:
             for number in range(PROJECTS):
                 project = f"t{self.mark}-{number}"
                 project_id = await ensure_project(identity, domain, project)
-                for persona, names in PERSONAS.items():
-                    user = f"{project}-{persona}"
+                for (persona, names), twin in product(PERSONAS.items(), range(TWINS)):
+                    user = f"{project}-{persona}{twin}"
                     user_id, _ = await ensure_user(identity, domain, user, PASSWORD)
                     for role in names:
                         await identity.request("PUT", f"/projects/{project_id}/users/{user_id}/roles/{roles[role]}")

@@ -1,8 +1,8 @@
 """A Tempest workspace for a virtual region: pre-provisioned accounts with the personas that Tempest 47 wants.
 
-Each project has members, readers and managers, and a network of its own, since a suite that names no network must find
-one. There are two of each persona: Tempest's workers choose alike, and two of them may be in one project. The suite
-itself is unmodified; only its configuration says what is there.
+Each project has members, readers and managers, and a network with a way out, since a suite that names no network must
+find one. There are two of each persona: Tempest's workers choose alike, and two of them may be in one project. The
+suite itself is unmodified; only its configuration says what is there.
 """
 
 import asyncio
@@ -40,6 +40,7 @@ class Workspace:
     def write(self) -> Path:
         """Make accounts, networks, an image and the configuration; the workspace's folder."""
         self.mark = uuid.uuid4().hex[:6]
+        (self.outside,) = self.rig.tenant().listed("network", "?router:external=true")
         accounts = asyncio.run(self._accounts())
         for account in accounts:
             if account["username"].endswith("-member0"):
@@ -86,7 +87,13 @@ class Workspace:
 
     def _network(self, account: dict[str, Any]) -> None:
         auth = {"auth_url": self.rig.keystone_url} | {k: v for k, v in account.items() if isinstance(v, str)}
-        Cloud(auth, "vregion").network(account["resources"]["network"], "10.90.0.0/22")
+        cloud = Cloud(auth, "vregion")
+        network = cloud.network(account["resources"]["network"], "10.90.0.0/22")
+        (subnet,) = cloud.show("network", network)["subnets"]
+        outside = {"network_id": self.outside["id"]}
+        wish = {"router": {"name": account["resources"]["network"], "external_gateway_info": outside}}
+        router = cloud.call("network", "POST", "/routers", wish)["router"]["id"]
+        cloud.call("network", "PUT", f"/routers/{router}/add_router_interface", {"subnet_id": subnet})
 
     def _sections(self) -> dict[str, Section]:
         cloud = self.rig.tenant()
@@ -97,7 +104,6 @@ class Workspace:
         )  # fmt: skip
         flavors = [f["id"] for f in cloud.call("compute", "GET", "/flavors?sort_key=memory_mb")["flavors"]]
         extensions = ",".join(e["alias"] for e in cloud.call("network", "GET", "/extensions")["extensions"])
-        outside = cloud.call("network", "GET", "/networks?router:external=true")["networks"][0]
         place: Section = {"region": "vregion", "build_interval": 1}
         compute: Section = {
             **place,
@@ -133,7 +139,11 @@ class Workspace:
                 "snapshot": "true",
             },
             "validation": validation(known_one(1)),
-            "network": {**place, "public_network_id": outside["id"], "floating_network_name": outside["name"]},
+            "network": {
+                **place,
+                "public_network_id": self.outside["id"],
+                "floating_network_name": self.outside["name"],
+            },
             "network-feature-enabled": {"api_extensions": extensions, "ipv6": "true"},
             "volume": {**place, "catalog_type": "block-storage", "storage_protocol": "nfs", "max_microversion": "3.70"},
             "volume-feature-enabled": {"backup": "true", "snapshot": "true"},

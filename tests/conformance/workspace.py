@@ -45,12 +45,13 @@ class Workspace:
         for account in accounts:
             if account["username"].endswith("-member0"):
                 self._network(account)
+        administrator = self._cloud(next(account for account in accounts if "types" in account))
         environ = {"HOME": str(self.folder.parent), "PATH": "/usr/bin:/bin"}
         register = f"{self.folder}.yaml"
         command = [str(LAB_BIN / "tempest"), "init", "--workspace-path", register, str(self.folder)]
         subprocess.run(command, check=True, capture_output=True, env=environ)
         (self.folder / "accounts.yaml").write_text(yaml.safe_dump(accounts))
-        (self.folder / "etc" / "tempest.conf").write_text(render(self._sections()))
+        (self.folder / "etc" / "tempest.conf").write_text(render(self._sections(administrator)))
         return self.folder
 
     async def _accounts(self) -> list[dict[str, Any]]:
@@ -85,9 +86,12 @@ class Workspace:
             account["types"] = ["admin"]
         return account
 
-    def _network(self, account: dict[str, Any]) -> None:
+    def _cloud(self, account: dict[str, Any]) -> Cloud:
         auth = {"auth_url": self.rig.keystone_url} | {k: v for k, v in account.items() if isinstance(v, str)}
-        cloud = Cloud(auth, "vregion")
+        return Cloud(auth, "vregion")
+
+    def _network(self, account: dict[str, Any]) -> None:
+        cloud = self._cloud(account)
         network = cloud.network(account["resources"]["network"], "10.90.0.0/22")
         (subnet,) = cloud.show("network", network)["subnets"]
         outside = {"network_id": self.outside["id"]}
@@ -95,13 +99,17 @@ class Workspace:
         router = cloud.call("network", "POST", "/routers", wish)["router"]["id"]
         cloud.call("network", "PUT", f"/routers/{router}/add_router_interface", {"subnet_id": subnet})
 
-    def _sections(self) -> dict[str, Section]:
-        cloud = self.rig.tenant()
+    def _image(self, cloud: Cloud) -> str:
+        """One that every project lists, as the bare region's is."""
         image = cloud.image(f"t{self.mark}", b"t" * 65536)
-        cloud.call(
-            "image", "PATCH", f"/images/{image}", [{"op": "replace", "path": "/visibility", "value": "community"}],
-            headers={"Content-Type": "application/openstack-images-v2.1-json-patch"},
-        )  # fmt: skip
+        patch = [{"op": "replace", "path": "/visibility", "value": "public"}]
+        media = {"Content-Type": "application/openstack-images-v2.1-json-patch"}
+        cloud.call("image", "PATCH", f"/images/{image}", patch, headers=media)
+        return image
+
+    def _sections(self, cloud: Cloud) -> dict[str, Section]:
+        """Tempest's configuration; `cloud` is an administrator's."""
+        image = self._image(cloud)
         flavors = [f["id"] for f in cloud.call("compute", "GET", "/flavors?sort_key=memory_mb")["flavors"]]
         extensions = ",".join(e["alias"] for e in cloud.call("network", "GET", "/extensions")["extensions"])
         place: Section = {"region": "vregion", "build_interval": 1}

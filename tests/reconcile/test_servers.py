@@ -83,7 +83,7 @@ async def found(world: World, server: Resource) -> Resource | None:
 
 async def deleted(world: World, server: Resource) -> None:
     async with world.region.write() as tx:
-        await servers.delete(tx, await servers.get(tx, server.id, "p1"), world.clock.now)
+        await servers.delete(tx, WHO, await servers.get(tx, server.id, "p1"), world.clock.now)
 
 
 async def test_fifty_boots_share_what_they_need(tmp_path: Path) -> None:

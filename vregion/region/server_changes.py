@@ -46,6 +46,14 @@ async def begin_resize(
     return await servers.write(tx, server, now, {**server.spec, "resize": resize, "reserved": reserved})
 
 
+async def resizing(tx: Transaction, server_id: str, disk_config: str, now: datetime) -> None:
+    """The backend accepted it; how the disk is to be partitioned holds at once, and stays after a revert."""
+    if await resources.find(tx, Kind.SERVER, server_id) is None:
+        return
+    server = await servers.hold(tx, server_id, None)
+    await servers.write(tx, server, now, {**server.spec, "OS-DCF:diskConfig": disk_config})
+
+
 async def forget_resize(tx: Transaction, server_id: str, now: datetime) -> None:
     """The backend did not accept it: the reservation is given back."""
     if await resources.find(tx, Kind.SERVER, server_id) is None:

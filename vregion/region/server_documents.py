@@ -5,7 +5,7 @@ microversion that a tenant sees (nova 34.0.0 `compute/views/servers.py`); a show
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Any
@@ -143,6 +143,12 @@ def observed(document: Document, seen: Mapping[str, Any], external_id: str) -> D
     if shown["image"] and isinstance(image, dict) and image.get("properties"):
         shown["image"] = shown["image"] | {"properties": image["properties"]}
     return shown
+
+
+def grouped(document: Document, names: Sequence[str]) -> Document:
+    """With the security groups of its ports; without any the key is not there (nova 34.0.0 views/servers.py)."""
+    shown = {key: value for key, value in document.items() if key != "security_groups"}
+    return shown | ({"security_groups": [{"name": name} for name in names]} if names else {})
 
 
 def failed(document: Document, words: str, now: datetime) -> Document:

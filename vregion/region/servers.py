@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 from sqlalchemy import select
 
+from vregion.model.caller import Caller
 from vregion.model.observed import Observed
 from vregion.model.refusals import Conflict, NotFound
 from vregion.model.resource import Kind, Resource
@@ -109,7 +110,7 @@ async def update(tx: Transaction, server: Resource, fields: Mapping[str, Any], n
     return changed
 
 
-async def delete(tx: Transaction, server: Resource, now: datetime) -> None:
+async def delete(tx: Transaction, caller: Caller, server: Resource, now: datetime) -> None:
     """On its way out; it is shown until its backend has confirmed. Deleting twice is fine."""
     if server.deleting:
         return
@@ -117,6 +118,7 @@ async def delete(tx: Transaction, server: Resource, now: datetime) -> None:
     document.pop("fault", None) if document["status"] != "ERROR" else None
     spec = server.spec | {"task_state": "deleting"}
     server = await write(tx, server, now, spec, document=document, deleting=True)
+    await actions.begin(tx, caller, [server], "delete", now, [actions.event("compute_terminate_instance", now)])
     if not await realizations.unwant(tx, Kind.SERVER, server.id, now):
         await vanished(tx, server)
         await realizations.forget_needs(tx, Kind.SERVER, server.id)
@@ -134,8 +136,7 @@ async def settled(tx: Transaction, server: Resource, observed: Observed) -> None
     if spec["vm_state"] != "building":
         spec = await _arrived(tx, server, spec, observed)
         document["addresses"] = await server_addresses.shown(tx, server.id)
-        if groups := await _group_names(tx, server.id):
-            document["security_groups"] = [{"name": name} for name in groups]
+        document = server_documents.grouped(document, await _group_names(tx, server.id))
     spec = await _resized(tx, server, spec, observed.document)
     document |= {
         "flavor": spec["flavor"],
@@ -182,8 +183,7 @@ async def redraw(tx: Transaction, server_id: str) -> None:
         return
     before = shown(server)
     document = before | {"addresses": await server_addresses.shown(tx, server.id)}
-    if groups := await _group_names(tx, server.id):
-        document["security_groups"] = [{"name": name} for name in groups]
+    document = server_documents.grouped(document, await _group_names(tx, server.id))
     if document != before:
         await write(tx, server, datetime.now(UTC), server.spec, document=document)
 

@@ -404,6 +404,13 @@ def _status(volume: Resource, seen: str) -> str:
     return volume.status if kept and seen == "available" else seen
 
 
+async def image_metadata_set(tx: Transaction, volume: Resource, given: Mapping[str, str], now: datetime) -> None:
+    """The backend has these of the tenant; an `image_id` among them is whatever he calls it."""
+    volume = await get(tx, volume.id, volume.project_id)
+    told = {**volume.spec.get("volume_image_metadata", {}), **given}
+    await write(tx, volume, now, spec={**volume.spec, "volume_image_metadata": told})
+
+
 async def _image_metadata(tx: Transaction, volume: Resource, seen: Mapping[str, Any]) -> dict[str, Any]:
     """The image that it was made of, by our id."""
     if "image_id" not in seen:

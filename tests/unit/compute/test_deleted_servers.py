@@ -15,7 +15,7 @@ from vregion.region.regions import Region, Transaction
 async def deleted(tx: Transaction) -> Resource:
     """A server that was booted and deleted."""
     (server,) = await booted(tx)
-    await servers.delete(tx, server, NOW)
+    await servers.delete(tx, ME, server, NOW)
     await servers.vanished(tx, await servers.get(tx, server.id, None))
     await resources.remove(tx, Kind.SERVER, server.id)
     return server

@@ -13,7 +13,17 @@ from vregion.model.caller import Caller
 from vregion.model.refusals import Conflict, Invalid, OverQuota
 from vregion.model.resource import Kind, Resource
 from vregion.reconcile.servers import body, update
-from vregion.region import actions, images, realizations, resources, server_boots, server_changes, servers, usages
+from vregion.region import (
+    actions,
+    images,
+    realizations,
+    resources,
+    server_boots,
+    server_changes,
+    server_documents,
+    servers,
+    usages,
+)
 from vregion.region import volumes as volume_rows
 from vregion.region.regions import Region, Transaction
 from vregion.region.server_boots import Boot
@@ -171,7 +181,7 @@ async def test_deleted_while_it_is_built_gives_everything_back(region: Region) -
         assert await used(tx) == {"instances": 1, "cores": 1, "ram": 512, "volumes": 2, "gigabytes": 5}
         assert [d["source_type"] for d in server.spec["block_device_mapping_v2"]] == ["volume", "volume"]
     async with region.write() as tx:
-        await servers.delete(tx, server, NOW)
+        await servers.delete(tx, ME, server, NOW)
         shown = await servers.get(tx, server.id, None)
         assert orjson.loads(shown.document)["OS-EXT-STS:task_state"] == "deleting"
         await servers.vanished(tx, shown)
@@ -308,3 +318,12 @@ async def test_a_request_and_an_observation_that_meet_lose_nothing(region: Regio
     assert (after.name, after.spec["name"], after.status) == ("renamed", "renamed", "ACTIVE")
     document = orjson.loads(after.document)
     assert (document["name"], document["status"], after.spec["vm_state"]) == ("renamed", "ACTIVE", "active")
+
+
+async def test_without_security_groups_it_shows_none(region: Region) -> None:
+    async with region.write() as tx:
+        (server,) = await booted(tx)
+        shown = orjson.loads(server.document)
+    assert shown["security_groups"] == [{"name": "default"}]
+    assert "security_groups" not in server_documents.grouped(shown, [])
+    assert server_documents.grouped(shown, ["web"])["security_groups"] == [{"name": "web"}]

@@ -87,6 +87,15 @@ async def _external(call: Call, volume: Resource, names: Mapping[str, Kind], giv
     return found if given is not None else None
 
 
+async def _set_image_metadata(call: Call, volume: Resource, given: dict[str, Any]) -> Reply:
+    """Known at once, so that a new `image_id` is not taken for the image that it was made of."""
+    answer = await live(call, Kind.VOLUME, volume, "POST", "/action", {"os-set_image_metadata": given})
+    if answer.status < 400:
+        async with call.region.write() as tx:
+            await volumes.image_metadata_set(tx, volume, given["metadata"], _now())
+    return _reply(answer)
+
+
 async def _detach(call: Call, volume: Resource, given: dict[str, Any] | None) -> Reply:
     """An attachment is named by our id."""
     asked = dict(given or {})
@@ -194,6 +203,7 @@ _OWN: Mapping[str, Callable[[Call, Resource, Any], Awaitable[Reply]]] = {
     "os-detach": _detach,
     "os-retype": _retype,
     "os-reimage": _reimage,
+    "os-set_image_metadata": _set_image_metadata,
 }
 
 

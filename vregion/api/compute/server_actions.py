@@ -59,7 +59,7 @@ async def _force_delete(call: Call, server: Resource, given: Any) -> Reply:
     async with call.region.write() as tx:
         current = await servers.hold(tx, server.id, None)
         servers.require_unlocked(current, is_admin=call.caller.is_admin)
-        await servers.delete(tx, current, datetime.now(UTC))
+        await servers.delete(tx, call.caller, current, datetime.now(UTC))
     return Reply(None, 202)
 
 

@@ -46,6 +46,9 @@ async def resize(call: Call, server: Resource, given: Any) -> Reply:
             async with call.region.write() as tx:
                 await server_changes.forget_resize(tx, server.id, datetime.now(UTC))
         raise
+    disk_config = given.get("OS-DCF:diskConfig", "MANUAL")  # also when it was AUTO: nova 34.0.0 compute/api.py resize()
+    async with call.region.write() as tx:
+        await server_changes.resizing(tx, server.id, disk_config, datetime.now(UTC))
     await record(call, server, "resize")
     return Reply(answer.body, answer.status)
 

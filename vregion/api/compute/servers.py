@@ -234,5 +234,5 @@ async def delete(call: Call) -> Reply:
     async with call.region.write() as tx:
         server = await servers.hold(tx, call.path["id"], project(call))
         servers.require_unlocked(server, is_admin=call.caller.is_admin)
-        await servers.delete(tx, server, datetime.now(UTC))
+        await servers.delete(tx, call.caller, server, datetime.now(UTC))
     return Reply(None, 204)

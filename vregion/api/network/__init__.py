@@ -8,6 +8,7 @@ from vregion.api.http import Route
 from vregion.api.network import (
     address_groups,
     address_scopes,
+    agents,
     auto_allocated_topology,
     default_security_group_rules,
     extensions,
@@ -56,6 +57,7 @@ HANDLED: list[Route] = [
     *qos_rules.routes.all,
     *auto_allocated_topology.routes.all,
     *network_ip_availabilities.routes.all,
+    *agents.routes.all,
     *trunks.routes.all,
     *tags.routes.all,
     *quotas.routes.all,
@@ -63,7 +65,14 @@ HANDLED: list[Route] = [
 ROUTES = [*HANDLED, *operations.refusals(OPERATIONS, HANDLED)]
 _WORDS = ("network", "subnet", "port", "security_group", "router", "floatingip", "subnetpool")
 _UNTAGGED = ("address_scope", "address_group", "rbac_policy")
-_SEEN = ("default_security_group_rule", "flavor", "service_provider", "floatingip_pool", "network_ip_availability")
+_SEEN = (
+    "agent",
+    "default_security_group_rule",
+    "flavor",
+    "floatingip_pool",
+    "network_ip_availability",
+    "service_provider",
+)
 _FORWARDING = "floatingip_port_forwarding"
 _QOS = [f"{parent}_{kind}_rule" for parent in ("policy", "alias") for kind in TYPES]
 _OF_ROUTERS = ("add_router_interface", "remove_router_interface", "add_extraroutes", "remove_extraroutes")

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from vregion.api.http import Call, Handler, Reply, Route
 from vregion.model.microversion import Microversion
-from vregion.model.refusals import Invalid, Refusal
+from vregion.model.refusals import Invalid, NotFound, Refusal
 
 _REFUSED = "operations:refused"
 _POLICY = re.compile(
@@ -85,6 +85,19 @@ def refuse(operations: Iterable[Operation], path: str, action: str) -> NoReturn:
     raise Invalid(f"{words} Verify the request body and Content-Type header and try again.")
 
 
+def chosen(operations: Iterable[Operation], path: str, call: Call) -> str:
+    """The action that a body asks for, which works. Raises what Cinder says of the others (cinder 29.0.0 api/openstack/
+    wsgi.py): one that is not there at this microversion is told from one that never is.
+    """
+    name = action_of(call) if call.body_bytes else "None"
+    known = next((o for o in operations if (o.path, o.action) == (path, name)), None)
+    if known is not None and not _within(known, call.microversion):
+        raise NotFound("The resource could not be found.")
+    if known is None or known.answer:
+        refuse(operations, path, name)
+    return name
+
+
 def action_of(call: Call) -> str:
     """The name of the action in a body. Raises Invalid when there is none, or another beside it."""
     body = call.json()
@@ -97,10 +110,13 @@ def action_of(call: Call) -> str:
 def _route(operation: Operation, operations: Sequence[Operation]) -> Route:
     window = (Microversion.parse(operation.since), Microversion.parse(operation.until))
     if operation.action:
-        return Route(
-            operation.method, operation.path, _REFUSED, _of_actions(operation.path, operations), False, *window
-        )
+        return Route(operation.method, operation.path, _REFUSED, _of_actions(operation.path, operations))
     return Route(operation.method, operation.path, operation.rule, _refused(operation), False, *window)
+
+
+def _within(operation: Operation, version: Microversion) -> bool:
+    since, until = Microversion.parse(operation.since), Microversion.parse(operation.until)
+    return (since is None or since <= version) and (until is None or version <= until)
 
 
 def _refused(operation: Operation) -> Handler:
@@ -112,7 +128,7 @@ def _refused(operation: Operation) -> Handler:
 
 def _of_actions(path: str, operations: Sequence[Operation]) -> Handler:
     async def refused(call: Call) -> Reply:
-        refuse(operations, path, action_of(call))
+        refuse(operations, path, chosen(operations, path, call))
 
     return refused
 

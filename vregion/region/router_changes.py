@@ -80,10 +80,15 @@ async def delete(tx: Transaction, caller: Caller, router_id: str, revision: int 
 async def add_routes(
     tx: Transaction, caller: Caller, router_id: str, given: Sequence[Route], now: datetime
 ) -> Resource:
-    """These routes beside those that are there."""
+    """These routes beside those that are there. Raises Invalid, for a destination that is none after all else."""
     router = await routers.hold(tx, caller, router_id)
     routes = router.spec["routes"] + [route for route in given if route not in router.spec["routes"]]
     await _check_routes(tx, router, routes)
+    for route in routes:
+        try:
+            prefixes.prefix(route["destination"])
+        except ValueError:
+            raise Invalid(f"invalid IPNetwork {route['destination']}", reason="AddrFormatError") from None
     return await standard.revise(tx, router, routers.document, now, spec={"routes": routes})
 
 

@@ -102,11 +102,10 @@ async def update(call: Call) -> Reply:
     return await _told(call, volume, attachment, answer, realization)
 
 
-@routes.post("/attachments/{id}/action", policy="volume:attachment_complete", since="3.44")
+@routes.post("/attachments/{id}/action", policy="volume:attachment_complete")
 async def act(call: Call) -> Reply:
     """os-complete: whoever asked for the attachment has connected to it."""
-    if (name := operations.action_of(call)) != "os-complete":
-        operations.refuse(_OPERATIONS, "/attachments/{id}/action", name)
+    operations.chosen(_OPERATIONS, "/attachments/{id}/action", call)
     body = call.json()
     schema.COMPLETE.check(body, call.microversion)
     attachment, volume = await _begin(call)

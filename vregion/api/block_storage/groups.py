@@ -15,7 +15,6 @@ from vregion.region import groups, members
 
 routes = Routes()
 _OPERATIONS = operations.table("block_storage")
-_SINCE = {"create-from-src": Microversion(3, 14), "delete": Microversion(3, 13)}  # all others: 3.38
 # What each microversion added (cinder 29.0.0 api/v3/views/groups.py).
 _ADDED = {
     "group_snapshot_id": Microversion(3, 14),
@@ -85,14 +84,10 @@ async def update(call: Call) -> Reply:
     return Reply(status=202)
 
 
-@routes.post("/groups/{id}/action", policy="group:get", since="3.13")
+@routes.post("/groups/{id}/action", policy="group:get")
 async def act(call: Call) -> Reply:
     """Delete it, or make one of another; there are no group types with replication."""
-    if not call.body_bytes:
-        operations.refuse(_OPERATIONS, "/groups/{id}/action", "None")
-    name, body = operations.action_of(call), call.json()
-    if name not in schema.ACTIONS or call.microversion < _SINCE.get(name, Microversion(3, 38)):
-        operations.refuse(_OPERATIONS, "/groups/{id}/action", name)
+    name, body = operations.chosen(_OPERATIONS, "/groups/{id}/action", call), call.json()
     schema.ACTIONS[name].check(body, call.microversion)
     if name == "create-from-src":
         return await _create_from(call, body[name])

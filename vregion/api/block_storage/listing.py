@@ -7,7 +7,7 @@ The words of the refusals are Cinder's (cinder 29.0.0 api/common.py).
 import ast
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -23,11 +23,14 @@ from vregion.region.resources import Filter, Query
 
 LONGEST_PAGE = 1000
 PAGED = ("limit", "marker", "offset", "sort", "sort_key", "sort_dir")
-_PAGING = (*PAGED, "all_tenants", "with_count", "project_id")
+_COUNTED = (Microversion(3, 45), (Kind.VOLUME, Kind.SNAPSHOT, Kind.BACKUP))
 STRICT = Microversion(3, 31)
 _BOOLEANS = Microversion(3, 2)
 _NEWEST = ("created_at", "desc")
 _TIMED = Microversion(3, 60)
+_QUOTA = Microversion(3, 65)
+_NOTHING = Filter("id", [], "in")
+_NEVER = Microversion(3, 0)
 _OPERATORS = {"gt": "gt", "gte": "ge", "eq": "eq", "neq": "ne", "lt": "lt", "lte": "le"}
 
 
@@ -35,34 +38,37 @@ _OPERATORS = {"gt": "gt", "gte": "ge", "eq": "eq", "neq": "ne", "lt": "lt", "lte
 class Listing:
     """What a list may be filtered and sorted by: wire name -> field of the rows. `number` fields hold integers.
 
-    `noun` is Cinder's word for a marker that is unknown. `lenient`: an unknown filter finds nothing, rather than being
-    passed over before 3.31 and refused from there on.
+    `filters` are everybody's, as Cinder's own resource_filters.json has them (29.0.0); `more` are the tenant's admin's.
+    `noun` is Cinder's word for a marker that is unknown. Below the microversion `lenient` an unknown filter finds
+    nothing, as it does for an admin; elsewhere it is passed over before 3.31 and refused from there on.
     """
 
     kind: Kind
     filters: dict[str, str]
     sort: dict[str, str]
+    more: dict[str, str] = field(default_factory=dict)
     numbers: tuple[str, ...] = ("size",)
     noun: str = ""
     order: tuple[str, str] = _NEWEST
-    lenient: bool = False
+    lenient: Microversion = _NEVER
     ignored: tuple[str, ...] = ()
 
 
+_OWN = {"id": "id", "display_name": "name", "user_id": "user_id"}
 VOLUMES = Listing(
     Kind.VOLUME,
     {
         "name": "name",
-        "display_name": "name",
         "status": "status",
-        "availability_zone": "availability_zone",
+        "metadata": f"spec.{volumes.METADATA_TEXT}",
         "bootable": "spec.bootable",
+        "migration_status": "",
+        "availability_zone": "availability_zone",
+        "group_id": "spec.group_id",
         "size": "spec.size",
-        "id": "id",
         "created_at": "created_at",
         "updated_at": "updated_at",
-        "metadata": f"spec.{volumes.METADATA_TEXT}",
-        "group_id": "spec.group_id",
+        "consumes_quota": "",
     },
     {
         "id": "id",
@@ -75,17 +81,17 @@ VOLUMES = Listing(
         "created_at": "created_at",
         "updated_at": "updated_at",
     },
+    _OWN,
 )
 SNAPSHOTS = Listing(
     Kind.SNAPSHOT,
     {
         "name": "name",
-        "display_name": "name",
         "status": "status",
         "volume_id": "parent_id",
-        "availability_zone": "availability_zone",
-        "id": "id",
         "metadata": f"spec.{volumes.METADATA_TEXT}",
+        "availability_zone": "availability_zone",
+        "consumes_quota": "",
     },
     {
         "id": "id",
@@ -97,43 +103,39 @@ SNAPSHOTS = Listing(
         "created_at": "created_at",
         "updated_at": "updated_at",
     },
+    _OWN,
 )
 TRANSFERS = Listing(
     Kind.TRANSFER,
     {"name": "name", "display_name": "name", "volume_id": "parent_id", "id": "id"},
     {"id": "id", "name": "name", "display_name": "name", "volume_id": "parent_id", "created_at": "created_at"},
     order=("created_at", "asc"),
-    lenient=True,
+    lenient=Microversion(4, 0),
 )
 GROUPS = Listing(
     Kind.GROUP,
+    {"name": "name"},
+    {"id": "id", "name": "name", "status": "status", "group_type": "spec.group_type", "created_at": "created_at"},
     {
-        "name": "name",
         "status": "status",
         "id": "id",
         "availability_zone": "availability_zone",
         "group_type_id": "spec.group_type",
     },
-    {"id": "id", "name": "name", "status": "status", "group_type": "spec.group_type", "created_at": "created_at"},
+    lenient=STRICT,
     ignored=("list_volume",),
 )
 GROUP_SNAPSHOTS = Listing(
     Kind.GROUP_SNAPSHOT,
-    {"name": "name", "status": "status", "id": "id", "group_id": "parent_id"},
+    {"name": "name", "status": "status", "group_id": "parent_id"},
     {"id": "id", "name": "name", "status": "status", "group_id": "parent_id", "created_at": "created_at"},
+    {"id": "id"},
     noun="GroupSnapshot",
+    lenient=STRICT,
 )
 BACKUPS = Listing(
     Kind.BACKUP,
-    {
-        "name": "name",
-        "status": "status",
-        "volume_id": "spec.volume_id",
-        "snapshot_id": "spec.snapshot_id",
-        "id": "id",
-        "availability_zone": "availability_zone",
-        "size": "spec.size",
-    },
+    {"name": "name", "status": "status", "volume_id": "spec.volume_id"},
     {
         "id": "id",
         "name": "name",
@@ -143,6 +145,7 @@ BACKUPS = Listing(
         "created_at": "created_at",
         "updated_at": "updated_at",
     },
+    {**_OWN, "snapshot_id": "spec.snapshot_id", "availability_zone": "availability_zone", "size": "spec.size"},
 )
 ATTACHMENTS = Listing(
     Kind.ATTACHMENT,
@@ -150,7 +153,7 @@ ATTACHMENTS = Listing(
     {"id": "id", "volume_id": "parent_id", "attach_status": "status", "created_at": "created_at"},
     noun="Volume attachment",
 )
-ALL = (VOLUMES, SNAPSHOTS, BACKUPS, TRANSFERS, GROUPS, GROUP_SNAPSHOTS, ATTACHMENTS)
+ALL = (VOLUMES, BACKUPS, SNAPSHOTS, GROUPS, GROUP_SNAPSHOTS, ATTACHMENTS)
 
 
 async def page(tx: Transaction, call: Call, listing: Listing) -> tuple[list[Resource], dict[str, Any], int]:
@@ -191,7 +194,7 @@ def next_page(call: Call, path: str, found: Sequence[Resource | str], size: int)
 
 
 def _counted(call: Call) -> bool:
-    return call.microversion >= Microversion(3, 45) and truth(call, "with_count")
+    return call.microversion >= _COUNTED[0] and truth(call, "with_count")
 
 
 def truth(call: Call, name: str) -> bool:
@@ -230,31 +233,52 @@ def _number(call: Call, name: str) -> int | None:
 
 
 def _filters(call: Call, listing: Listing) -> list[Filter]:
-    found = [Filter("project_id", volume_copies.PROJECT, "ne")]
-    unknown = []
+    found, unknown = [Filter("project_id", volume_copies.PROJECT, "ne")], []
     for name, value in call.query.multi_items():
-        field = listing.filters.get(name)
-        if name in _PAGING or name in listing.ignored:
+        if name in PAGED or name in listing.ignored or _means_more(call, listing, name):
             continue
-        if field is None and listing.lenient:
-            found.append(Filter("id", [], "in"))
-        elif field is None:
-            unknown.append(name)
-        elif field == f"spec.{volumes.METADATA_TEXT}":
-            items = _dictionary(value)
-            found += [Filter(field, volumes.metadata_text({k: v}), "contains") for k, v in items.items()]
-            found += [] if items else [Filter("id", [], "in")]
-        elif name in ("created_at", "updated_at"):
-            found += _times(field, value) if call.microversion >= _TIMED else []
-        elif name == "bootable":
-            found.append(Filter(field, str(_boolean(call, name, value)).lower()))
-        elif name in listing.numbers:
-            found.append(Filter(field, int(value)) if value.isdecimal() else Filter("id", [], "in"))
+        if name in _fields(call, listing):
+            found += _filter(call, listing, name, value)
+        elif call.caller.is_admin or call.microversion < listing.lenient:
+            found.append(_NOTHING)
         else:
-            found.append(Filter(field, value))
+            unknown.append(name)
     if call.microversion >= STRICT:
         refuse(again(call) + unknown)
     return found
+
+
+def _means_more(call: Call, listing: Listing, name: str) -> bool:
+    """Whether a parameter is no filter: it says whose rows, or that they are counted."""
+    since, kinds = _COUNTED
+    if name == "with_count":
+        return listing.kind in kinds and call.microversion >= since
+    return name == "all_tenants" or (name == "project_id" and call.caller.is_admin)
+
+
+def _fields(call: Call, listing: Listing) -> dict[str, str]:
+    """What this caller may filter by at this microversion."""
+    if call.caller.is_admin or call.microversion < listing.lenient:
+        return listing.filters | listing.more
+    return listing.filters
+
+
+def _filter(call: Call, listing: Listing, name: str, value: str) -> list[Filter]:
+    field = _fields(call, listing)[name]
+    if field == f"spec.{volumes.METADATA_TEXT}":
+        items = _dictionary(value)
+        return [Filter(field, volumes.metadata_text({k: v}), "contains") for k, v in items.items()] or [_NOTHING]
+    if name in ("created_at", "updated_at"):
+        return _times(field, value) if call.microversion >= _TIMED else []
+    if name == "bootable":
+        return [Filter(field, str(_boolean(call, name, value)).lower())]
+    if name == "consumes_quota":  # all that there is
+        return [] if call.microversion < _QUOTA or _boolean(call, name, value) else [_NOTHING]
+    if name == "migration_status":  # nothing is ever migrated
+        return [] if value == "None" else [_NOTHING]
+    if name in listing.numbers:
+        return [Filter(field, int(value)) if value.isdecimal() else _NOTHING]
+    return [Filter(field, value)]
 
 
 def refuse(unknown: Sequence[str]) -> None:

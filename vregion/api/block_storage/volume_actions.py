@@ -13,6 +13,7 @@ from vregion.api.http import Call, Reply, Routes
 from vregion.api.live import live, realized
 from vregion.api.schemas.block_storage.types import true
 from vregion.api.schemas.block_storage.volumes import ACTIONS
+from vregion.api.schemas.image.images import BODY as IMAGE
 from vregion.drivers.contract import Answer
 from vregion.model.microversion import Microversion
 from vregion.model.refusals import Invalid
@@ -21,8 +22,9 @@ from vregion.region import attachments, image_data, images, realizations, resour
 
 routes = Routes()
 _OPERATIONS = operations.table("block_storage")
-_SINCE = {"revert": Microversion(3, 40), "os-reimage": Microversion(3, 68)}
 _NAMING = {"os-attach": {"instance_uuid": Kind.SERVER}, "revert": {"snapshot_id": Kind.SNAPSHOT}}
+# What takes a beginning back does nothing where nothing has begun (cinder 29.0.0 volume/api.py roll_detaching).
+_UNDOING = {"os-roll_detaching": ("detaching",), "os-unreserve": ("attaching",)}
 _EXTENSION, _IMAGES = "volume_extension:volume_actions", "volume_extension:volume_image_metadata"
 _RULES = {
     "os-attach": f"{_EXTENSION}:attach",
@@ -50,17 +52,15 @@ RULES = {rule: "reader" if rule == "volume:get_volume_metadata" else "member" fo
 @routes.post("/volumes/{id}/action", policy="volume:get")
 async def act(call: Call) -> Reply:
     """One action by its name."""
-    if not call.body_bytes:
-        operations.refuse(_OPERATIONS, "/volumes/{id}/action", "None")
-    name, body = operations.action_of(call), call.json()
-    if name not in ACTIONS or call.microversion < _SINCE.get(name, call.microversion):
-        operations.refuse(_OPERATIONS, "/volumes/{id}/action", name)
+    name, body = operations.chosen(_OPERATIONS, "/volumes/{id}/action", call), call.json()
     ACTIONS[name].check(body, call.microversion)
     call.enforce(_RULES[name])
     async with call.region.read() as tx:
         volume = await volumes.get(tx, call.path["id"], call.project_id)
     if name == "os-show_image_metadata":
         return Reply({"metadata": volume.spec.get("volume_image_metadata", {})})
+    if name in _UNDOING and volume.status not in _UNDOING[name]:
+        return Reply(status=202)
     if volume.deleting or volume.status in ("creating", "error", volumes.AWAITING):
         raise Invalid(f"Invalid volume: Volume {volume.id} status must be available or in-use, not {volume.status}.")
     if name in _OWN:
@@ -151,10 +151,12 @@ async def _extend(call: Call, volume: Resource, size: int) -> Reply:
 
 async def _upload(call: Call, volume: Resource, wanted: dict[str, Any]) -> Reply:
     """An image of the volume, made by the zone: its record is ours before the zone is asked."""
+    container = wanted.get("container_format") or "bare"
+    _check_container(call, container)
     told = {
         "name": wanted["image_name"],
         "disk_format": wanted.get("disk_format", "raw"),
-        "container_format": wanted.get("container_format") or "bare",
+        "container_format": container,
         "visibility": wanted.get("visibility", "private"),
         "protected": true(wanted.get("protected", False)),
     }
@@ -175,6 +177,14 @@ async def _upload(call: Call, volume: Resource, wanted: dict[str, Any]) -> Reply
     if answer.status >= 400:
         return _reply(answer)
     return Reply({"os-volume_upload_image": _uploaded(call, volume, image)}, 202)
+
+
+def _check_container(call: Call, container: str) -> None:
+    """Raises Invalid in the words of Glance, and of Cinder's client of it."""
+    try:
+        IMAGE.check({"container_format": container}, call.microversion)
+    except Invalid as wrong:
+        raise Invalid(f"Unable to set 'container_format' to '{container}'. Reason: {wrong.message}") from wrong
 
 
 def _uploaded(call: Call, volume: Resource, image: Resource) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from vregion.api.schemas.block_storage.volumes import CREATE, UPDATE
 from vregion.model.microversion import Microversion
 from vregion.model.refusals import Invalid, NotFound
 from vregion.model.resource import Kind
-from vregion.region import groups, resources, snapshots, volume_creates, volumes
-from vregion.region.resources import Query
+from vregion.region import groups, resources, snapshots, volume_copies, volume_creates, volumes
+from vregion.region.resources import Filter, Query
 
 routes = Routes()
 
@@ -64,9 +64,13 @@ async def detail(call: Call) -> Reply:
 
 @routes.get("/volumes/summary", policy="volume:get_all", since="3.12")
 async def summary(call: Call) -> Reply:
-    """How many, how large, and since 3.36 the metadata of all."""
+    """How many, how large, and since 3.36 the metadata of all. Filters are passed over, as Cinder does (29.0.0
+    volume/api.py get_volume_summary).
+    """
+    listing.truth(call, "all_tenants")
+    tenants = (Filter("project_id", volume_copies.PROJECT, "ne"),)
     async with call.region.read() as tx:
-        found = await resources.list_resources(tx, Query(Kind.VOLUME, call.project_id))
+        found = await resources.list_resources(tx, Query(Kind.VOLUME, listing.scope(call), tenants))
     told: dict[str, Any] = {"total_count": len(found), "total_size": sum(volume.spec["size"] for volume in found)}
     if call.microversion >= Microversion(3, 36):
         metadata: dict[str, set[str]] = {}

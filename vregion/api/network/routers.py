@@ -8,8 +8,7 @@ from vregion.api.http import Call, Reply, Routes
 from vregion.api.network import bodies, listing
 from vregion.api.network.bodies import Noun
 from vregion.api.schemas.network.routers import ROUTERS
-from vregion.api.schemas.network.subnets import host_routes
-from vregion.api.schemas.network.values import Wrong, bad, uuid_text
+from vregion.api.schemas.network.values import Wrong, address, bad, uuid_text
 from vregion.model.refusals import Forbidden, Invalid
 from vregion.model.resource import Kind
 from vregion.region import router_changes, router_interfaces, routers
@@ -138,10 +137,18 @@ def _interface(call: Call) -> dict[str, str]:
 
 
 def _routes(call: Call) -> list[dict[str, str]]:
-    try:
-        return host_routes(_given_routes(call))
-    except Wrong as wrong:
-        raise bad(f"Invalid input for routes. Reason: {wrong}.") from None
+    """Texts, with next hops that are addresses; the destinations are looked at last, as Neutron does."""
+    found = []
+    for route in _given_routes(call):
+        hop, destination = route["nexthop"], route["destination"]
+        if not (isinstance(hop, str) and isinstance(destination, str)):
+            raise bad(f"Invalid input for routes. Reason: Invalid data format for hostroute: '{route}'.")
+        try:
+            found.append({"destination": destination, "nexthop": address(hop)})
+        except Wrong:
+            words = f"failed to detect a valid IP address from {hop!r}"
+            raise Invalid(words, reason="AddrFormatError") from None
+    return found
 
 
 def _given_routes(call: Call) -> list[dict[str, Any]]:

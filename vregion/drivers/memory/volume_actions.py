@@ -56,6 +56,17 @@ def _between(states: tuple[str, ...], status: str) -> Callable[["Volumes", Row, 
     return change
 
 
+def _undone(begun: str, status: str) -> Callable[["Volumes", Row, Given], Answer]:
+    """Back from what had begun; nothing, if it had not."""
+
+    def change(volumes: "Volumes", row: Row, given: Given) -> Answer:
+        if row.document["status"] == begun:
+            row.document["status"] = status
+        return Answer(202, None)
+
+    return change
+
+
 def _retype(volumes: "Volumes", row: Row, given: Given) -> Answer:
     _require(row, "available", "in-use")
     name = volumes.type_of(given["new_type"])
@@ -138,11 +149,11 @@ _ACTIONS: dict[str, Callable[["Volumes", Row, Given], Answer]] = {
     "os-reimage": _reimage,
     "os-reserve": _between(("available",), "attaching"),
     "os-retype": _retype,
-    "os-roll_detaching": _between(("detaching",), "in-use"),
+    "os-roll_detaching": _undone("detaching", "in-use"),
     "os-set_bootable": _set_bootable,
     "os-set_image_metadata": _image_metadata,
     "os-terminate_connection": _no_connection,
-    "os-unreserve": _between(("attaching",), "available"),
+    "os-unreserve": _undone("attaching", "available"),
     "os-unset_image_metadata": _no_image_metadata,
     "os-update_readonly_flag": _read_only,
     "os-volume_upload_image": _upload,

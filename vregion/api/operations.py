@@ -63,7 +63,7 @@ def table(folder: str) -> tuple[Operation, ...]:
 
 def rules(operations: Iterable[Operation]) -> dict[str, str]:
     """The policy of the refusals: a rule of the real service is nobody's."""
-    return {o.rule: "any" if o.rule == _REFUSED else "nobody" for o in operations if o.answer}
+    return {o.rule: "nobody" for o in operations if o.answer} | {_REFUSED: "any"}
 
 
 def refusals(operations: Sequence[Operation], routed: Iterable[Route]) -> list[Route]:

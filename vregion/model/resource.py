@@ -20,7 +20,7 @@ class Kind(StrEnum):
     FLAVOR = "flavor"
     IMAGE = "image"
     VOLUME = "volume"
-    VOLUME_TYPE = "volume_type"
+    DEFAULT_TYPE = "default_type"
     SNAPSHOT = "snapshot"
     ATTACHMENT = "attachment"
     TRANSFER = "transfer"

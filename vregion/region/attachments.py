@@ -35,7 +35,7 @@ def document(attachment: Resource) -> dict[str, Any]:
     }
 
 
-async def get(tx: Transaction, attachment_id: str, project_id: str) -> Resource:
+async def get(tx: Transaction, attachment_id: str, project_id: str | None) -> Resource:
     """One of this project's. Raises NotFound."""
     found = await resources.find(tx, Kind.ATTACHMENT, attachment_id, project_id)
     if found is None:

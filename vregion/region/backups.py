@@ -49,7 +49,7 @@ def document(backup: Resource) -> dict[str, Any]:
     }
 
 
-async def get(tx: Transaction, backup_id: str, project_id: str) -> Resource:
+async def get(tx: Transaction, backup_id: str, project_id: str | None) -> Resource:
     """A backup of this project. Raises NotFound."""
     backup = await resources.find(tx, Kind.BACKUP, backup_id, project_id)
     if backup is None:

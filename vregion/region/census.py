@@ -25,7 +25,7 @@ async def on_backend(region: Region, backend_id: str) -> list[str]:
 async def in_region(region: Region) -> list[str]:
     """Everything that the region has and keeps, but for the default groups of its projects, which nobody can delete."""
     default = and_(resources.c.kind == Kind.SECURITY_GROUP, resources.c.spec["default"].as_boolean())
-    parts = resources.c.kind.in_((Kind.SECURITY_GROUP_RULE, Kind.ATTACHMENT, Kind.DELETED_SERVER))
+    parts = resources.c.kind.in_((Kind.SECURITY_GROUP_RULE, Kind.ATTACHMENT, Kind.DELETED_SERVER, Kind.DEFAULT_TYPE))
     return await _named(region, _all(region).where(not_(or_(default, parts, resources.c.deleting))))
 
 

@@ -14,7 +14,16 @@ from vregion.model.backend import Binding
 from vregion.model.caller import Caller
 from vregion.model.refusals import Invalid, NotFound, OverQuota
 from vregion.model.resource import Kind, Resource
-from vregion.region import group_types, members, resources, usages, volume_creates, volume_types, volumes
+from vregion.region import (
+    group_types,
+    members,
+    resources,
+    usages,
+    volume_creates,
+    volume_type_limits,
+    volume_types,
+    volumes,
+)
 from vregion.region.regions import Transaction
 
 _MOVABLE = ("available", "in-use")
@@ -163,7 +172,7 @@ async def _insert(
         await usages.reserve(tx, caller.project_id, {"groups": 1})
     except OverQuota as over:
         limit = (await usages.limits(tx, caller.project_id))["groups"][0]
-        raise OverQuota(f"Maximum number of groups allowed ({limit}) exceeded", status=413) from over
+        raise volume_type_limits.refuse("groups", "groups", 1, limit, limit) from over
     zone, backend_id = place
     group = Resource(
         id=str(uuid4()),

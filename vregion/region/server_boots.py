@@ -448,7 +448,7 @@ async def _volume_of(tx: Transaction, request: Boot, disk: Disk, decision: Decis
     try:
         return await volume_creates.create(tx, request.caller, wanted, [decision.binding], request.now)
     except OverQuota as over:
-        raise OverQuota("VolumeSizeExceedsAvailableQuota: " + over.message, status=403) from over
+        raise OverQuota(over.message, status=403) from over
     except NotFound as unknown:
         raise Invalid(unknown.message) from unknown
 

@@ -1,6 +1,7 @@
 """Hours of servers within a period, summed by project. Called by the API of the same name; reads rows only.
 
-A server counts from its launch. A deleted server's row is gone, and with it its hours: metering keeps those.
+A server counts from its launch, a deleted one until it ended, as long as `deleted_servers` keeps it: metering keeps the
+rest.
 """
 
 from collections.abc import Iterable, Sequence
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from vregion.model.refusals import Invalid, NotFound
+from vregion.model.refusals import Invalid
 from vregion.model.resource import Kind, Resource
 from vregion.region import resources
 from vregion.region.regions import Transaction
@@ -29,12 +30,13 @@ async def servers(
 ) -> Sequence[Resource]:
     """A page of launched servers, by id as Nova pages them. Raises Invalid for a marker that is none of them."""
     if marker is not None:
-        try:
-            await resources.get(tx, Kind.SERVER, marker, project_id)
-        except NotFound as lacking:
-            raise Invalid(f"Marker {marker} could not be found.") from lacking
-    launched = [Filter("created_at", period.stop, "le"), Filter("spec.launched_at", False, "null")]
-    query = Query(Kind.SERVER, project_id, launched, (("id", True),), limit, marker)
+        kinds = (Kind.SERVER, Kind.DELETED_SERVER)
+        if not any([await resources.find(tx, kind, marker, project_id) for kind in kinds]):
+            raise Invalid(f"Marker {marker} could not be found.")
+    lasted = [Filter("kind", [Kind.SERVER], "among"), Filter("updated_at", period.start, "ge")]
+    known = [Filter("created_at", period.stop, "le"), Filter("spec.launched_at", False, "null")]
+    known.append(Filter("", lasted, "any"))
+    query = Query(Kind.SERVER, project_id, known, (("id", True),), limit, marker, also=Kind.DELETED_SERVER)
     return await resources.list_resources(tx, query)
 
 
@@ -47,10 +49,10 @@ def of_projects(found: Iterable[Resource], period: Period) -> list[dict[str, Any
 
 
 def _usage(server: Resource, period: Period) -> dict[str, Any]:
-    launched = datetime.fromisoformat(server.spec["launched_at"])
-    launched = launched if launched.tzinfo else launched.replace(tzinfo=UTC)
-    flavor = server.spec["flavor"]
-    seconds = (period.stop - max(launched, period.start)).total_seconds()
+    launched, ended = _at(server.spec["launched_at"]), _at(server.spec.get("terminated_at"))
+    assert launched is not None
+    flavor, until = server.spec["flavor"], ended or period.now
+    seconds = (min(period.stop, until) - max(launched, period.start)).total_seconds()
     return {
         "hours": max(seconds, 0.0) / 3600,
         "flavor": flavor["original_name"],
@@ -61,10 +63,17 @@ def _usage(server: Resource, period: Period) -> dict[str, Any]:
         "local_gb": flavor["disk"] + flavor["ephemeral"],
         "vcpus": flavor["vcpus"],
         "started_at": _time(launched),
-        "ended_at": None,
-        "state": server.spec["vm_state"],
-        "uptime": int((period.now - launched).total_seconds()),
+        "ended_at": _time(ended) if ended else None,
+        "state": "terminated" if ended else server.spec["vm_state"],
+        "uptime": int((until - launched).total_seconds()),
     }
+
+
+def _at(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _summary(project_id: str, usages: list[dict[str, Any]], period: Period) -> dict[str, Any]:

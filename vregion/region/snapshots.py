@@ -14,7 +14,7 @@ from vregion.model.caller import Caller
 from vregion.model.observed import Observed
 from vregion.model.refusals import Invalid, NotFound
 from vregion.model.resource import Kind, Resource
-from vregion.region import members, realizations, resources, usages, volumes
+from vregion.region import members, realizations, resources, usages, volume_types, volumes
 from vregion.region.regions import Transaction
 from vregion.region.volumes import FAULT, stamp
 
@@ -40,7 +40,7 @@ def document(snapshot: Resource) -> dict[str, Any]:
     }
 
 
-async def get(tx: Transaction, snapshot_id: str, project_id: str) -> Resource:
+async def get(tx: Transaction, snapshot_id: str, project_id: str | None) -> Resource:
     """A snapshot of this project. Raises NotFound."""
     snapshot = await resources.find(tx, Kind.SNAPSHOT, snapshot_id, project_id)
     if snapshot is None:
@@ -56,7 +56,7 @@ async def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any], now
             f"Invalid volume: Volume {volume.id} status must be available, but current status is: {volume.status}."
         )
     size = volume.spec["size"]
-    await volumes.charge(tx, caller.project_id, snapshots=1, gigabytes=size)
+    await volumes.charge(tx, caller.project_id, volume_types.of(volume), snapshots=1, gigabytes=size)
     spec = {k: wanted[k] for k in ("name", "description", "metadata", "group_snapshot_id") if wanted.get(k) is not None}
     spec |= {"volume_id": volume.id, "size": size}
     spec |= volumes.search_texts(spec)

@@ -16,7 +16,7 @@ from uuid import uuid4
 from vregion.model.caller import Caller
 from vregion.model.refusals import Invalid, NotFound
 from vregion.model.resource import Kind, Resource
-from vregion.region import resources, snapshots, usages, volumes
+from vregion.region import resources, snapshots, usages, volume_types, volumes
 from vregion.region.regions import Transaction
 
 SALT, DIGEST = "vregion:salt", "vregion:digest"
@@ -87,23 +87,22 @@ async def accept(tx: Transaction, caller: Caller, transfer_id: str, key: str, no
         raise Invalid(f"Invalid auth key: Attempt to transfer {transfer_id} with invalid auth key.")
     volume = await volumes.get(tx, transfer.spec["volume_id"], transfer.project_id)
     owner = {"project_id": caller.project_id, "user_id": caller.user_id}
-    moved = {"volumes": 1, "gigabytes": volume.spec[volumes.GIGABYTES]}
-    await _move(tx, volume.project_id, caller.project_id, moved)
+    moved, kind = {"volumes": 1, "gigabytes": volume.spec[volumes.GIGABYTES]}, volume_types.of(volume)
+    await _move(tx, volume.project_id, caller.project_id, kind, moved)
     await volumes.write(tx, volume, now, status="available", **owner)
     if not transfer.spec["no_snapshots"]:
         for snapshot in await resources.children(tx, Kind.SNAPSHOT, volume.id):
-            await _move(
-                tx, snapshot.project_id, caller.project_id, {"snapshots": 1, "gigabytes": snapshot.spec["size"]}
-            )
+            moved = {"snapshots": 1, "gigabytes": snapshot.spec["size"]}
+            await _move(tx, snapshot.project_id, caller.project_id, kind, moved)
             await snapshots.write(tx, snapshot, now, **owner)
     await resources.remove(tx, Kind.TRANSFER, transfer.id)
     return transfer
 
 
-async def _move(tx: Transaction, giver: str, taker: str, amounts: Mapping[str, int]) -> None:
+async def _move(tx: Transaction, giver: str, taker: str, kind: tuple[str, str], amounts: Mapping[str, int]) -> None:
     """What the giver used is the taker's use, within his quota."""
     if giver != taker:
-        await volumes.charge(tx, taker, **amounts)
+        await volumes.charge(tx, taker, kind, **amounts)
         await usages.release(tx, giver, amounts)
 
 

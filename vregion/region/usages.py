@@ -55,18 +55,19 @@ async def reserve(tx: Transaction, project_id: str, amounts: Mapping[str, int]) 
     for resource, amount in amounts.items():
         if amount == 0:
             continue
-        insert = sqlite_insert if tx.sqlite else postgresql_insert
-        await tx.execute(
-            insert(usages)
-            .values(region_id=tx.region_id, project_id=project_id, resource=resource, used=0, limit=None)
-            .on_conflict_do_nothing()
-        )
+        await _begin(tx, project_id, resource)
         row, limit = _row(tx, project_id, resource), _limit(tx, resource)
         fits = or_(limit < 0, usages.c.used + amount <= limit) if amount > 0 else usages.c.used >= -amount
         done = await tx.execute(update(usages).where(row, fits).values(used=usages.c.used + amount))
         if done.rowcount != 1:
             known, used = (await limits(tx, project_id))[resource]
             raise OverQuota(f"Quota exceeded for {resource}: Requested {amount}, but already used {used} of {known}")
+
+
+async def hold(tx: Transaction, project_id: str, resource: str) -> None:
+    """Nobody else reserves of this in the project before the transaction ends."""
+    await _begin(tx, project_id, resource)
+    await tx.execute(update(usages).where(_row(tx, project_id, resource)).values(used=usages.c.used))
 
 
 async def release(tx: Transaction, project_id: str, amounts: Mapping[str, int]) -> None:
@@ -161,6 +162,16 @@ async def forget_limits_of(tx: Transaction, project_id: str, owner: str | None) 
     """The user (None: every user) has the project's limits again."""
     whose = _of(tx, project_id, owner) if owner else limit_rows.c.project_id == project_id
     await tx.execute(delete(limit_rows).where(limit_rows.c.region_id == tx.region_id, whose))
+
+
+async def _begin(tx: Transaction, project_id: str, resource: str) -> None:
+    """There is a row to count in."""
+    insert = sqlite_insert if tx.sqlite else postgresql_insert
+    await tx.execute(
+        insert(usages)
+        .values(region_id=tx.region_id, project_id=project_id, resource=resource, used=0, limit=None)
+        .on_conflict_do_nothing()
+    )
 
 
 def _row(tx: Transaction, project_id: str, resource: str) -> ColumnElement[bool]:

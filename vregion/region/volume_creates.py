@@ -15,7 +15,16 @@ from vregion.model.caller import Caller
 from vregion.model.observed import Observed
 from vregion.model.refusals import Invalid, NotFound
 from vregion.model.resource import Kind, Resource
-from vregion.region import image_imports, images, realizations, resources, volume_copies, volume_types, volumes
+from vregion.region import (
+    default_types,
+    image_imports,
+    images,
+    realizations,
+    resources,
+    volume_copies,
+    volume_types,
+    volumes,
+)
 from vregion.region.regions import Transaction
 
 
@@ -25,9 +34,14 @@ async def create(
     """Written down, and wanted on the backend of its zone. Raises what Cinder answers."""
     kind = volume_types.named(zones, wanted["volume_type"]) if wanted.get("volume_type") else None
     source = await _source(tx, caller.project_id, wanted)
-    zone = zone_of(zones, wanted.get("availability_zone"), source, kind)
+    given = kind or await _given_type(tx, caller.project_id, source, zones)
+    here = volume_types.having(zones, given)
+    anywhere = not wanted.get("availability_zone") and (source is None or source.kind is Kind.IMAGE)
+    zone = zone_of(zones, wanted.get("availability_zone"), source, given if anywhere and here else kind)
+    kind = given if zone in here else kind
     size = _size(wanted.get("size"), source)
-    await volumes.charge(tx, caller.project_id, volumes=1, gigabytes=size)
+    of = (kind["name"], kind["id"]) if kind else (volume_types.NAME, volume_types.ID)
+    await volumes.charge(tx, caller.project_id, of, volumes=1, gigabytes=size)
     kept = (
         "name",
         "description",
@@ -64,6 +78,16 @@ async def create(
     await realizations.need(tx, volume, [(source.kind, source.id)] if source else [])
     await realizations.want(tx, Kind.VOLUME, volume.id, zone.backend_id, now)
     return volume
+
+
+async def _given_type(
+    tx: Transaction, project_id: str, source: Resource | None, zones: Sequence[Binding]
+) -> dict[str, Any] | None:
+    """The type that a volume has without asking: its source's, else the project's default; None: its zone's own."""
+    if source is not None and source.kind in (Kind.VOLUME, Kind.SNAPSHOT):
+        of = source if source.kind is Kind.VOLUME else await resources.find(tx, Kind.VOLUME, str(source.parent_id))
+        return volume_types.known(zones, of.spec.get("volume_type_id")) if of is not None else None
+    return volume_types.known(zones, await default_types.of(tx, project_id))
 
 
 async def _copied(tx: Transaction, caller: Caller, volume: Resource, source: Resource, now: datetime) -> Resource:

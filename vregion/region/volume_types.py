@@ -50,6 +50,11 @@ def named(zones: Iterable[Binding], name_or_id: str) -> dict[str, Any]:
         raise
 
 
+def known(zones: Iterable[Binding], type_id: str | None) -> dict[str, Any] | None:
+    """A type by its id, as long as a zone has it."""
+    return next((one for one in offered(zones) if one["id"] == type_id), None) if type_id else None
+
+
 def having(zones: Sequence[Binding], kind: Mapping[str, Any] | None) -> list[Binding]:
     """The zones that have a type."""
     if kind is None or kind["id"] == ID:

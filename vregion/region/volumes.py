@@ -14,13 +14,22 @@ from uuid import uuid4
 from vregion.model.observed import Observed
 from vregion.model.refusals import Invalid, NotFound, OverQuota
 from vregion.model.resource import Kind, Resource
-from vregion.region import attachments, members, realizations, resources, usages, volume_copies, volume_types
+from vregion.region import (
+    attachments,
+    members,
+    realizations,
+    resources,
+    usages,
+    volume_copies,
+    volume_type_limits,
+    volume_types,
+)
 from vregion.region.regions import Transaction
 
 BASE = "vregion-volume-endpoint"  # stands in stored links where an answer has the endpoint
 AWAITING = "awaiting-transfer"
 RESERVED = "vregion:reserved_by"  # the server that will get it; nobody else may
-GIGABYTES = "vregion:gigabytes"  # what the quota was charged
+GIGABYTES = volume_type_limits.GIGABYTES
 READONLY = "vregion:readonly"
 FAULT = "vregion:fault"
 METADATA_TEXT = "vregion:metadata"  # for the list's filter
@@ -92,10 +101,10 @@ def search_texts(spec: Mapping[str, Any]) -> dict[str, str]:
     return {METADATA_TEXT: metadata_text(spec.get("metadata") or {}), SIZE_TEXT: f"{spec['size']:010d}"}
 
 
-async def get(tx: Transaction, volume_id: str, project_id: str) -> Resource:
-    """A volume of this project. Raises NotFound."""
+async def get(tx: Transaction, volume_id: str, project_id: str | None) -> Resource:
+    """A volume of this project, or with None of any. Raises NotFound."""
     volume = await resources.find(tx, Kind.VOLUME, volume_id, project_id)
-    if volume is None:
+    if volume is None or volume_copies.is_helper(volume):
         raise NotFound(f"Volume {volume_id} could not be found.")
     return volume
 
@@ -138,8 +147,29 @@ async def extending(tx: Transaction, volume: Resource, size: int, now: datetime)
             f"Invalid volume: Volume {volume.id} status must be ('available', 'in-use') to extend, but current status "
             f"is {volume.status}."
         )
-    await charge(tx, volume.project_id, gigabytes=size - volume.spec[GIGABYTES])
+    await charge(tx, volume.project_id, volume_types.of(volume), gigabytes=size - volume.spec[GIGABYTES])
     return await write(tx, volume, now, spec={**volume.spec, GIGABYTES: size}, status="extending")
+
+
+async def retyping(tx: Transaction, volume: Resource, kind: Mapping[str, Any], now: datetime) -> None:
+    """It is of the other type from now on, before the backend is asked. Raises OverQuota when that has no room."""
+    taken = await resources.children(tx, Kind.SNAPSHOT, volume.id)
+    size = volume.spec[GIGABYTES] + sum(snapshot.spec["size"] for snapshot in taken)
+    amounts = {"volumes": 1, "snapshots": len(taken), "gigabytes": size}
+    await usages.hold(tx, volume.project_id, "gigabytes")
+    known, named = await usages.limits(tx, volume.project_id), (kind["name"], kind["id"])
+    if named != volume_types.of(volume):
+        await volume_type_limits.require(tx, volume.project_id, named, known, amounts)
+    spec = {**volume.spec, "volume_type": kind["name"], "volume_type_id": kind["id"]}
+    await write(tx, volume, now, spec=spec, status="retyping")
+
+
+async def not_retyping(tx: Transaction, volume: Resource, now: datetime) -> None:
+    """The backend refused: the type and the status that `volume` had."""
+    current = await get(tx, volume.id, volume.project_id)
+    spec = {name: value for name, value in current.spec.items() if name not in ("volume_type", "volume_type_id")}
+    spec |= {name: volume.spec[name] for name in ("volume_type", "volume_type_id") if name in volume.spec}
+    await write(tx, current, now, spec=spec, status=volume.status)
 
 
 async def retyped(tx: Transaction, volume: Resource, kind: Mapping[str, Any], now: datetime) -> None:
@@ -266,7 +296,7 @@ async def settled(tx: Transaction, volume: Resource, observed: Observed) -> None
         spec["volume_image_metadata"] = await _image_metadata(tx, volume, metadata)
     elif observed.settled and not observed.failed:
         spec.pop("volume_image_metadata", None)
-    if "volume_type" in spec and seen.get("volume_type"):
+    if "volume_type" in spec and seen.get("volume_type") and seen["status"] != "retyping":
         spec |= volume_types.known_as(seen["volume_type"])
     status = _status(volume, seen["status"])
     spec = _copied(spec, seen)
@@ -377,25 +407,21 @@ async def write(tx: Transaction, volume: Resource, now: datetime, **columns: Any
     return volume
 
 
-async def charge(tx: Transaction, project_id: str, **amounts: int) -> None:
-    """Reserve quota. Raises OverQuota in Cinder's words (413; cinder 29.0.0 exception.py QuotaError)."""
+async def charge(tx: Transaction, project_id: str, kind: tuple[str, str] | None = None, **amounts: int) -> None:
+    """Reserve quota, of a volume type (name, id) too. Raises OverQuota in Cinder's words."""
     known = await usages.limits(tx, project_id)
     largest = known["per_volume_gigabytes"][0]
     asked = amounts.get("gigabytes", 0)
     if "volumes" in amounts and 0 <= largest < asked:
-        raise OverQuota(f"Requested volume size {asked}G is larger than maximum allowed limit {largest}G.", status=413)
+        words = f"Requested volume size {asked}G is larger than maximum allowed limit {largest}G."
+        raise OverQuota(f"VolumeSizeExceedsLimit: {words}", status=413)
     for name, amount in amounts.items():
         try:
             await usages.reserve(tx, project_id, {name: amount})
         except OverQuota as over:
-            limit, used = known[name]
-            words = f"Maximum number of {name} allowed ({limit}) exceeded for quota '{name}'."
-            if name == "gigabytes":
-                words = (
-                    f"Requested volume or snapshot exceeds allowed gigabytes quota. Requested {amount}G, quota is "
-                    f"{limit}G and {used}G has been consumed."
-                )
-            raise OverQuota(words, status=413) from over
+            raise volume_type_limits.refuse(name, name, amount, *known[name]) from over
+    if kind is not None:
+        await volume_type_limits.require(tx, project_id, kind, known, amounts)
 
 
 def _status(volume: Resource, seen: str) -> str:

@@ -9,7 +9,7 @@ from tests.unit.region.rows import resource
 from vregion.drivers.contract import Observed
 from vregion.model.refusals import Invalid, NotFound, OverQuota
 from vregion.model.resource import Kind, Resource
-from vregion.region import leases, realizations, resources, usages, volume_creates, volumes
+from vregion.region import leases, realizations, resources, usages, volume_copies, volume_creates, volumes
 from vregion.region.regions import Region, Regions, Transaction
 
 
@@ -87,6 +87,18 @@ async def test_an_attachment_is_told_in_our_ids(region: Region) -> None:
         assert (await volumes.get(tx, volume.id, "p1")).status == "detaching"
         volume = await saw(tx, volume, "available")
         assert (volume.status, volume.spec["attachments"]) == ("available", [])
+
+
+async def test_an_admin_finds_every_projects_but_not_what_copies_need(region: Region) -> None:
+    async with region.write() as tx:
+        volume = await made(tx)
+        helper = resource(Kind.VOLUME, project_id=volume_copies.PROJECT)
+        await resources.insert_resource(tx, helper)
+        assert (await volumes.get(tx, volume.id, None)).id == volume.id
+        with pytest.raises(NotFound):
+            await volumes.get(tx, volume.id, "p2")
+        with pytest.raises(NotFound):
+            await volumes.get(tx, helper.id, None)
 
 
 async def test_the_quota_follows_the_size(region: Region) -> None:

@@ -48,7 +48,7 @@ async def detail(call: Call) -> Reply:
 async def show(call: Call) -> Reply:
     """One; how to connect is asked of its zone, and left out while that is silent."""
     async with call.region.read() as tx:
-        attachment = await attachments.get(tx, call.path["id"], call.project_id)
+        attachment = await attachments.get(tx, call.path["id"], listing.whose(call))
     shown = attachments.document(attachment)
     external_id = attachment.spec.get(attachments.EXTERNAL)
     if external_id and attachment.status in ("attaching", "attached"):
@@ -152,7 +152,7 @@ async def _begin(call: Call) -> tuple[Resource, Resource]:
     """The attachment and its volume, which is looked at afterwards, whatever becomes of this call and this process."""
     later = datetime.now(UTC) + timedelta(seconds=call.use.settings.backend_timeout) + _MARGIN
     async with call.region.write() as tx:
-        attachment = await attachments.get(tx, call.path["id"], call.project_id)
+        attachment = await attachments.get(tx, call.path["id"], listing.whose(call))
         volume = await resources.get(tx, Kind.VOLUME, str(attachment.parent_id))
         if attachments.EXTERNAL not in attachment.spec:
             zone = volume.availability_zone

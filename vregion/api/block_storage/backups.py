@@ -64,7 +64,7 @@ async def detail(call: Call) -> Reply:
 async def show(call: Call) -> Reply:
     """One."""
     async with call.region.read() as tx:
-        backup = await backups.get(tx, call.path["id"], call.project_id)
+        backup = await backups.get(tx, call.path["id"], listing.whose(call))
     return Reply({"backup": _shown(call, backup)})
 
 
@@ -74,7 +74,7 @@ async def update(call: Call) -> Reply:
     body = call.json()
     UPDATE.check(body, call.microversion)
     async with call.region.write() as tx:
-        backup = await backups.get(tx, call.path["id"], call.project_id)
+        backup = await backups.get(tx, call.path["id"], listing.whose(call))
         fields = named(body["backup"] or {})
         if not fields:
             raise Invalid("Invalid input received: Must specify one or more parameters to update.")
@@ -86,7 +86,7 @@ async def update(call: Call) -> Reply:
 async def delete(call: Call) -> Reply:
     """On its way out."""
     async with call.region.write() as tx:
-        backup = await backups.get(tx, call.path["id"], call.project_id)
+        backup = await backups.get(tx, call.path["id"], listing.whose(call))
         await backups.delete(tx, backup, datetime.now(UTC))
     return Reply(status=202)
 
@@ -98,7 +98,7 @@ async def restore(call: Call) -> Reply:
     RESTORE.check(body, call.microversion)
     given = body["restore"] or {}
     async with call.region.read() as tx:
-        backup = await backups.get(tx, call.path["id"], call.project_id)
+        backup = await backups.get(tx, call.path["id"], listing.whose(call))
     if not given.get("volume_id"):
         return await _into_new(call, backup, given.get("name"))
     async with call.region.read() as tx:
@@ -110,7 +110,7 @@ async def restore(call: Call) -> Reply:
     if answer.status >= 400:
         return Reply(answer.body, answer.status)
     async with call.region.write() as tx:
-        current = await volumes.get(tx, volume.id, call.project_id)
+        current = await volumes.get(tx, volume.id, volume.project_id)
         await volumes.write(tx, current, datetime.now(UTC), status="restoring-backup")
         await realizations.look_again(tx, there, datetime.now(UTC))
     return _restored(backup, volume)

@@ -1,5 +1,6 @@
 """The encryption of a volume: none. A zone's own encryption is its own affair, and no volume type asks for any."""
 
+from vregion.api.block_storage import listing
 from vregion.api.http import Call, Reply, Routes
 from vregion.region import volumes
 
@@ -11,7 +12,7 @@ RULES = {"volume_extension:volume_encryption_metadata": "reader"}
 async def index(call: Call) -> Reply:
     """What Cinder tells of a volume that is not encrypted."""
     async with call.region.read() as tx:
-        await volumes.get(tx, call.path["id"], call.project_id)
+        await volumes.get(tx, call.path["id"], listing.whose(call))
     return Reply({"encryption_key_id": None})
 
 
@@ -19,5 +20,5 @@ async def index(call: Call) -> Reply:
 async def show(call: Call) -> Reply:
     """One item of it, by itself: Cinder's answer has no body then."""
     async with call.region.read() as tx:
-        await volumes.get(tx, call.path["id"], call.project_id)
+        await volumes.get(tx, call.path["id"], listing.whose(call))
     return Reply()

@@ -50,7 +50,7 @@ async def detail(call: Call) -> Reply:
 async def show(call: Call) -> Reply:
     """One."""
     async with call.region.read() as tx:
-        whole = await group_snapshots.get(tx, call.path["id"], call.project_id)
+        whole = await group_snapshots.get(tx, call.path["id"], listing.whose(call))
     return Reply({"group_snapshot": _shown(call, whole)})
 
 
@@ -58,7 +58,7 @@ async def show(call: Call) -> Reply:
 async def delete(call: Call) -> Reply:
     """With its snapshots."""
     async with call.region.write() as tx:
-        whole = await group_snapshots.get(tx, call.path["id"], call.project_id)
+        whole = await group_snapshots.get(tx, call.path["id"], listing.whose(call))
         await group_snapshots.delete(tx, whole, datetime.now(UTC))
     return Reply(status=202)
 

@@ -63,7 +63,7 @@ async def detail(call: Call) -> Reply:
 async def show(call: Call) -> Reply:
     """One; with `list_volume` its volumes too (3.25)."""
     async with call.region.read() as tx:
-        group = await groups.get(tx, call.path["id"], call.project_id)
+        group = await groups.get(tx, call.path["id"], listing.whose(call))
         return Reply({"group": await _shown(call, tx, group)})
 
 
@@ -79,7 +79,7 @@ async def update(call: Call) -> Reply:
     )
     fields = {name: given.get(name) for name in ("name", "description")}
     async with call.region.write() as tx:
-        group = await groups.get(tx, call.path["id"], call.project_id)
+        group = await groups.get(tx, call.path["id"], listing.whose(call))
         await groups.update(tx, group, fields, add, drop, datetime.now(UTC))
     return Reply(status=202)
 
@@ -93,7 +93,7 @@ async def act(call: Call) -> Reply:
         return await _create_from(call, body[name])
     call.enforce("group:delete")
     async with call.region.write() as tx:
-        group = await groups.get(tx, call.path["id"], call.project_id)
+        group = await groups.get(tx, call.path["id"], listing.whose(call))
         if name != "delete":
             raise Invalid(f"Invalid group type: Group {group.id} is not a replication group type.")
         with_volumes = true(body[name].get("delete-volumes", False))

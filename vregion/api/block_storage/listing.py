@@ -177,6 +177,11 @@ def scope(call: Call) -> str | None:
     return call.query.get("project_id")
 
 
+def whose(call: Call) -> str | None:
+    """Whose things a caller may name by their ids: his project's; the tenant's admin those of all its projects."""
+    return None if call.caller.is_admin else call.project_id
+
+
 def paging(call: Call) -> tuple[int, int]:
     """How many a page has at most, and how many are passed over. Raises Invalid."""
     limit, offset = _number(call, "limit"), _number(call, "offset") or 0

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from vregion.api.block_storage import listing
 from vregion.api.http import Call, Reply, Routes
 from vregion.api.schemas.block_storage.volumes import REPLACE_METADATA, SET_METADATA_ITEM
 from vregion.model.refusals import Invalid, NotFound
@@ -78,7 +79,7 @@ class Handlers:
         return metadata[key]
 
     async def _known(self, tx: Transaction, call: Call) -> tuple[Resource, Metadata]:
-        resource = await self.get(tx, call.path["id"], call.project_id)
+        resource = await self.get(tx, call.path["id"], listing.whose(call))
         return resource, resource.spec.get("metadata", {})
 
     async def _set(self, call: Call, change: Callable[[Metadata], Metadata]) -> Metadata:

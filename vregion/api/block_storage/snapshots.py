@@ -64,7 +64,7 @@ async def detail(call: Call) -> Reply:
 async def show(call: Call) -> Reply:
     """One document."""
     async with call.region.read() as tx:
-        snapshot = await snapshots.get(tx, call.path["id"], call.project_id)
+        snapshot = await snapshots.get(tx, call.path["id"], listing.whose(call))
     return Reply({"snapshot": views.one(call, snapshot.document, SNAPSHOT)})
 
 
@@ -74,7 +74,7 @@ async def update(call: Call) -> Reply:
     body = call.json()
     UPDATE.check(body, call.microversion)
     async with call.region.write() as tx:
-        snapshot = await snapshots.get(tx, call.path["id"], call.project_id)
+        snapshot = await snapshots.get(tx, call.path["id"], listing.whose(call))
         snapshot = await snapshots.update(tx, snapshot, named(body["snapshot"]), datetime.now(UTC))
     return Reply({"snapshot": views.one(call, snapshot.document, SNAPSHOT, SNAPSHOT_EXTENDED)})
 
@@ -83,6 +83,6 @@ async def update(call: Call) -> Reply:
 async def delete(call: Call) -> Reply:
     """On its way out."""
     async with call.region.write() as tx:
-        snapshot = await snapshots.get(tx, call.path["id"], call.project_id)
+        snapshot = await snapshots.get(tx, call.path["id"], listing.whose(call))
         await snapshots.delete(tx, snapshot, datetime.now(UTC))
     return Reply(status=202)

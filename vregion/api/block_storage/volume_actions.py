@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from vregion.api import operations
+from vregion.api.block_storage import listing
 from vregion.api.http import Call, Reply, Routes
 from vregion.api.live import live, realized
 from vregion.api.schemas.block_storage.types import true
@@ -56,7 +57,7 @@ async def act(call: Call) -> Reply:
     ACTIONS[name].check(body, call.microversion)
     call.enforce(_RULES[name])
     async with call.region.read() as tx:
-        volume = await volumes.get(tx, call.path["id"], call.project_id)
+        volume = await volumes.get(tx, call.path["id"], listing.whose(call))
     if name == "os-show_image_metadata":
         return Reply({"metadata": volume.spec.get("volume_image_metadata", {})})
     if name in _UNDOING and volume.status not in _UNDOING[name]:
@@ -78,7 +79,7 @@ async def _external(call: Call, volume: Resource, names: Mapping[str, Kind], giv
             continue
         async with call.region.read() as tx:
             there = await realizations.on_backend(tx, kind, found[name], str(volume.backend_id))
-            mine = await resources.find(tx, kind, found[name], call.project_id)
+            mine = await resources.find(tx, kind, found[name], volume.project_id)
         if there is not None and there.external_id is not None and mine is not None:
             found[name] = there.external_id
         elif kind is Kind.SNAPSHOT:
@@ -101,24 +102,31 @@ async def _detach(call: Call, volume: Resource, given: dict[str, Any] | None) ->
     asked = dict(given or {})
     if ours := asked.get("attachment_id"):
         async with call.region.read() as tx:
-            known = await resources.find(tx, Kind.ATTACHMENT, ours, call.project_id)
+            known = await resources.find(tx, Kind.ATTACHMENT, ours, volume.project_id)
         asked["attachment_id"] = known.spec.get(attachments.EXTERNAL, ours) if known else ours
     return _reply(await live(call, Kind.VOLUME, volume, "POST", "/action", {"os-detach": asked}))
 
 
 async def _retype(call: Call, volume: Resource, given: dict[str, Any]) -> Reply:
-    """A type that the volume's own zone has; to another zone nothing is migrated."""
+    """The quota of the type first, which the volume's own zone has; to another zone nothing is migrated."""
     zones = await call.use.directory.bindings(call.region.id)
     kind = volume_types.named(zones, given["new_type"])
     if volume.backend_id not in [zone.backend_id for zone in volume_types.having(zones, kind)]:
         raise volume_types.refuse(kind)
     if kind["id"] == volume_types.ID:
         raise Invalid("Invalid input received: The type `default` is each zone's own choice: name one of its types.")
-    asked = {"os-retype": {**given, "new_type": kind["name"]}}
-    answer = await live(call, Kind.VOLUME, volume, "POST", "/action", asked)
-    if answer.status < 400:
+    async with call.region.write() as tx:
+        await volumes.retyping(tx, await volumes.get(tx, volume.id, volume.project_id), kind, _now())
+    answer: Answer | None = None
+    try:
+        asked = {"os-retype": {**given, "new_type": kind["name"]}}
+        answer = await live(call, Kind.VOLUME, volume, "POST", "/action", asked)
+    finally:
         async with call.region.write() as tx:
-            await volumes.retyped(tx, volume, kind, _now())
+            if answer is None or answer.status >= 400:
+                await volumes.not_retyping(tx, volume, _now())
+            else:
+                await volumes.retyped(tx, volume, kind, _now())
     return _reply(answer)
 
 
@@ -137,7 +145,7 @@ async def _extend(call: Call, volume: Resource, size: int) -> Reply:
     if volume.status == "in-use" and call.microversion < Microversion(3, 42):
         raise Invalid(f"Invalid volume: Volume {volume.id} status must be available to extend, but it is in-use.")
     async with call.region.write() as tx:
-        volume = await volumes.get(tx, volume.id, call.project_id)
+        volume = await volumes.get(tx, volume.id, volume.project_id)
         await volumes.extending(tx, volume, size, _now())
     answer: Answer | None = None
     try:

@@ -54,7 +54,7 @@ async def detail(call: Call) -> Reply:
 async def show(call: Call) -> Reply:
     """One."""
     async with call.region.read() as tx:
-        transfer = await transfers.get(tx, call.path["id"], call.project_id)
+        transfer = await transfers.get(tx, call.path["id"], listing.whose(call))
     return Reply({"transfer": _detail(call, transfer)})
 
 
@@ -63,7 +63,7 @@ async def show(call: Call) -> Reply:
 async def delete(call: Call) -> Reply:
     """Withdrawn."""
     async with call.region.write() as tx:
-        transfer = await transfers.get(tx, call.path["id"], call.project_id)
+        transfer = await transfers.get(tx, call.path["id"], listing.whose(call))
         await transfers.delete(tx, transfer, datetime.now(UTC))
     return Reply(status=202)
 

@@ -7,7 +7,7 @@ from vregion.api.block_storage import short_lists
 from vregion.api.http import Call, Reply, Routes
 from vregion.model.microversion import Microversion
 from vregion.model.refusals import NotFound
-from vregion.region import volume_types
+from vregion.region import default_types, volume_types
 
 routes = Routes()
 FILTERS = ("is_public", "extra_specs")
@@ -30,7 +30,7 @@ async def index(call: Call) -> Reply:
 
 @routes.get("/types/{type_id}", policy="volume_extension:type_get")
 async def show(call: Call) -> Reply:
-    """By id; `default` is Cinder's own word for the default type."""
+    """By id; `default` is Cinder's own word for the project's default type."""
     found = await _found(call)
     if call.path["type_id"] == volume_types.NAME:  # asked for by that word, Cinder's extension does not find it
         del found["os-volume-type-access:is_public"]
@@ -53,7 +53,12 @@ async def extra_spec(call: Call) -> Reply:
 
 
 async def _found(call: Call) -> dict[str, Any]:
-    return volume_types.find(await call.use.directory.bindings(call.region.id), call.path["type_id"])
+    asked, zones = call.path["type_id"], await call.use.directory.bindings(call.region.id)
+    if asked == volume_types.NAME:
+        async with call.region.read() as tx:
+            kind = volume_types.known(zones, await default_types.of(tx, call.project_id))
+        return kind or volume_types.find(zones, asked)
+    return volume_types.find(zones, asked)
 
 
 def _has(specs: dict[str, str], text: str) -> bool:

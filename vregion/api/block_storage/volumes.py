@@ -85,7 +85,7 @@ async def summary(call: Call) -> Reply:
 async def show(call: Call) -> Reply:
     """One document."""
     async with call.region.read() as tx:
-        volume = await volumes.get(tx, call.path["id"], call.project_id)
+        volume = await volumes.get(tx, call.path["id"], listing.whose(call))
     return Reply({"volume": views.one(call, volume.document, VOLUME)})
 
 
@@ -96,7 +96,7 @@ async def update(call: Call) -> Reply:
     UPDATE.check(body, call.microversion)
     fields = named(body["volume"])
     async with call.region.write() as tx:
-        volume = await volumes.get(tx, call.path["id"], call.project_id)
+        volume = await volumes.get(tx, call.path["id"], listing.whose(call))
         volume = await volumes.update(tx, volume, fields, datetime.now(UTC))
     return Reply({"volume": views.one(call, volume.document, VOLUME, VOLUME_EXTENDED)})
 
@@ -106,7 +106,7 @@ async def delete(call: Call) -> Reply:
     """On its way out; `cascade` takes its snapshots along."""
     now = datetime.now(UTC)
     async with call.region.write() as tx:
-        volume = await volumes.get(tx, call.path["id"], call.project_id)
+        volume = await volumes.get(tx, call.path["id"], listing.whose(call))
         if true(call.query.get("cascade", "")):
             await snapshots.delete_all_of(tx, volume, now)
         await volumes.delete(tx, volume, now, cascade=true(call.query.get("cascade", "")))

@@ -38,7 +38,7 @@ HOSTNAME: Part = {
 FQDN: Part = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[a-zA-Z0-9-._]*$"}
 TAG: Part = {"type": "string", "minLength": 1, "maxLength": 60, "pattern": "^[^,/]*$"}
 # Nova takes 50 tags of a server. One of them is the mark by which vregion knows the server in its zone.
-TAGS: Part = {"type": "array", "items": TAG, "maxItems": 49}
+TAGS: Part = {"type": "array", "items": TAG, "maxItems": 50}
 USER_DATA: Part = {"type": "string", "format": "base64", "maxLength": 65535}
 USER_DATA_OR_NULL: Part = {"type": ["string", "null"], "format": "base64", "maxLength": 65535}
 TRUSTED: Part = {

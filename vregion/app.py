@@ -40,7 +40,7 @@ from vregion.provider.provider import Provider
 from vregion.reconcile.feed import Feeds
 from vregion.reconcile.loop import Loop
 from vregion.reconcile.recipes import RECIPES
-from vregion.region import census, external_networks, realizations, topology
+from vregion.region import census, external_networks, realizations, server_account, topology
 from vregion.region.regions import Regions
 from vregion.settings import Settings
 
@@ -127,10 +127,13 @@ class Application:
 
     def _told(self) -> tuple[Any, ...]:
         """What the provider's operations are told of virtual regions."""
-        return self._resources_on, self._clear, self._forget, self._outside, self._joined, self._topology
+        return self._resources_on, self._clear, self._forget, self._outside, self._joined, self._topology, self._server
 
     async def _topology(self, region_id: str) -> dict[str, Any]:
         return await topology.topology(await self.regions.open(region_id))
+
+    async def _server(self, region_id: str, server_id: str) -> dict[str, Any]:
+        return await server_account.account(await self.regions.open(region_id), server_id)
 
     async def _resources_on(self, region_id: str, backend_id: str | None) -> list[str]:
         region = await self.regions.open(region_id)

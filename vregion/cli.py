@@ -214,6 +214,12 @@ def tenant_topology(
     return None
 
 
+@tenant_app.command("server")
+def tenant_server(name: str, server_id: str, form: FormOption = Form.TABLE) -> None:
+    """One of his servers: where it is, and why it went there."""
+    _show(_ask("GET", f"/tenants/{_path(name)}/servers/{_path(server_id)}"), form)
+
+
 @tenant_app.command("close")
 def tenant_close(name: str) -> None:
     """Close a tenant who has nothing left."""

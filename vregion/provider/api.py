@@ -25,7 +25,7 @@ from vregion.identity.tokens import IdentityUnavailable
 from vregion.model.backend import Backend, Binding, Credential
 from vregion.model.interconnect import Interconnect
 from vregion.model.refusals import Invalid, NotFound, Refusal, TooLarge, Unavailable
-from vregion.provider import backends, flavors, interconnects, schemas, tenants, topology, zones
+from vregion.provider import backends, flavors, interconnects, schemas, servers, tenants, topology, zones
 from vregion.provider.access import Authorize
 from vregion.provider.backends import Found
 from vregion.provider.interconnects import Found as InterconnectFound
@@ -168,6 +168,10 @@ async def show_topology(asked: Asked) -> Any:
     return await topology.show(asked.provider, asked.path["name"])
 
 
+async def show_server(asked: Asked) -> Any:
+    return await servers.show(asked.provider, asked.path["name"], asked.path["id"])
+
+
 async def close_tenant(asked: Asked) -> None:
     await tenants.close(asked.provider, asked.path["name"])
 
@@ -288,6 +292,7 @@ OPERATIONS: tuple[tuple[str, str, Operation, dict[str, Any] | None, int], ...] =
     ("GET", "/tenants/{name}", show_tenant, None, 200),
     ("DELETE", "/tenants/{name}", close_tenant, None, 204),
     ("GET", "/tenants/{name}/topology", show_topology, None, 200),
+    ("GET", "/tenants/{name}/servers/{id}", show_server, None, 200),
     ("GET", "/tenants/{name}/zones", list_zones, None, 200),
     ("PUT", "/tenants/{name}/zones/{zone}", bind_zone, schemas.ZONE, 200),
     ("POST", "/tenants/{name}/zones/{zone}/drain", drain_zone, None, 200),

@@ -32,7 +32,8 @@ class Provider:
     names what is not gone yet. `forget_region(region_id)` drops a closed region's own rows. `outside(region_id,
     backend_id, zone, found, wanted)` says which external networks a zone's backend has, and which of them is named to
     be used. `joined(region_id)` makes its routers due, since its zones are joined anew. `topology_of(region_id)` is
-    `vregion.region.topology`'s account of its networks. `notice_seconds` is how long another node may not have noticed
+    `vregion.region.topology`'s account of its networks, `server_of(region_id, server_id)` that of one of its servers
+    (`vregion.region.server_account`). `notice_seconds` is how long another node may not have noticed
     that a zone drains, a tenant closes, or what joins zones.
     """
 
@@ -45,6 +46,7 @@ class Provider:
     outside: Callable[[str, str, str, Sequence[Mapping[str, Any]], str | None], Awaitable[None]]
     joined: Callable[[str], Awaitable[None]]
     topology_of: Callable[[str], Awaitable[dict[str, Any]]]
+    server_of: Callable[[str, str], Awaitable[dict[str, Any]]]
     notice_seconds: float = 1.5 * CHECK_SECONDS
     _turns: "WeakValueDictionary[str, asyncio.Lock]" = field(default_factory=WeakValueDictionary)
 

@@ -1,7 +1,8 @@
 """Which backend a new server goes to: pure, called once per request by `vregion.region.server_boots`.
 
 A zone that the tenant names is binding. Without one it follows what it needs (volumes, networks, other servers), then
-the tenant's default zone, then the emptiest. It never asks a backend and never reads a row.
+the tenant's default zone, then a zone that has its image, the emptiest first. It never asks a backend and never reads a
+row.
 """
 
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ class Zone:
     binding: Binding
     has_flavor: bool
     servers: int
+    has_image: bool = False
 
     @property
     def name(self) -> str:
@@ -71,9 +73,12 @@ def choose(named: str | None, flavor: str, zones: Sequence[Zone], ties: Sequence
     fit = [zone for zone in zones if zone.open and zone.has_flavor]
     if not fit:
         raise Invalid(f"No availability zone takes new servers of flavor {flavor}.")
-    best = min(fit, key=lambda zone: (not zone.binding.default, zone.servers, zone.name))
+    best = min(fit, key=lambda zone: (not zone.binding.default, not zone.has_image, zone.servers, zone.name))
     if best.binding.default:
         return Decision(best.binding, f"zone {best.name}: the tenant's default")
+    if best.has_image:
+        having = sum(zone.has_image for zone in fit)
+        return Decision(best.binding, f"zone {best.name}: the emptiest of {having} that have the image")
     return Decision(best.binding, f"zone {best.name}: the emptiest of {len(fit)}")
 
 

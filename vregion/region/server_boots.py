@@ -91,7 +91,7 @@ async def boot(tx: Transaction, request: Boot) -> list[Resource]:
     """Accept the servers. Raises Refusal, and then nothing is left behind."""
     found = await _find(tx, request)
     named = request.server.get("availability_zone")
-    zones = await _zones(tx, request, free=named is None and not found.ties)
+    zones = await _zones(tx, request, found.image, free=named is None and not found.ties)
     decision = scheduler.choose(named, request.flavor_id, zones, found.ties)
     count = await _reserve(tx, request)
     reservation = f"r-{secrets.token_hex(4)}"
@@ -308,8 +308,10 @@ async def _tie_to(tx: Transaction, found: Found, server_ids: Sequence[str]) -> N
             found.ties.append(Tie("server", server.id, server.backend_id))
 
 
-async def _zones(tx: Transaction, request: Boot, *, free: bool) -> list[Zone]:
-    """The bindings; with the number of servers in each where the choice is free and no default decides it."""
+async def _zones(tx: Transaction, request: Boot, image: Resource | None, *, free: bool) -> list[Zone]:
+    """The bindings; with the number of servers in each, and whether the image is there, where the choice is free and no
+    default decides it.
+    """
     zones = [Zone(binding, binding.backend_id in request.having, 0) for binding in request.zones]
     if not free or any(zone.binding.default and zone.open and zone.has_flavor for zone in zones):
         return zones
@@ -319,7 +321,9 @@ async def _zones(tx: Transaction, request: Boot, *, free: bool) -> list[Zone]:
         .group_by(rows.c.backend_id)
     )
     servers_on = {row.backend_id: row.servers for row in counted}
-    return [replace(zone, servers=servers_on.get(zone.binding.backend_id, 0)) for zone in zones]
+    having = (await realizations.places(tx, Kind.IMAGE, [image.id])).get(image.id, set()) if image else set()
+    known = ((zone, zone.binding.backend_id) for zone in zones)
+    return [replace(zone, servers=servers_on.get(there, 0), has_image=there in having) for zone, there in known]
 
 
 async def _reserve(tx: Transaction, request: Boot) -> int:

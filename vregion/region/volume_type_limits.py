@@ -70,7 +70,8 @@ async def used(tx: Transaction, project_id: str) -> dict[str, int]:
     )
     found: dict[str, int] = {}
     for part, statement in (("volumes", of_volumes), ("snapshots", of_snapshots)):
-        for of, count, size in await tx.execute(statement):
+        for row in await tx.execute(statement):
+            of, count, size = tuple(row)
             found[key(part, of)] = count
             found[key("gigabytes", of)] = found.get(key("gigabytes", of), 0) + int(size or 0)
     return found

@@ -1,5 +1,7 @@
 """The scheduler decides by what it is told, and says why."""
 
+from dataclasses import replace
+
 import pytest
 
 from vregion.model.backend import Binding
@@ -43,6 +45,13 @@ def test_the_emptiest_where_there_is_no_default() -> None:
     decision = choose(None, "f", [full, empty], [])
     assert decision.binding is empty.binding
     assert decision.reason == "zone az2: the emptiest of 2"
+
+
+def test_a_zone_with_the_image_before_an_empty_one() -> None:
+    empty, full, fuller = zone("az1"), zone("az2", servers=3), zone("az3", servers=4)
+    decision = choose(None, "f", [empty, replace(fuller, has_image=True), replace(full, has_image=True)], [])
+    assert decision.binding is full.binding
+    assert decision.reason == "zone az2: the emptiest of 2 that have the image"
 
 
 def test_nowhere_at_all() -> None:

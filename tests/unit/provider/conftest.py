@@ -14,6 +14,7 @@ from tests.embedded_keystone import keystone as keystone
 from vregion.directory.directory import Directory
 from vregion.drivers.memory import MemoryCloud, MemoryDriver
 from vregion.model.backend import Backend, Credential
+from vregion.model.refusals import NotFound
 from vregion.provider.provider import Provider
 from vregion.settings import Settings
 
@@ -30,6 +31,7 @@ class Regions:
     drawn: dict[str, Any] = field(default_factory=dict)
     told: dict[str, list[str]] = field(default_factory=dict)
     joined: list[str] = field(default_factory=list)
+    servers: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     async def join(self, region_id: str) -> None:
         self.joined.append(region_id)
@@ -43,6 +45,11 @@ class Regions:
 
     async def topology(self, region_id: str) -> dict[str, Any]:
         return {"networks": [], "routers": [], "unsettled": []} | self.drawn
+
+    async def server(self, region_id: str, server_id: str) -> dict[str, Any]:
+        if server_id not in self.servers:
+            raise NotFound(f"There is no server {server_id}.")
+        return self.servers[server_id]
 
     async def forget(self, region_id: str) -> None:
         self.forgotten.append(region_id)
@@ -64,7 +71,7 @@ async def provider(keystone: RunningKeystone, tmp_path: Path, regions: Regions) 
     async with keystone.admin() as identity:
         drivers = {"memory": MemoryDriver.open}
         told = (regions.resources_on, regions.clear, regions.forget, regions.outside, regions.join, regions.topology)
-        yield Provider(directory, identity, drivers, *told, notice_seconds=0)
+        yield Provider(directory, identity, drivers, *told, regions.server, notice_seconds=0)
     await directory.close()
 
 

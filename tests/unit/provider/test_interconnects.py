@@ -126,6 +126,18 @@ async def test_a_tenants_topology(run: Run, two: Provider, regions: Regions, nam
     assert [zone["backend"] for zone in told["zones"]] == ["north", "south"]
 
 
+async def test_why_a_server_is_where_it_is(run: Run, two: Provider, regions: Regions, name: str) -> None:
+    await run("tenant", "open", name, "--zone", "az1=north", "--password-file", "-", stdin=SECRET)
+    place = {"backend_id": (await two.backend("north")).id, "state": "ready", "wanted": True, "reason": None}
+    why = {"action": "create", "event": "schedule_servers", "why": "zone az1: the tenant's default"}
+    regions.servers["s1"] = {"id": "s1", "places": [place], "decisions": [why]}
+    told = await _json(run, "tenant", "server", name, "s1")
+    assert isinstance(told, dict)
+    assert (told["places"][0]["backend"], told["decisions"]) == ("north", [why])
+    lacking = await run("tenant", "server", name, "s2")
+    assert (lacking.exit_code, "There is no server s2." in lacking.output) == (1, True)
+
+
 async def test_the_tenants_whose_zones_it_joins_look_at_their_routers(
     served: Served, two: Provider, regions: Regions
 ) -> None:

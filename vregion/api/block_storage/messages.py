@@ -1,4 +1,4 @@
-"""User messages (3.3): why a volume or a snapshot is in error, in the words of its zone.
+"""User messages (3.3): why a volume, a snapshot or a backup is in error, in the words of its zone.
 
 A message is the resource's own last fault: it is there as long as the resource is, and has the resource's id.
 """
@@ -11,7 +11,7 @@ from vregion.api.http import Call, Reply, Routes
 from vregion.model.microversion import Microversion
 from vregion.model.refusals import NotFound
 from vregion.model.resource import Kind, Resource
-from vregion.region import resources, snapshots, volumes
+from vregion.region import backups, resources, snapshots, volumes
 from vregion.region.resources import Filter, Query
 from vregion.region.volumes import FAULT, stamp
 
@@ -19,6 +19,8 @@ routes = Routes()
 FILTERS = ("resource_uuid", "resource_type", "event_id", "request_id", "message_level")
 _PAGED = Microversion(3, 5)
 _COLUMNS = (*FILTERS, "id", "project_id", "detail_id", "action_id", "expires_at", "created_at", "updated_at")
+_FORGET = {Kind.VOLUME: volumes.write, Kind.SNAPSHOT: snapshots.write, Kind.BACKUP: backups.write}
+_TYPES = {Kind.VOLUME: "VOLUME", Kind.SNAPSHOT: "VOLUME_SNAPSHOT", Kind.BACKUP: "VOLUME_BACKUP"}  # Cinder's words
 _SHORT = short_lists.Short("messages", "messages", "messages_links", _COLUMNS, "Message")
 
 
@@ -38,10 +40,12 @@ async def index(call: Call) -> Reply:
 async def delete(call: Call) -> Reply:
     """Read and done with; what it was about stays as it is."""
     async with call.region.write() as tx:
-        for kind, forget in ((Kind.VOLUME, volumes.write), (Kind.SNAPSHOT, snapshots.write)):
+        for kind, forget in _FORGET.items():
             found = await resources.find(tx, kind, call.path["message_id"], call.project_id)
             if found is not None and FAULT in found.spec:
                 spec = {name: value for name, value in found.spec.items() if name != FAULT}
+                if kind is Kind.BACKUP:  # it goes on saying so itself
+                    spec["fail_reason"] = found.spec[FAULT]
                 await forget(tx, found, datetime.now(UTC), spec=spec)
                 return Reply(status=204)
     raise NotFound(f"Message {call.path['message_id']} could not be found.")
@@ -59,18 +63,19 @@ async def show(call: Call) -> Reply:
 async def _all(call: Call) -> list[dict[str, Any]]:
     ill = (Filter(f"spec.{FAULT}", False, "null"),)
     async with call.region.read() as tx:
-        found = await resources.list_resources(tx, Query(Kind.VOLUME, call.project_id, ill))
-        found += await resources.list_resources(tx, Query(Kind.SNAPSHOT, call.project_id, ill))
+        found = [
+            one for kind in _FORGET for one in await resources.list_resources(tx, Query(kind, call.project_id, ill))
+        ]
     return [_message(resource) for resource in found]
 
 
 def _message(resource: Resource) -> dict[str, Any]:
     return {
         "id": resource.id,
-        "event_id": f"{resource.kind.upper()}_VREGION_001",
+        "event_id": f"VOLUME_{_TYPES[resource.kind]}_VREGION_001",
         "user_message": resource.spec[FAULT],
         "message_level": "ERROR",
-        "resource_type": resource.kind.upper(),
+        "resource_type": _TYPES[resource.kind],
         "resource_uuid": resource.id,
         "created_at": stamp(resource.updated_at),
         "guaranteed_until": None,

@@ -15,7 +15,7 @@ from vregion.model.refusals import Invalid, NotFound
 from vregion.model.resource import Resource
 from vregion.region.regions import Transaction
 
-Get = Callable[[Transaction, str, str], Awaitable[Resource]]
+Get = Callable[[Transaction, str, str | None], Awaitable[Resource]]
 Update = Callable[[Transaction, Resource, Mapping[str, Any], datetime], Awaitable[Resource]]
 Metadata = Mapping[str, str]
 

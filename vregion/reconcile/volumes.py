@@ -5,7 +5,7 @@ from typing import Any
 from vregion.drivers.contract import Transient
 from vregion.model.resource import Kind, Resource
 from vregion.reconcile.recipe import Recipe, References
-from vregion.region import volume_copies, volume_types, volumes
+from vregion.region import volume_copies, volume_hints, volume_types, volumes
 
 
 def body(resource: Resource, references: References) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def body(resource: Resource, references: References) -> dict[str, Any]:
         if spec.get(name):
             wanted[name] = references[kind, spec[name]]
             break
-    if hints := spec.get("scheduler_hints"):
+    if hints := volume_hints.translated(spec.get("scheduler_hints", {}), references):
         wanted["OS-SCH-HNT:scheduler_hints"] = hints
     return wanted
 

@@ -22,6 +22,7 @@ from vregion.region import (
     realizations,
     resources,
     volume_copies,
+    volume_hints,
     volume_types,
     volumes,
 )
@@ -75,7 +76,8 @@ async def create(
     await resources.insert_resource(tx, volume)
     if source is not None and source.kind is not Kind.IMAGE and source.backend_id != zone.backend_id:
         return await _copied(tx, caller, volume, source, now)
-    await realizations.need(tx, volume, [(source.kind, source.id)] if source else [])
+    beside = await volume_hints.named(tx, caller.project_id, spec.get("scheduler_hints", {}), zone.backend_id)
+    await realizations.need(tx, volume, [*([(source.kind, source.id)] if source else []), *beside])
     await realizations.want(tx, Kind.VOLUME, volume.id, zone.backend_id, now)
     return volume
 

@@ -136,10 +136,7 @@ def _wanted(body: Mapping[str, Any]) -> dict[str, Any]:
         raise Invalid(_MULTIATTACH)
     if given.get("consistencygroup_id"):
         raise NotFound(f"Group {given['consistencygroup_id']} could not be found.")
-    hints = body.get(HINTS) or {}
-    if refused := sorted(hints.keys() & {"same_host", "different_host", "local_to_instance"}):
-        raise Invalid(f"Scheduler hint {refused[0]} is not supported: hosts belong to an availability zone.")
     size = given.get("size")
     kept = {name: given.get(name) for name in _KEPT}
-    wanted = kept | named(given) | {"size": int(size) if size is not None else None, "scheduler_hints": hints or None}
+    wanted = kept | named(given) | {"size": int(size) if size is not None else None, "scheduler_hints": body.get(HINTS)}
     return wanted | {"imageRef": given.get("imageRef") or given.get("image_id")}

@@ -16,6 +16,13 @@ from vregion.api.validation import Schema, Since
 
 # Their length counts without the white space around them: the handler looks at it.
 _NAMES = {name: {"type": ["string", "null"]} for name in ("name", "description", "display_name", "display_description")}
+_VOLUMES = {"oneOf": [UUID, {"type": "array", "items": UUID, "uniqueItems": True}]}
+_HINTS = {
+    "local_to_instance": UUID_OR_NULL,
+    "different_host": _VOLUMES,
+    "same_host": _VOLUMES,
+    "query": {"type": ["string", "object"]},
+}
 CREATE = Schema(
     wrapped(
         "volume",
@@ -38,7 +45,7 @@ CREATE = Schema(
             },
             "additionalProperties": Since(("3.0", True), ("3.53", False)),
         },
-        **{"OS-SCH-HNT:scheduler_hints": {"type": ["object", "null"]}},
+        **{"OS-SCH-HNT:scheduler_hints": {"type": ["object", "null"], "properties": _HINTS}},
     )
 )
 _ONE_OF = [{"required": [name]} for name in (*_NAMES, "metadata")]

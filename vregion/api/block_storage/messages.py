@@ -3,6 +3,7 @@
 A message is the resource's own last fault: it is there as long as the resource is, and has the resource's id.
 """
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,7 +20,11 @@ routes = Routes()
 FILTERS = ("resource_uuid", "resource_type", "event_id", "request_id", "message_level")
 _PAGED = Microversion(3, 5)
 _COLUMNS = (*FILTERS, "id", "project_id", "detail_id", "action_id", "expires_at", "created_at", "updated_at")
-_FORGET = {Kind.VOLUME: volumes.write, Kind.SNAPSHOT: snapshots.write, Kind.BACKUP: backups.write}
+_FORGET: dict[Kind, Callable[..., Awaitable[Resource]]] = {
+    Kind.VOLUME: volumes.write,
+    Kind.SNAPSHOT: snapshots.write,
+    Kind.BACKUP: backups.write,
+}
 _TYPES = {Kind.VOLUME: "VOLUME", Kind.SNAPSHOT: "VOLUME_SNAPSHOT", Kind.BACKUP: "VOLUME_BACKUP"}  # Cinder's words
 _SHORT = short_lists.Short("messages", "messages", "messages_links", _COLUMNS, "Message")
 

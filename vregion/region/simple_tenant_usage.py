@@ -33,7 +33,7 @@ async def servers(
             await resources.get(tx, Kind.SERVER, marker, project_id)
         except NotFound as lacking:
             raise Invalid(f"Marker {marker} could not be found.") from lacking
-    launched = [Filter("created_at", period.stop, "le"), Filter("spec.launched_at", False, "null")]
+    launched = [Filter("created_at", period.stop, "le"), Filter("launched_at", False, "null")]
     query = Query(Kind.SERVER, project_id, launched, (("id", True),), limit, marker)
     return await resources.list_resources(tx, query)
 

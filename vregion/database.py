@@ -6,10 +6,11 @@ must never span a network call. Its writers take turns, and each begins with BEG
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -29,6 +30,20 @@ _ALEMBIC = Path(__file__).with_name("alembic")
 _TURN = 0x76726567  # any number that no other user of the database locks
 _COMPILED = 2000  # statements
 _MAPPED = 256 << 20  # bytes of a SQLite file that are read where they are: a scan of a long list copies none of them
+_PRAGMAS = (
+    "journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "foreign_keys=ON", "case_sensitive_like=ON",
+    f"mmap_size={_MAPPED}",
+)  # fmt: skip
+
+
+@lru_cache
+def _pattern(regex: str) -> re.Pattern[str]:
+    return re.compile(regex)
+
+
+def _found(regex: str, text: str | None) -> bool:
+    """SQLite's REGEXP, as often as a list has rows: it must not look up the pattern as `re.search` does."""
+    return text is not None and _pattern(regex).search(text) is not None
 
 
 def _dumps(value: Any) -> str:
@@ -190,9 +205,9 @@ def _file(address: str, begin: str, size: int, overflow: int) -> Engine:
     def connect(connection: Any, record: Any) -> None:
         functions(connection)
         connection.isolation_level = None
+        connection.create_function("regexp", 2, _found, deterministic=True)
         cursor = connection.cursor()
-        settings = ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "foreign_keys=ON")
-        for pragma in (*settings, f"mmap_size={_MAPPED}"):
+        for pragma in _PRAGMAS:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

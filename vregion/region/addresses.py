@@ -14,9 +14,9 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from vregion.ipam import macs as mac_addresses
 from vregion.ipam import pools, prefixes
-from vregion.model.resource import Kind, Resource
+from vregion.model.resource import Resource
 from vregion.region.regions import Transaction
-from vregion.region.tables import addresses, macs, resources
+from vregion.region.tables import addresses, macs
 
 PROBES = 3
 _RANDOM = SystemRandom()
@@ -108,12 +108,8 @@ def ports_with(
     ips: Iterable[str] = (),
     subnet_ids: Iterable[str] = (),
     part: str | None = None,
-    six: bool | None = None,
 ) -> Select[Any]:
-    """The ids of ports that have one of these addresses, and one on these subnets, and one that contains `part`.
-
-    `six`: only addresses of IPv6, or only of IPv4.
-    """
+    """The ids of ports that have one of these addresses, and one on these subnets, and one that contains `part`."""
     where = [addresses.c.region_id == tx.region_id]
     if chosen := list(ips):
         where.append(addresses.c.address.in_(chosen))
@@ -121,18 +117,7 @@ def ports_with(
         where.append(addresses.c.subnet_id.in_(subnets))
     if part is not None:
         where.append(addresses.c.address.contains(part, autoescape=True))
-    if six is not None:
-        colon = addresses.c.address.contains(":")
-        where.append(colon if six else ~colon)
     return select(addresses.c.port_id).where(*where)
-
-
-def servers_with(tx: Transaction, part: str, *, six: bool) -> Select[Any]:
-    """The ids of servers with a port that has an IPv4 (or IPv6) address that contains `part`; a filter's value."""
-    plugged, found = resources.alias(), ports_with(tx, part=part, six=six).subquery()
-    mine = (plugged.c.region_id == tx.region_id, plugged.c.kind == Kind.PORT, plugged.c.deleting.is_(False))
-    joined = select(plugged.c.parent_id).join(found, found.c.port_id == plugged.c.id)
-    return joined.where(*mine, plugged.c.parent_id.is_not(None))
 
 
 async def take_mac(tx: Transaction, network_id: str, port_id: str, mac: str) -> bool:

@@ -1,7 +1,7 @@
 """Every plain noun's rows: insert, read, list, change, remove. The kinds with rules of their own build on this.
 
 Callers pass a `Transaction`; nothing here commits. Names of fields in filters and sort keys are columns of the table,
-or `spec.NAME` for a top-level key of the wanted state.
+or `spec.NAME` for a top-level key of the wanted state, for which the JSON of each row is parsed.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,14 +10,36 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Row, and_, delete, false, func, insert, not_, or_, select, update
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Integer,
+    Row,
+    and_,
+    delete,
+    false,
+    func,
+    insert,
+    literal,
+    literal_column,
+    not_,
+    or_,
+    select,
+    update,
+)
 
 from vregion.model.refusals import Invalid, NotFound
 from vregion.model.resource import Kind, Resource
 from vregion.region.regions import Transaction
-from vregion.region.tables import resources
+from vregion.region.tables import SEARCHED, resources
 
-_COLUMNS = [c for c in resources.c if c.name != "region_id"]
+_COLUMNS = [c for c in resources.c if c.name not in ("region_id", *SEARCHED)]
+_SPECIAL = frozenset(".^$*+?{}[]\\|()")  # in a regex
+_SERVERS = (Kind.SERVER, Kind.DELETED_SERVER)
+_LEAST = {
+    Integer: literal_column("-1"),
+    Boolean: false(),
+}  # what stands for NULL where rows are sorted, other types: an empty text
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +78,10 @@ async def insert_resource(tx: Transaction, resource: Resource) -> None:
 
 async def insert_resources(tx: Transaction, rows: Iterable[Resource]) -> None:
     """Write new rows in one statement."""
-    values = [{"region_id": tx.region_id, **{c.name: getattr(row, c.name) for c in _COLUMNS}} for row in rows]
+    values = [
+        {"region_id": tx.region_id, **{c.name: getattr(row, c.name) for c in _COLUMNS}, **_searched(row.kind, row.spec)}
+        for row in rows
+    ]
     if values:
         await tx.execute(insert(resources), values)
 
@@ -121,6 +146,8 @@ async def count(tx: Transaction, query: Query) -> int:
 async def change(tx: Transaction, resource: Resource, **changes: Any) -> None:
     """Set columns of a row; `updated_at` becomes now unless given."""
     changes.setdefault("updated_at", datetime.now(UTC))
+    if "spec" in changes and resource.kind in _SERVERS:
+        changes |= _searched(resource.kind, changes["spec"])
     await tx.execute(update(resources).where(*_own(tx, resource.kind), resources.c.id == resource.id).values(**changes))
 
 
@@ -134,9 +161,17 @@ async def remove_older(tx: Transaction, kind: Kind, before: datetime) -> None:
     await tx.execute(delete(resources).where(*_own(tx, kind), resources.c.updated_at < before))
 
 
-def dump(document: dict[str, Any]) -> bytes:
+def dump(document: Any) -> bytes:
     """A document as it is stored and sent."""
     return orjson.dumps(document)
+
+
+def _searched(kind: Kind, spec: dict[str, Any]) -> dict[str, Any]:
+    """What lists of servers are searched by, as columns."""
+    if kind not in _SERVERS:
+        return dict.fromkeys(SEARCHED)
+    values = {name: spec.get(key) for name, (key, _) in SEARCHED.items()}
+    return {name: dump(value).decode() if isinstance(value, list) else value for name, value in values.items()}
 
 
 def _own(tx: Transaction, kind: Kind, also: Kind | None = None) -> list[ColumnElement[bool]]:
@@ -185,6 +220,8 @@ def _compare(column: Any, f: Filter) -> Any:
             return column.in_(f.value) if f.value else false()
         case "contains":
             return func.coalesce(column, "").contains(f.value, autoescape=True)
+        case "matches" if _SPECIAL.isdisjoint(f.value):
+            return func.coalesce(column, "").contains(f.value, autoescape=True)
         case "matches":
             return func.coalesce(column, "").regexp_match(f.value)
         case "prefix":
@@ -208,7 +245,7 @@ async def _paged(tx: Transaction, query: Query, columns: Sequence[Any]) -> Any:
 
     A page is chosen by id first, so that what is sorted and thrown away are not whole documents.
     """
-    keys = [(func.coalesce(_field(name), "") if _nullable(name) else _field(name), up) for name, up in query.sort]
+    keys = [(_sortable(name), up) for name, up in query.sort]
     keys.append((resources.c.id, query.sort[-1][1] if query.sort else True))
     where = _matching(tx, query)
     if query.marker:
@@ -218,17 +255,34 @@ async def _paged(tx: Transaction, query: Query, columns: Sequence[Any]) -> Any:
         values = found.first()
         if values is None:
             raise Invalid(f"marker [{query.marker}] not found")
-        behind = []
-        for at, (column, up) in enumerate(keys):
-            same = [k == values[i] for i, (k, _) in enumerate(keys[:at])]
-            behind.append(and_(*same, column > values[at] if up else column < values[at]))
-        where.append(or_(*behind))
-    order = [column.asc() if up else column.desc() for column, up in keys]
+        where.append(_behind(keys, [literal(value, key.type) for value, (key, _) in zip(values, keys, strict=True)]))
     if query.limit is None:
-        return select(*columns).where(*where).order_by(*order)
-    page = select(resources.c.id).where(*where).order_by(*order).limit(query.limit)
-    return select(*columns).where(*_own(tx, query.kind, query.also), resources.c.id.in_(page)).order_by(*order)
+        return select(*columns).where(*where).order_by(*_order(keys))
+    named = [(key.label(f"key_{at}"), up) for at, (key, up) in enumerate(keys)]  # by name they are sorted as they are
+    page = select(resources.c.kind, *(key for key, _ in named)).where(*where).order_by(*_order(named))
+    chosen = page.limit(query.limit).subquery()
+    again = [chosen.c[key.name] for key, _ in named]
+    same = (resources.c.region_id == tx.region_id, resources.c.kind == chosen.c.kind, resources.c.id == again[-1])
+    whole = chosen.outerjoin(resources, and_(*same))  # an inner join has SQLite write each candidate down first
+    return select(*columns).select_from(whole).order_by(*_order(zip(again, (up for _, up in keys), strict=True)))
 
 
-def _nullable(name: str) -> bool:
-    return name.startswith("spec.") or bool(resources.c[name].nullable)
+def _behind(keys: Sequence[tuple[Any, bool]], values: Sequence[Any]) -> ColumnElement[bool]:
+    """Later than these values of the sort keys."""
+    behind = []
+    for at, (column, up) in enumerate(keys):
+        same = [k == values[i] for i, (k, _) in enumerate(keys[:at])]
+        behind.append(and_(*same, column > values[at] if up else column < values[at]))
+    return or_(*behind)
+
+
+def _order(keys: Iterable[tuple[Any, bool]]) -> list[ColumnElement[Any]]:
+    return [column.asc() if up else column.desc() for column, up in keys]
+
+
+def _sortable(name: str) -> ColumnElement[Any]:
+    """The field, with a value for NULL, so that a marker can be behind it."""
+    column = _field(name)
+    if not name.startswith("spec.") and not resources.c[name].nullable:
+        return column
+    return func.coalesce(column, _LEAST.get(type(column.type), literal_column("''")))

@@ -89,7 +89,11 @@ async def write(tx: Transaction, server: Resource, now: datetime, spec: Mapping[
     """Change the spec, and the document with it; `document` may be handed in."""
     document = columns.pop("document", None) or server_documents.edited(shown(server), spec)
     document["updated"] = server_documents.wire_time(now)
-    columns |= {"spec": dict(spec), "document": resources.dump(document), "updated_at": now}
+    columns |= {
+        "spec": {**spec, **server_addresses.searched(document["addresses"])},
+        "document": resources.dump(document),
+        "updated_at": now,
+    }
     await resources.change(tx, server, **columns)
     return replace(server, **columns)
 

@@ -34,7 +34,7 @@ async def servers(
         if not any([await resources.find(tx, kind, marker, project_id) for kind in kinds]):
             raise Invalid(f"Marker {marker} could not be found.")
     lasted = [Filter("kind", [Kind.SERVER], "among"), Filter("updated_at", period.start, "ge")]
-    known = [Filter("created_at", period.stop, "le"), Filter("spec.launched_at", False, "null")]
+    known = [Filter("created_at", period.stop, "le"), Filter("launched_at", False, "null")]
     known.append(Filter("", lasted, "any"))
     query = Query(Kind.SERVER, project_id, known, (("id", True),), limit, marker, also=Kind.DELETED_SERVER)
     return await resources.list_resources(tx, query)

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
+from tests.unit.network.network_rows import network, subnet
 from vregion.drivers.contract import Observed
 from vregion.model.backend import Binding
 from vregion.model.caller import Caller
@@ -16,6 +17,7 @@ from vregion.reconcile.servers import body, update
 from vregion.region import (
     actions,
     images,
+    ports,
     realizations,
     resources,
     server_boots,
@@ -26,6 +28,7 @@ from vregion.region import (
 )
 from vregion.region import volumes as volume_rows
 from vregion.region.regions import Region, Transaction
+from vregion.region.resources import Filter, Query
 from vregion.region.server_boots import Boot
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -137,6 +140,25 @@ async def test_nothing_new_writes_nothing(region: Region) -> None:
         (server,) = await booted(tx)
     first = await observe(region, server, seen())
     assert (await observe(region, server, seen())).updated_at == first.updated_at
+
+
+async def test_it_is_found_by_the_fixed_addresses_that_it_shows(region: Region) -> None:
+    async def found(tx: Transaction, part: str) -> list[str]:
+        wanted = Query(Kind.SERVER, filters=[Filter("fixed_ips_v4", part, "contains")])
+        return [row.id for row in await resources.list_resources(tx, wanted)]
+
+    async with region.write() as tx:
+        on = await network(tx, ME)
+        await subnet(tx, ME, on, ip_version=4, cidr="10.0.0.0/24")
+        (server,) = await booted(tx, networks=[{"uuid": on.id, "fixed_ip": "10.0.0.7"}])
+        assert await found(tx, "10.0.0.7") == []
+    await observe(region, server, seen())
+    async with region.write() as tx:
+        assert await found(tx, "10.0.0.7") == [server.id]
+        (port,) = await ports.of_server(tx, server.id)
+        await ports.update(tx, ME, port.id, {"fixed_ips": [{"ip_address": "10.0.0.90"}]}, None, NOW)
+        await servers.redraw(tx, server.id)
+        assert (await found(tx, "10.0.0.7"), await found(tx, "10.0.0.90")) == ([], [server.id])
 
 
 async def test_a_failure_is_a_fault_with_our_id(region: Region) -> None:

@@ -158,24 +158,3 @@ async def _step(tx: Transaction, network_id: str, held: list[str], step: str, nu
         await ports.delete(tx, WHO, held.pop(number % len(held)), None, NOW)
     elif held:
         await ports.update(tx, WHO, held[number % len(held)], {"fixed_ips": wish}, None, NOW)
-
-
-async def test_servers_are_found_by_a_part_of_an_address(region: Region) -> None:
-    async with region.write() as tx:
-        on = await network(tx, WHO)
-        await subnet(tx, WHO, on, ip_version=4, cidr="10.0.0.0/24")
-        await subnet(tx, WHO, on, **SLAAC)
-        for n in range(3):
-            wanted = {"network_id": on.id, "device_id": f"server-{n}"}
-            await ports.create(tx, WHO, wanted | {"mac_address": f"fa:16:3e:00:00:0{n}"}, NOW)
-        await ports.create(tx, WHO, {"network_id": on.id}, NOW)
-
-        async def found(part: str, *, six: bool) -> list[str]:
-            return sorted((await tx.execute(addresses.servers_with(tx, part, six=six))).scalars())
-
-        everyone = [f"server-{n}" for n in range(3)]
-        assert await found("10.0.0", six=False) == everyone
-        assert await found("10.0.0", six=True) == []
-        assert await found("fd00:1:", six=True) == everyone
-        assert await found("%", six=False) == []
-        assert await found("fe00:1", six=True) == ["server-1"]

@@ -143,7 +143,7 @@ async def _documents(call: Call, tx: Transaction, wanted: resources.Query) -> tu
     """Ids and documents at the caller's microversion; none but the oldest forms need more than the document."""
     version, root = call.microversion, server_documents.root(call.base)
     if version < microversions.NAMES_NO_FLAVOR:
-        rows = await resources.list_fields(tx, wanted, "id", "document", "spec.flavorRef")
+        rows = await resources.list_fields(tx, wanted, "id", "document", "flavor_ref")
         return [row[0] for row in rows], [microversions.rendered(row[1], row[2], root, version) for row in rows]
     rows = await resources.list_fields(tx, wanted, "id", "document")
     if version >= microversions.NEWEST:

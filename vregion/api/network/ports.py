@@ -14,12 +14,13 @@ from vregion.api.schemas.network.ports import PORTS
 from vregion.api.schemas.network.values import invalid
 from vregion.model.refusals import Forbidden
 from vregion.model.resource import Kind
-from vregion.region import addresses, ports
+from vregion.region import addresses, ports, servers
 from vregion.region.regions import Transaction
 from vregion.region.resources import Filter
 
 routes = Routes()
 NOUN = Noun("port", Kind.PORT, PORTS)
+_SHOWN = {"fixed_ips", "security_groups"}  # by the port's server too
 
 
 @routes.get("/ports", policy="get_port")
@@ -58,6 +59,8 @@ async def update(call: Call) -> Reply:
             message = "(rule:update_port and rule:update_port:mac_address) is disallowed by policy"
             raise Forbidden(message, reason="PolicyNotAuthorized")
         port = await ports.update(tx, call.caller, before.id, wanted, revision, datetime.now(UTC))
+        if port.spec["server_id"] and wanted.keys() & _SHOWN:
+            await servers.redraw(tx, port.spec["server_id"])
     return listing.show(call, NOUN, port)
 
 

@@ -29,7 +29,7 @@ def document(backup: Resource) -> dict[str, Any]:
         "id": backup.id,
         "status": backup.status,
         "size": spec["size"],
-        "object_count": spec.get("object_count"),
+        "object_count": spec.get("object_count") or 0,  # never null: cinder 29.0.0 objects/backup.py `_from_db_object`
         "availability_zone": backup.availability_zone,
         "container": spec.get("container"),
         "created_at": volumes.stamp(backup.created_at),

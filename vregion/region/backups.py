@@ -19,6 +19,15 @@ from vregion.region.regions import Transaction
 # What only the backend knows.
 _TOLD = ("object_count", "container", "fail_reason", "is_incremental", "has_dependent_backups", "data_timestamp")
 
+# What comes back with the bytes of a volume (cinder 29.0.0 backup/driver.py BackupMetadataAPI).
+KEPT = "kept_of_volume"
+_RESTORED = ("name", "description", "metadata")
+
+
+def kept(backup: Resource) -> dict[str, Any]:
+    """Name, description and metadata of the volume when the backup was made, what there was of them."""
+    return {name: value for name, value in backup.spec.get(KEPT, {}).items() if value}
+
 
 def document(backup: Resource) -> dict[str, Any]:
     """Cinder's v3 document at the newest microversion, as the tenant's admin sees it."""
@@ -76,7 +85,8 @@ async def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any], now
     if wanted.get("incremental") and not await _complete(tx, volume):
         raise Invalid("Invalid backup: No backups available to do an incremental backup.")
     kept = ("name", "description", "metadata", "container", "incremental", "volume_id", "snapshot_id")
-    spec = {name: wanted[name] for name in kept if wanted.get(name) is not None} | {"size": volume.spec["size"]}
+    spec = {name: wanted[name] for name in kept if wanted.get(name) is not None}
+    spec |= {"size": volume.spec["size"], KEPT: {name: volume.spec.get(name) for name in _RESTORED}}
     backup = Resource(
         id=str(uuid4()),
         kind=Kind.BACKUP,

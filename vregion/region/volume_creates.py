@@ -16,6 +16,7 @@ from vregion.model.observed import Observed
 from vregion.model.refusals import Invalid, NotFound
 from vregion.model.resource import Kind, Resource
 from vregion.region import (
+    backups,
     default_types,
     image_imports,
     images,
@@ -55,6 +56,8 @@ async def create(
         "backup_id",
     )
     spec = {name: wanted[name] for name in kept if wanted.get(name) is not None}
+    if source is not None and source.kind is Kind.BACKUP and (metadata := backups.kept(source).get("metadata")):
+        spec["metadata"] = metadata
     spec |= {"size": size, "bootable": "false", volumes.GIGABYTES: size, **_inherited(source)}
     if kind is not None:
         spec |= {"volume_type": kind["name"], "volume_type_id": kind["id"]}

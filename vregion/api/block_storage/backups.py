@@ -111,21 +111,26 @@ async def restore(call: Call) -> Reply:
         return Reply(answer.body, answer.status)
     async with call.region.write() as tx:
         current = await volumes.get(tx, volume.id, volume.project_id)
-        await volumes.write(tx, current, datetime.now(UTC), status="restoring-backup")
+        told = backups.kept(backup)
+        spec = {**current.spec, "metadata": told.get("metadata", current.spec.get("metadata", {}))}
+        await volumes.write(tx, current, datetime.now(UTC), status="restoring-backup", spec=spec)
         await realizations.look_again(tx, there, datetime.now(UTC))
-    return _restored(backup, volume)
+    return _restored(backup, volume, volume.spec.get("name"))
 
 
 async def _into_new(call: Call, backup: Resource, name: str | None) -> Reply:
-    wanted: dict[str, Any] = {"backup_id": backup.id, "name": name or f"restore_backup_{backup.id}"}
+    """A volume that is given no name takes name and description of the one that was backed up."""
+    fallback = f"restore_backup_{backup.id}"
+    known = backups.kept(backup) if name is None else {}
+    wanted: dict[str, Any] = {"name": name or fallback} | known | {"backup_id": backup.id}
     zones = await call.use.directory.bindings(call.region.id)
     async with call.region.write() as tx:
         volume = await volume_creates.create(tx, call.caller, wanted, zones, datetime.now(UTC))
-    return _restored(backup, volume)
+    return _restored(backup, volume, name or fallback)
 
 
-def _restored(backup: Resource, volume: Resource) -> Reply:
-    told = {"backup_id": backup.id, "volume_id": volume.id, "volume_name": volume.spec.get("name")}
+def _restored(backup: Resource, volume: Resource, name: str | None) -> Reply:
+    told = {"backup_id": backup.id, "volume_id": volume.id, "volume_name": name}
     return Reply({"restore": told}, 202)
 
 

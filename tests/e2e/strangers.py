@@ -10,7 +10,13 @@ from typing import Any
 from tests.e2e.cloud import Cloud
 
 NAME = "stage"
-CHANGING = ("updated_at", "revision_number", "status", "port_details")  # what a zone's own agents change
+CHANGING = (
+    "updated_at",
+    "revision_number",
+    "status",
+    "port_details",
+    "availability_zones",
+)  # what a zone's own agents change
 WORDS = {"policies": "policy", "address-groups": "address_group", "security-groups": "security_group"}
 
 

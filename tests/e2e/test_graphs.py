@@ -82,7 +82,7 @@ def test_one_gateway_drawn_before_and_after_boot(stage: Stage, both: tuple[Seat,
         assert probes.until(lambda s=seat, a=address: probes.seen_by_internet(s.there) == a, 60)  # type: ignore[misc]
     for here, there in ((1, 2), (2, 1)):
         to = [f"10.40.{there}.0/24", f"fd00:40:{there}::/64", f"fd00:41:{there}::/64"]
-        assert stage.routes(f"az{here}", stage.router) == to
+        assert probes.until(lambda h=here, t=to: stage.routes(f"az{h}", stage.router) == t), here  # type: ignore[misc]
     print(f"\na network that was attached after its server booted: reached after {joined:.1f} s")
 
 

@@ -15,9 +15,9 @@ parts=(
   "the driver contract suite on OpenStack (tests/drivers)"
   "the stories against bare regions (tests/stories, VREGION_STORIES=region1 or region2)"
   "the end-to-end tests (tests/e2e)"
-  "the end-to-end tests that send packets (tests/e2e/test_{north_south,routed,stretched}.py)"
+  "the end-to-end tests that send packets (tests/e2e/test_{graphs,north_south,routed,stretched,trunks}.py)"
 )
-packets=(tests/e2e/test_{north_south,routed,stretched}.py)
+packets=(tests/e2e/test_{graphs,north_south,routed,stretched,trunks}.py)
 if [ "$(id -u)" != 0 ]; then
   echo "Not root, and the lab needs root. NOT RUN:"
   printf -- '- %s\n' "${parts[@]}"

@@ -16,6 +16,7 @@ from lab.regions import known
 from tests.e2e import packets
 from tests.e2e.cloud import PLACES, Cloud, until
 from tests.e2e.rig import ZONES, Rig
+from tests.e2e.strangers import Strangers, settle
 
 SWEPT = ("server", "snapshot", "volume", "port", "network", "security_group", "keypair", "server_group", "image")
 DEFAULT = ("default", "vregion-default")  # as a region names it, and as vregion names a tenant's in a region
@@ -80,6 +81,19 @@ def nothing_left(rig: Rig, acme: Cloud, inside: dict[str, Cloud]) -> Iterator[No
             empty(partial(left, cloud))
     finally:
         sweep(acme)
+
+
+@pytest.fixture(scope="module")
+def strangers(inside: dict[str, Cloud]) -> Iterator[dict[str, Strangers]]:
+    """In both zones somebody else's things stand beside ours; after the file's tests they are as they were."""
+    found = {zone: settle(cloud) for zone, cloud in inside.items()}
+    before = {zone: some.seen() for zone, some in found.items()}
+    yield found
+    try:
+        assert {zone: some.seen() for zone, some in found.items()} == before
+    finally:
+        for some in found.values():
+            some.end()
 
 
 def empty(what: Callable[[], list[Any]], seconds: float = 60) -> None:

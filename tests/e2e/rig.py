@@ -14,6 +14,8 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -235,6 +237,15 @@ class Rig:
         admin.call("identity", "PUT", f"/projects/{project['id']}/users/{admin.user_id}/roles/{role['id']}")
         entry = self.lab[f"region{region}-admin"]
         return Cloud({**entry["auth"], "project_id": project["id"]}, entry["region_name"])
+
+    @contextmanager
+    def dead(self, region: int) -> Iterator[None]:
+        """All processes of a region are gone for a while; its switches and servers stay."""
+        self.python_m_lab("stop-region", str(region))
+        try:
+            yield
+        finally:
+            self.python_m_lab("start-region", str(region))
 
     def python_m_lab(self, *words: str) -> None:
         """A command of the lab, such as `stop-region 2`."""

@@ -65,16 +65,6 @@ def hanging(name: str) -> Iterator[None]:
             os.kill(pid, signal.SIGCONT)
 
 
-@contextmanager
-def dead(rig: Rig, region: int) -> Iterator[None]:
-    """All processes of a region are gone for a while."""
-    rig.python_m_lab("stop-region", str(region))
-    try:
-        yield
-    finally:
-        rig.python_m_lab("start-region", str(region))
-
-
 def lives_on(hasty: Cloud, zones: Zones) -> None:
     """What the tenant sees and does while az2 is silent."""
     old = {s["name"]: s["status"] for s in hasty.listed("server") if s["name"] != "waiting"}
@@ -110,7 +100,7 @@ def test_a_dead_zone_holds_nobody_up_and_loses_nothing(
     rig: Rig, acme: Cloud, zones: Zones, inside: dict[str, Cloud]
 ) -> None:
     hasty = rig.tenant(timeout=PATIENCE)
-    with dead(rig, 2):
+    with rig.dead(2):
         lives_on(hasty, zones)
         answer = hasty.send("compute", "POST", f"/servers/{zones.servers['az2']}/action", {"reboot": {"type": "SOFT"}})
         assert answer.status_code == 503

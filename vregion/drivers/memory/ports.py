@@ -13,6 +13,7 @@ from vregion.drivers.memory.routers import INTERFACE, require_unused
 from vregion.drivers.memory.security_groups import SecurityGroups
 from vregion.drivers.memory.subnets import free
 from vregion.drivers.memory.trunks import trunks_of
+from vregion.ipam.macs import eui64
 from vregion.model.resource import Kind
 
 _DEFAULTS: dict[str, Any] = {
@@ -42,7 +43,10 @@ class Ports(Described):
         groups = body.get("security_groups")
         derived = {
             "mac_address": mac,
-            "fixed_ips": self._fixed(network, body.get("fixed_ips"), set()),
+            "fixed_ips": [
+                *self._fixed(network, body.get("fixed_ips"), set()),
+                *self._automatic(network, mac, body.get("device_owner")),
+            ],
             "security_groups": self._groups([self._default_group()] if groups is None and secure else groups or []),
         }
         row = self.add(_DEFAULTS | body | derived, mark)
@@ -59,7 +63,8 @@ class Ports(Described):
         if "fixed_ips" in fields:
             network = self.cloud.rows[Kind.NETWORK][row.document["network_id"]]
             own = _addresses(row)
-            fields["fixed_ips"] = self._fixed(network, fields["fixed_ips"], own)
+            automatic = self._automatic(network, row.document["mac_address"], row.document["device_owner"])
+            fields["fixed_ips"] = [*self._fixed(network, fields["fixed_ips"], own), *automatic]
             network.extra["addresses"] -= own
             network.extra["addresses"] |= {fixed["ip_address"] for fixed in fields["fixed_ips"]}
         row.document |= fields
@@ -91,9 +96,11 @@ class Ports(Described):
 
     def _fixed(self, network: Row, wanted: list[dict[str, str]] | None, own: set[str]) -> list[dict[str, str]]:
         """The wanted addresses, each checked; without a wish one from the first subnet of each version."""
-        subnets = [self.cloud.rows[Kind.SUBNET][there] for there in network.document["subnets"]]
+        subnets = self._subnets(network)
         if wanted is None:
-            firsts = {subnet.document["ip_version"]: subnet for subnet in reversed(subnets)}
+            firsts = {
+                subnet.document["ip_version"]: subnet for subnet in reversed(subnets) if not _is_automatic(subnet)
+            }
             wanted = [{"subnet_id": firsts[version].id} for version in sorted(firsts)]
         taken = network.extra["addresses"] - own
         fixed: list[dict[str, str]] = []
@@ -109,10 +116,20 @@ class Ports(Described):
             fixed.append({"subnet_id": subnet.id, "ip_address": address})
         return fixed
 
+    def _automatic(self, network: Row, mac: str, device_owner: str | None) -> list[dict[str, str]]:
+        """Those that follow from the MAC, which a router has none of (neutron 29 `_get_auto_address_ips`)."""
+        if device_owner == INTERFACE:
+            return []
+        found = [subnet for subnet in self._subnets(network) if _is_automatic(subnet)]
+        return [{"subnet_id": one.id, "ip_address": eui64(ip_network(one.document["cidr"]), mac)} for one in found]
+
+    def _subnets(self, network: Row) -> list[Row]:
+        return [self.cloud.rows[Kind.SUBNET][there] for there in network.document["subnets"]]
+
     def _refuse_choice(self, network: Row, wanted: Iterable[dict[str, str]]) -> None:
         """Where addresses follow from MACs nobody but a router chooses one."""
-        for subnet in (self.cloud.rows[Kind.SUBNET][there] for there in network.document["subnets"]):
-            if subnet.document["ipv6_address_mode"] in ("slaac", "dhcpv6-stateless") and any(
+        for subnet in self._subnets(network):
+            if _is_automatic(subnet) and any(
                 "ip_address" in wish and wish.get("subnet_id") == subnet.id for wish in wanted
             ):
                 raise Permanent(f"An address cannot be directly assigned to a port on subnet {subnet.id}.")
@@ -125,6 +142,10 @@ class Ports(Described):
 
     def _default_group(self) -> str:
         return SecurityGroups(self.cloud, self.project).default().id
+
+
+def _is_automatic(subnet: Row) -> bool:
+    return subnet.document["ipv6_address_mode"] in ("slaac", "dhcpv6-stateless")
 
 
 def _addresses(row: Row) -> set[str]:

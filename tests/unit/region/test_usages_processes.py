@@ -1,7 +1,10 @@
-"""A hundred servers asked for at once by four processes at the limit: as many are made as fit, on either database."""
+"""A hundred servers, or volumes of a type, asked for at once by four processes: as many are made as fit, on either
+database.
+"""
 
 import asyncio
 import multiprocessing
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from multiprocessing.synchronize import Barrier
@@ -9,18 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from vregion.model.backend import Binding
+from vregion.model.backend import Binding, VolumeType
 from vregion.model.caller import Caller
 from vregion.model.refusals import OverQuota
 from vregion.model.resource import Kind
-from vregion.region import images, resources, server_boots, usages
+from vregion.region import images, resources, server_boots, usages, volume_creates, volume_type_limits, volume_types
 from vregion.region.regions import Region, Regions
 from vregion.region.resources import Query
 from vregion.region.server_boots import Boot
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ME = Caller("user", "project", "domain", "region", frozenset({"member"}), "req-1")
-ZONES = (Binding("b1", "region", "az1", "one", "enabled", True),)
+ZONES = (Binding("b1", "region", "az1", "one", "enabled", True, (VolumeType("fast"),)),)
 FLAVOR = {"vcpus": 2, "ram": 512, "disk": 1, "ephemeral": 0, "swap": 0, "original_name": "two", "extra_specs": {}}
 PROCESSES, EACH = 4, 25
 _start: Barrier
@@ -51,6 +54,30 @@ async def _boot_many(regions: Regions, region_id: str, image_id: str) -> int:
             return False
         return True
 
+    return await _all_at_once(regions, one)
+
+
+def create_many(database_url: str, folder: Path, region_id: str) -> int:
+    """How many of its volumes of a type a process got."""
+    return asyncio.run(_create_many(Regions(database_url, folder), region_id))
+
+
+async def _create_many(regions: Regions, region_id: str) -> int:
+    await regions.prepare()
+    region = await regions.open(region_id)
+
+    async def one() -> bool:
+        try:
+            async with region.write() as tx:
+                await volume_creates.create(tx, ME, {"size": 1, "volume_type": "fast"}, ZONES, NOW)
+        except OverQuota:
+            return False
+        return True
+
+    return await _all_at_once(regions, one)
+
+
+async def _all_at_once(regions: Regions, one: Callable[[], Awaitable[bool]]) -> int:
     _start.wait(60)
     got = sum(await asyncio.gather(*(one() for _ in range(EACH))))
     await regions.close()
@@ -76,3 +103,19 @@ async def test_never_one_too_many(region: Region, database_url: str, tmp_path: P
         assert await resources.count(tx, Query(Kind.SERVER, ME.project_id)) == 30
         known = await usages.limits(tx, ME.project_id)
     assert [known[name][1] for name in ("instances", "cores", "ram")] == [30, 60, 30 * 512]
+
+
+async def test_never_a_volume_of_a_type_too_many(region: Region, database_url: str, tmp_path: Path) -> None:
+    limit = volume_type_limits.key("volumes", volume_types.find(ZONES, "fast")["id"])
+    async with region.write() as tx:
+        await usages.set_limits(tx, ME.project_id, {limit: 30})
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(PROCESSES, spawn, enter, (spawn.Barrier(PROCESSES),)) as pool:
+        asked = [pool.submit(create_many, database_url, tmp_path, region.id) for _ in range(PROCESSES)]
+        got = await asyncio.to_thread(lambda: [one.result(120) for one in asked])
+    assert sum(got) == 30
+    assert sum(map(bool, got)) > 1, "one process took all: they did not run at once"
+    async with region.read() as tx:
+        assert await resources.count(tx, Query(Kind.VOLUME, ME.project_id)) == 30
+        assert (await volume_type_limits.used(tx, ME.project_id))[limit] == 30
+        assert (await usages.limits(tx, ME.project_id))["gigabytes"][1] == 30

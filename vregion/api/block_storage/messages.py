@@ -31,7 +31,7 @@ _SHORT = short_lists.Short("messages", "messages", "messages_links", _COLUMNS, "
 
 @routes.get("/messages", policy="message:get_all", since="3.3")
 async def index(call: Call) -> Reply:
-    """All of the project's; paged, sorted and filtered from 3.5 on."""
+    """All of the project's, or of the admin's projects; paged, sorted and filtered from 3.5 on."""
     found = await _all(call)
     if call.microversion < _PAGED:
         return Reply({"messages": found})
@@ -46,7 +46,7 @@ async def delete(call: Call) -> Reply:
     """Read and done with; what it was about stays as it is."""
     async with call.region.write() as tx:
         for kind, forget in _FORGET.items():
-            found = await resources.find(tx, kind, call.path["message_id"], call.project_id)
+            found = await resources.find(tx, kind, call.path["message_id"], listing.whose(call))
             if found is not None and FAULT in found.spec:
                 spec = {name: value for name, value in found.spec.items() if name != FAULT}
                 if kind is Kind.BACKUP:  # it goes on saying so itself
@@ -69,7 +69,7 @@ async def _all(call: Call) -> list[dict[str, Any]]:
     ill = (Filter(f"spec.{FAULT}", False, "null"),)
     async with call.region.read() as tx:
         found = [
-            one for kind in _FORGET for one in await resources.list_resources(tx, Query(kind, call.project_id, ill))
+            one for kind in _FORGET for one in await resources.list_resources(tx, Query(kind, listing.whose(call), ill))
         ]
     return [_message(resource) for resource in found]
 

@@ -31,7 +31,7 @@ def internet(cloud: Cloud) -> Iterator[list[str]]:
     with tempfile.TemporaryDirectory() as folder:
         for place in places:
             host, _, port = place.partition(":")
-            meeting = Path(folder) / place
+            meeting = Path(folder) / f"{host}-{port}"  # a colon would end the name for socat
             relays.append(subprocess.Popen(["socat", f"UNIX-LISTEN:{meeting},fork", f"TCP:{place}"]))
             listen = f"TCP-LISTEN:{port},bind={host},fork,reuseaddr"
             relays.append(subprocess.Popen([*THERE, "socat", listen, f"UNIX-CONNECT:{meeting}"]))

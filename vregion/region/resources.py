@@ -14,7 +14,7 @@ from sqlalchemy import (
     Boolean,
     ColumnElement,
     Integer,
-    Row,
+    Select,
     and_,
     delete,
     false,
@@ -124,17 +124,17 @@ async def children(tx: Transaction, kind: Kind, parent_id: str) -> list[Resource
 
 async def list_resources(tx: Transaction, query: Query) -> list[Resource]:
     """One page of rows. Raises Invalid for an unknown marker."""
-    return [_resource(row) for row in await tx.execute(await _paged(tx, query, _COLUMNS))]
+    return [_resource(row) for row in await _page(tx, query, _COLUMNS)]
 
 
 async def list_documents(tx: Transaction, query: Query) -> list[bytes]:
     """One page of documents, ready to send."""
-    return [row[0] for row in await tx.execute(await _paged(tx, query, [resources.c.document]))]
+    return [row[0] for row in await _page(tx, query, [resources.c.document])]
 
 
 async def list_fields(tx: Transaction, query: Query, *fields: str) -> Sequence[Sequence[Any]]:
     """One page of these fields: for lists that need no whole rows."""
-    return (await tx.execute(await _paged(tx, query, [_field(name) for name in fields]))).all()
+    return await _page(tx, query, [_field(name) for name in fields])
 
 
 async def count(tx: Transaction, query: Query) -> int:
@@ -179,8 +179,10 @@ def _own(tx: Transaction, kind: Kind, also: Kind | None = None) -> list[ColumnEl
     return [resources.c.region_id == tx.region_id, kinds]
 
 
-def _resource(row: Row[Any]) -> Resource:
-    return Resource(**{**row._mapping, "kind": Kind(row.kind)})
+def _resource(row: Sequence[Any]) -> Resource:
+    """Of the values of `_COLUMNS`."""
+    values = {column.name: value for column, value in zip(_COLUMNS, row, strict=True)}
+    return Resource(**{**values, "kind": Kind(values["kind"])})
 
 
 def _field(name: str, value: Any = None) -> ColumnElement[Any]:
@@ -240,11 +242,25 @@ def _matching(tx: Transaction, query: Query) -> list[ColumnElement[bool]]:
     return where
 
 
-async def _paged(tx: Transaction, query: Query, columns: Sequence[Any]) -> Any:
-    """A select with keyset paging: rows behind the marker's own sort values.
+async def _page(tx: Transaction, query: Query, columns: Sequence[Any]) -> Sequence[Sequence[Any]]:
+    """These columns of a page's rows.
 
-    A page is chosen by id first, so that what is sorted and thrown away are not whole documents.
+    A page is chosen by id first, so that what is sorted and thrown away are not whole documents; in a statement of its
+    own, so that neither database can find a way to join the two that takes longer than both.
     """
+    if query.limit is None:
+        return (await tx.execute(await _sorted(tx, query, columns))).all()
+    keys = [resources.c.kind, resources.c.id]
+    chosen = (await tx.execute((await _sorted(tx, query, keys)).limit(query.limit))).all()
+    if not chosen:
+        return []
+    mine = (*_own(tx, query.kind, query.also), resources.c.id.in_([row.id for row in chosen]))
+    rows = {tuple(row[:2]): row[2:] for row in await tx.execute(select(*keys, *columns).where(*mine))}
+    return [rows[key] for key in map(tuple, chosen) if key in rows]
+
+
+async def _sorted(tx: Transaction, query: Query, columns: Sequence[Any]) -> Select[Any]:
+    """A select with keyset paging: rows behind the marker's own sort values."""
     keys = [(_sortable(name), up) for name, up in query.sort]
     keys.append((resources.c.id, query.sort[-1][1] if query.sort else True))
     where = _matching(tx, query)
@@ -256,15 +272,8 @@ async def _paged(tx: Transaction, query: Query, columns: Sequence[Any]) -> Any:
         if values is None:
             raise Invalid(f"marker [{query.marker}] not found")
         where.append(_behind(keys, [literal(value, key.type) for value, (key, _) in zip(values, keys, strict=True)]))
-    if query.limit is None:
-        return select(*columns).where(*where).order_by(*_order(keys))
-    named = [(key.label(f"key_{at}"), up) for at, (key, up) in enumerate(keys)]  # by name they are sorted as they are
-    page = select(resources.c.kind, *(key for key, _ in named)).where(*where).order_by(*_order(named))
-    chosen = page.limit(query.limit).subquery()
-    again = [chosen.c[key.name] for key, _ in named]
-    same = (resources.c.region_id == tx.region_id, resources.c.kind == chosen.c.kind, resources.c.id == again[-1])
-    whole = chosen.outerjoin(resources, and_(*same))  # an inner join has SQLite write each candidate down first
-    return select(*columns).select_from(whole).order_by(*_order(zip(again, (up for _, up in keys), strict=True)))
+    order = [column.asc() if up else column.desc() for column, up in keys]
+    return select(*columns).where(*where).order_by(*order)
 
 
 def _behind(keys: Sequence[tuple[Any, bool]], values: Sequence[Any]) -> ColumnElement[bool]:
@@ -274,10 +283,6 @@ def _behind(keys: Sequence[tuple[Any, bool]], values: Sequence[Any]) -> ColumnEl
         same = [k == values[i] for i, (k, _) in enumerate(keys[:at])]
         behind.append(and_(*same, column > values[at] if up else column < values[at]))
     return or_(*behind)
-
-
-def _order(keys: Iterable[tuple[Any, bool]]) -> list[ColumnElement[Any]]:
-    return [column.asc() if up else column.desc() for column, up in keys]
 
 
 def _sortable(name: str) -> ColumnElement[Any]:

@@ -50,6 +50,13 @@ class Seat:
         """Whether a program inside says these words, at last."""
         return probes.until(lambda: words in probes.inside(self.there, *command)[1], limit)
 
+    def leads(self, which: str, prefix: str) -> None:
+        """What goes to an IPv6 prefix leaves by one of the ports: with two routers on two of them it may by either."""
+        device = self.device(which)
+        told = json.loads(probes.inside(self.there, "ip", "-j", "-6", "route", "show", "default", "dev", device)[1])
+        way = ("via", str(told[0]["gateway"]), "dev", device)
+        assert probes.inside(self.there, "ip", "-6", "route", "replace", prefix, *way)[0]
+
     def answers(self, address: str, *more: str) -> bool:
         """Whether a ping from here is answered, at once or not."""
         return probes.inside(self.there, "ping", "-n", "-c1", "-W1", *more, address)[0]
@@ -168,6 +175,8 @@ class Stage:
     def wipe(self) -> None:
         """All of it ends, and the zones let go of it."""
         for ip in self.ask("GET", "/floatingips")["floatingips"]:
+            for one in ip["port_forwardings"] or ():
+                self.ask("DELETE", f"/floatingips/{ip['id']}/port_forwardings/{one['id']}")
             self.ask("DELETE", f"/floatingips/{ip['id']}")
         for server in self.servers:
             self.acme.send("compute", "DELETE", f"/servers/{server}")

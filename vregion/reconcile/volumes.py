@@ -58,7 +58,7 @@ async def make(work: Work, resource: Resource, body: dict[str, Any]) -> Observed
 
 
 async def release(work: Work, resource: Resource) -> None:
-    """A helper has gone: its source is held no more."""
+    """A helper has gone: its source is held no more, and shows so."""
     if not resource.spec.get(volume_copies.HELD):
         return
     async with work.region.read() as tx:
@@ -71,6 +71,8 @@ async def release(work: Work, resource: Resource) -> None:
             _answered(await work.driver.call(Kind.VOLUME, there[key], "DELETE", f"/attachments/{held['id']}"))
     except Gone:
         return
+    async with work.region.write() as tx:
+        await realizations.look(tx, key, work.now())
 
 
 async def _hold(work: Work, external_id: str) -> None:

@@ -54,7 +54,7 @@ def gone(cloud: Cloud, noun: str, names: set[str]) -> None:
 
 @pytest.mark.parametrize("how", ["beside", "below"])
 def test_its_volume_follows_it(rig: Rig, acme: Cloud, inside: dict[str, Cloud], image: str, how: str) -> None:
-    """A volume beside the server's disk, or the one that it boots from: in az2 with its id and its bytes, in az1 gone."""
+    """A volume beside the disk, or the one that it boots from: in az2 with its id and bytes, in az1 gone."""
     data = secrets.token_bytes(1 << 16)
     content = acme.image("follower-data", data)
     volume = acme.make("volume", size=1, name="follower", imageRef=content, availability_zone="az1")["id"]

@@ -11,9 +11,9 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.reconcile.test_server_moves import HERE, THERE, counts, found, look, statuses, told
+from tests.reconcile.test_server_moves import HERE, THERE, counts, look, statuses, told
 from tests.reconcile.test_server_moves import shelved as without_a_look
-from tests.reconcile.test_servers import WHO, Disks, deleted, instances
+from tests.reconcile.test_servers import WHO, Disks, deleted, found, instances
 from tests.reconcile.world import World
 from vregion.drivers.contract import Permanent
 from vregion.drivers.memory import MemoryCloud

@@ -1,5 +1,7 @@
 """A server that was shelved in one real cloud comes up in another one, by the stock client alone."""
 
+import secrets
+
 import pytest
 
 from tests.e2e.cloud import Cloud, until
@@ -50,10 +52,62 @@ def gone(cloud: Cloud, noun: str, names: set[str]) -> None:
     until(lambda: not left(), 90, f"az1 has no {noun} of the wanderer's")
 
 
-def test_what_has_a_volume_stays(rig: Rig, acme: Cloud, image: str) -> None:
+@pytest.mark.parametrize("how", ["beside", "below"])
+def test_its_volume_follows_it(rig: Rig, acme: Cloud, inside: dict[str, Cloud], image: str, how: str) -> None:
+    """A volume beside the disk, or the one that it boots from: in az2 with its id and bytes, in az1 gone."""
+    data = secrets.token_bytes(1 << 16)
+    content = acme.image("follower-data", data)
+    volume = acme.make("volume", size=1, name="follower", imageRef=content, availability_zone="az1")["id"]
+    acme.status("volume", volume, "available")
+    disk = f"--image {image}" if how == "beside" else "--volume follower"
+    (made,) = rig.told(f"server create --flavor v1.1 {disk} --availability-zone az1 --nic none --wait mover")
+    if how == "beside":
+        rig.openstack("server add volume mover follower")
+    before = acme.status("volume", volume, "in-use")
+    rig.openstack("server shelve --wait mover")
+    acme.status("server", made["id"], "SHELVED_OFFLOADED")
+    rig.openstack("server unshelve --availability-zone az2 mover")
+    shown = acme.show("volume", volume)
+    assert (shown["status"], shown["availability_zone"]) == ("maintenance", "az1")
+    there = acme.status("server", made["id"], "ACTIVE", 300)
+    assert there["OS-EXT-AZ:availability_zone"] == "az2"
+    after = acme.status("volume", volume, "in-use")
+    same = ("id", "name", "size", "metadata", "bootable", "volume_type", "volume_image_metadata", "created_at")
+    assert {key: after[key] for key in same} == {key: before[key] for key in same}
+    assert after["availability_zone"] == "az2"
+    assert [(one["server_id"], one["device"]) for one in after["attachments"]] == [
+        (one["server_id"], one["device"]) for one in before["attachments"]
+    ]
+    for noun in ("server", "volume", "image"):
+        gone(inside["az1"], noun, {"mover", "follower", "mover-shelved", ""})
+    acme.drop("server", made["id"])
+    acme.gone("server", made["id"])
+    acme.status("volume", volume, "available")
+    assert beginning(acme, volume, len(data)) == data
+    for noun, name in (("volume", volume), ("image", content)):
+        acme.drop(noun, name)
+        acme.gone(noun, name)
+
+
+def beginning(cloud: Cloud, volume: str, size: int) -> bytes:
+    """The first bytes of a volume, by way of an image."""
+    action = {"os-volume_upload_image": {"image_name": "follower-now", "disk_format": "raw"}}
+    answer = cloud.call("volume", "POST", f"/volumes/{volume}/action", action)
+    image: str = answer["os-volume_upload_image"]["image_id"]
+    cloud.status("image", image, "active", 300)
+    with cloud.send("image", "GET", f"/images/{image}/file", stream=True) as stream:
+        found: bytes = stream.raw.read(size)
+    cloud.status("volume", volume, "available")
+    cloud.drop("image", image)
+    return found
+
+
+def test_a_volume_with_a_snapshot_stays(rig: Rig, acme: Cloud, image: str) -> None:
     """409 with the reason, by the client, too; it comes back where it was."""
     volume = acme.make("volume", size=1, name="anchor", availability_zone="az1")["id"]
     acme.status("volume", volume, "available")
+    snapshot = acme.make("snapshot", volume_id=volume, name="anchored")["id"]
+    acme.status("snapshot", snapshot, "available")
     (made,) = rig.told(f"server create --flavor v1.1 --image {image} --availability-zone az1 --nic none --wait stayer")
     rig.openstack("server add volume stayer anchor")
     acme.status("volume", volume, "in-use")
@@ -62,11 +116,13 @@ def test_what_has_a_volume_stays(rig: Rig, acme: Cloud, image: str) -> None:
     complaint = rig.openstack("server unshelve --availability-zone az2 stayer", fails=True)
     assert "409" in complaint
     assert volume in complaint
+    assert f"its snapshots would be lost: {snapshot}" in complaint
     assert acme.show("server", made["id"])["status"] == "SHELVED_OFFLOADED"
     rig.openstack("server unshelve --wait stayer")
     assert acme.status("server", made["id"], "ACTIVE")["OS-EXT-AZ:availability_zone"] == "az1"
     acme.drop("server", made["id"])
     acme.gone("server", made["id"])
     acme.status("volume", volume, "available")
-    acme.drop("volume", volume)
-    acme.gone("volume", volume)
+    for noun, name in (("snapshot", snapshot), ("volume", volume)):
+        acme.drop(noun, name)
+        acme.gone(noun, name)

@@ -3,14 +3,14 @@
 At every moment the server is in one place or the other: never two that are up, never none that the tenant can have.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
 
 import orjson
 import pytest
 
-from tests.reconcile.test_servers import WHO, booted, deleted, found, instances
+from tests.reconcile.test_servers import WHO, Disks, booted, deleted, found, instances
 from tests.reconcile.world import World
 from vregion.drivers.memory import MemoryCloud
 from vregion.model.caller import Caller
@@ -18,15 +18,16 @@ from vregion.model.observed import Observed
 from vregion.model.resource import Kind, Resource
 from vregion.reconcile.recipes import RECIPES
 from vregion.region import actions, ports, realizations, resources, server_moves, usages
+from vregion.region.server_moves import Shelved
 
 POINTS = 130
 HERE, THERE = "b1", "b2"
 FOLLOWS = (Kind.SERVER, Kind.PORT, Kind.NETWORK, Kind.SUBNET)
 
 
-async def shelved(world: World) -> Resource:
+async def shelved(world: World, disks: Callable[[str], Disks] = lambda image_id: []) -> Resource:
     """A server that is SHELVED_OFFLOADED in az1; az2 knows its flavor by the same id."""
-    (server,) = await booted(world)
+    (server,) = await booted(world, disks=disks)
     await world.turn()
     (flavor,) = [f for f in world.cloud.flavors.values() if f.external_id in world.flavors.values()]
     world.clouds[THERE].flavors[flavor.external_id] = flavor
@@ -59,7 +60,7 @@ async def begun(world: World, server: Resource, request_id: str = "req-move") ->
     assert snapshot is not None
     caller = Caller(WHO.user_id, WHO.project_id, WHO.domain_id, WHO.region_id, WHO.roles, request_id)
     async with world.region.write() as tx:
-        await server_moves.begin(tx, caller, server, world.binding(THERE), snapshot, world.clock.now)
+        await server_moves.begin(tx, caller, server, world.binding(THERE), Shelved(snapshot), world.clock.now)
 
 
 def statuses(cloud: MemoryCloud) -> list[str]:
@@ -157,7 +158,7 @@ async def test_and_back_again(world: World) -> None:
     assert snapshot is not None
     async with world.region.write() as tx:
         again = Caller(WHO.user_id, WHO.project_id, WHO.domain_id, WHO.region_id, WHO.roles, "req-back")
-        await server_moves.begin(tx, again, server, world.binding(HERE), snapshot, world.clock.now)
+        await server_moves.begin(tx, again, server, world.binding(HERE), Shelved(snapshot), world.clock.now)
     await world.turn()
     shown = await found(world, server)
     assert shown is not None

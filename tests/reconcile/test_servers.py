@@ -4,9 +4,10 @@ The image lies in the other zone and is copied; network, subnet, port and securi
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,10 +24,14 @@ TINY = Flavor("f1", "m1.tiny", 1, 512, 1)
 WHO = caller("p1", "member")
 MADE = (Kind.SERVER, Kind.PORT, Kind.NETWORK, Kind.SUBNET, Kind.SECURITY_GROUP, Kind.IMAGE)
 POINTS = 150
+Disks = list[dict[str, Any]]
 
 
-async def booted(world: World, count: int = 1) -> list[Resource]:
-    """A region with an image in az2 and a network that is nowhere yet; a boot in az1 is accepted."""
+async def booted(world: World, count: int = 1, disks: Callable[[str], Disks] = lambda image_id: []) -> list[Resource]:
+    """A region with an image in az2 and a network that is nowhere yet; a boot in az1 is accepted.
+
+    `disks(image_id)` is its block device mapping; where that has a root the image is not named beside it.
+    """
     (flavor,) = [f for f in world.cloud.flavors.values() if (f.vcpus, f.ram, f.disk) == (1, 512, 1)]
     world.flavors = {TINY.id: flavor.external_id}
     external = await _image(world)
@@ -46,6 +51,10 @@ async def booted(world: World, count: int = 1) -> list[Resource]:
             "max_count": count,
             "adminPass": "secret",
         }
+        if mapped := disks(image.id):
+            server["block_device_mapping_v2"] = mapped
+            if mapped[0]["destination_type"] == "volume":
+                del server["imageRef"]
         request = Boot(
             WHO, server, {}, TINY.id, flavors.embedded(TINY), [world.binding("b1"), world.binding("b2")],
             frozenset({"b1", "b2"}), "http://here/compute/v2.1", world.clock.now,

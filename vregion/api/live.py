@@ -16,12 +16,12 @@ from vregion.drivers.contract import Answer, DriverError, Gone, Observed, Transi
 from vregion.drivers.contract import Unsupported as NotHere
 from vregion.model.refusals import Conflict, Unavailable, Unsupported
 from vregion.model.resource import Kind, Realization, Resource, State
-from vregion.region import backups, realizations, resources, server_moves, volumes
+from vregion.region import backups, realizations, resources, server_moves, volume_moves
 from vregion.region.regions import Transaction
 
 _SETTLED: Mapping[Kind, Callable[[Transaction, Resource, Observed], Awaitable[None]]] = {
     Kind.SERVER: server_moves.settled,
-    Kind.VOLUME: volumes.settled,
+    Kind.VOLUME: volume_moves.settled,
     Kind.BACKUP: backups.settled,
 }
 FIRST_LOOK = 0.02  # seconds; how often a thing that a live call needs is looked for, growing

@@ -22,7 +22,9 @@ def body(resource: Resource, references: References) -> dict[str, Any]:
     """Glance's create body. An image that the backend itself was to make is never made by us."""
     made_there = resource.spec.get(images.MADE_THERE) and resource.status in ("queued", "saving")
     if made_there and images.OF_VOLUME in resource.spec:
-        volume = references[Kind.VOLUME, resource.spec[images.OF_VOLUME]]
+        volume = references.get((Kind.VOLUME, resource.spec[images.OF_VOLUME]))
+        if volume is None:
+            raise Permanent("it is made of another volume since a moment ago", 409)
         return {"volume": volume, **{name: resource.spec[name] for name in ("disk_format", "container_format")}}
     if made_there:
         raise Permanent("the availability zone did not make this image")

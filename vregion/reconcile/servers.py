@@ -12,6 +12,7 @@ _CREATE = (
     "personality", "tags", "description", "hostname", "trusted_image_certificates",
 )  # fmt: skip
 _UPDATE = ("name", "description", "accessIPv4", "accessIPv6", "OS-DCF:diskConfig", "hostname", "metadata", "tags")
+_OF_IMAGE = {"source_type": "image", "destination_type": "local", "boot_index": 0, "delete_on_termination": True}
 _SERVERS_IN_HINTS = ("same_host", "different_host")
 
 
@@ -33,13 +34,37 @@ def body(server: Resource, references: References) -> dict[str, Any]:
 
 
 def _moved(spec: dict[str, Any]) -> dict[str, Any]:
-    """A shelved server that comes up elsewhere: its image is the snapshot; it had no volumes when it was shelved."""
+    """A shelved server that comes up elsewhere: its image is the snapshot, its volumes are those that it has now."""
     moving = spec["moving"]
     disks = [disk for disk in spec["block_device_mapping_v2"] if disk["destination_type"] == "local"]
     disks = [disk | {"uuid": moving["image"]} if disk["source_type"] == "image" else disk for disk in disks]
+    following = _following(spec)
+    if following and moving["image"] and not any(disk["source_type"] == "image" for disk in disks):
+        disks.insert(0, _OF_IMAGE | {"uuid": moving["image"]})
     hints = {k: v for k, v in spec.get("os:scheduler_hints", {}).items() if k != "group" or moving["group"]}
     given = {"imageRef": moving["image"], "keypair": moving["keypair"]}
-    return {**spec, **given, "block_device_mapping_v2": disks, "os:scheduler_hints": hints}
+    return {**spec, **given, "block_device_mapping_v2": disks + following, "os:scheduler_hints": hints}
+
+
+def _following(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    """Its volumes in the order of their devices: Nova's libvirt driver names devices anew, in the order given."""
+    made_with = {disk["uuid"]: disk for disk in spec["block_device_mapping_v2"] if disk["source_type"] == "volume"}
+    devices = spec["moving"]["devices"]
+    disks = []
+    for entry in spec["volumes"]:
+        volume_id = entry["volumeId"]
+        before = made_with.get(volume_id, {})
+        disk = before | {"source_type": "volume", "destination_type": "volume", "uuid": volume_id}
+        disk |= {"delete_on_termination": entry["delete_on_termination"]}
+        disk |= {"boot_index": 0 if before.get("boot_index") == 0 else -1}
+        told = {"device_name": devices.get(volume_id), "tag": entry.get("tag")}
+        disks.append(disk | {name: value for name, value in told.items() if value})
+    return sorted(disks, key=lambda disk: (disk["boot_index"] != 0, _place(disk.get("device_name"))))
+
+
+def _place(device: str | None) -> tuple[int, str]:
+    """/dev/vdz comes before /dev/vdaa; what has no name comes last."""
+    return (len(device), device) if device else (1 << 10, "")
 
 
 def update(server: Resource, references: References) -> dict[str, Any]:
@@ -75,8 +100,7 @@ def _hints(wanted: dict[str, Any], references: References) -> dict[str, Any]:
 
 def stillborn(server: Resource, observed: Observed) -> bool:
     """Never launched, and no volume of the tenant's would go with it."""
-    disks = server.spec["block_device_mapping_v2"]
-    takes_volumes = any(disk.get("delete_on_termination") and disk["source_type"] == "volume" for disk in disks)
+    takes_volumes = any(volume["delete_on_termination"] for volume in server.spec["volumes"])
     return observed.document.get("OS-SRV-USG:launched_at") is None and not takes_volumes
 
 

@@ -73,6 +73,20 @@ async def want(tx: Transaction, kind: Kind, resource_id: str, backend_id: str, n
     tx.ring = True
 
 
+async def expect(tx: Transaction, kind: Kind, resource_id: str, backend_id: str) -> None:
+    """It shall be there, but not yet: it is due when somebody says so (`changed`), and others may wait for it."""
+    await tx.execute(insert(realizations), [_fresh(tx, kind, resource_id, backend_id, None)])
+
+
+async def fail(tx: Transaction, kind: Kind, resource_id: str, backend_id: str, reason: str, now: datetime) -> None:
+    """What was expected there comes to nothing: those that wait for it hear why."""
+    found = await on_backend(tx, kind, resource_id, backend_id)
+    if found is not None:
+        values = {"state": State.ERROR, "reason": reason[:1024]}
+        await tx.execute(update(realizations).where(*exactly(tx, found)).values(values))
+        await wake(tx, found, now)
+
+
 async def register(tx: Transaction, kind: Kind, resource_id: str, backend_id: str, external_id: str) -> None:
     """It is there under that id, and it is not ours: never due, never made, changed or taken away by us."""
     row = {**_fresh(tx, kind, resource_id, backend_id, None), "state": State.READY, "external_id": external_id}

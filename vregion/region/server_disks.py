@@ -22,6 +22,11 @@ def truth(value: Any) -> bool:
     return str(value).strip().lower() in _TRUE
 
 
+def boots_from_volume(disks: Sequence[Disk]) -> bool:
+    """Whether the first of a server's devices is a volume; a server without devices boots from its image."""
+    return any(disk.get("boot_index") == 0 and disk["destination_type"] == "volume" for disk in disks)
+
+
 def of_image(image: Mapping[str, Any] | None) -> list[Disk]:
     """The devices that an image defines by its properties: those of a server that booted from a volume."""
     if image is None or not image.get("block_device_mapping") or not truth(image.get("bdm_v2", "")):

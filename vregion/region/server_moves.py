@@ -6,7 +6,8 @@ that is being made. Only when that one is ACTIVE does the home change hands, and
 cannot be made, the new one is unwanted and nothing else has changed. See docs/adr/0015. No cloud is asked here.
 """
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,9 +26,21 @@ from vregion.region import (
     resources,
     server_groups,
     servers,
+    volume_moves,
 )
 from vregion.region.realizations import Key
 from vregion.region.regions import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Shelved:
+    """What its cloud told of a shelved server: the image that shelving made of its disk (None: that is a volume), and
+    the device of each volume, by our ids.
+    """
+
+    snapshot: Observed | None
+    devices: Mapping[str, str] = field(default_factory=dict)
+
 
 UNSHELVED_AT_HOME = "The server was unshelved in its own availability zone meanwhile."
 
@@ -38,17 +51,14 @@ def require_movable(server: Resource, binding: Binding, *, has_flavor: bool) -> 
     servers.require_unlocked(server, is_admin=False)
     if server.deleting or spec.get("moving") or spec["task_state"] or spec["vm_state"] != "shelved_offloaded":
         raise servers.cannot(server, "unshelve")
-    if spec["volumes"] or not spec["imageRef"]:
-        named = ", ".join(volume["volumeId"] for volume in spec["volumes"])
-        raise _stays(server, zone, f"its volumes are in {server.availability_zone}: {named}")
     if not has_flavor:
         raise _stays(server, zone, f"there is no flavor like its own in {zone}")
 
 
 async def begin(
-    tx: Transaction, caller: Caller, server: Resource, binding: Binding, snapshot: Observed, now: datetime
+    tx: Transaction, caller: Caller, server: Resource, binding: Binding, shelved: Shelved, now: datetime
 ) -> None:
-    """Accept it: `snapshot` is the image that shelving made. Raises Refusal, and then nothing has changed."""
+    """Accept it. Raises Refusal, and then nothing has changed."""
     server = await servers.hold(tx, server.id, None)
     require_movable(server, binding, has_flavor=True)
     plugged = await ports.of_server(tx, server.id)
@@ -57,10 +67,12 @@ async def begin(
     if trunk := next((port for port in plugged if port.spec.get("trunk_details")), None):
         raise Conflict(f"Port {trunk.id} is a trunk's parent: it and its sub-ports stay in their zone.")
     followers = await network_moves.follow(tx, server, plugged, binding)
-    image = await _image(tx, caller, server, snapshot, now)
+    followed = await volume_moves.follow(tx, caller, server, binding, now)
+    image = await _image(tx, caller, server, shelved.snapshot, now) if shelved.snapshot else None
     keypair = await _keypair(tx, server, now)
     wanted: list[Key] = [(Kind.PORT, port.id) for port in plugged]
-    wanted += [(Kind.IMAGE, image.id), *keypair, *group]
+    wanted += [(Kind.VOLUME, volume_id) for volume_id in followed]
+    wanted += [*([(Kind.IMAGE, image.id)] if image else []), *keypair, *group]
     await realizations.forget_needs(tx, Kind.SERVER, server.id)
     await realizations.need(tx, server, wanted)
     for port in plugged:
@@ -69,10 +81,11 @@ async def begin(
     moving = {
         "backend": binding.backend_id,
         "zone": binding.availability_zone,
-        "image": image.id,
+        "image": image.id if image else None,
         "keypair": keypair[0][1] if keypair else None,
         "group": bool(group),
         "networks": followers,
+        "devices": dict(shelved.devices),
     }
     tags = {item["port"]: item for item in server.spec["networks"] if server.spec["networks"] != "none"}
     shown = servers.shown(server) | {"OS-EXT-STS:task_state": "unshelving"}
@@ -84,6 +97,7 @@ async def begin(
     }
     await servers.write(tx, server, now, spec, document=shown)
     words = f"from zone {server.availability_zone} to zone {binding.availability_zone}: named in the request"
+    words += f"; volumes are copied: {', '.join(followed)}" if followed else ""
     chosen = actions.event("conductor_unshelve_instance", now, done=True, details=words)
     spawning = actions.event("compute_unshelve_instance", now)
     await actions.begin(tx, caller, [server], "unshelve", now, [chosen, spawning])
@@ -153,6 +167,8 @@ async def _arrive(tx: Transaction, server: Resource) -> None:
         await realizations.unwant(tx, Kind.PORT, port.id, now, left)
     for network_id in moving["networks"]:
         await network_moves.arrive(tx, network_id, left, now)
+    for entry in server.spec["volumes"]:
+        await volume_moves.arrive(tx, server, entry, left, now)
     await _drop_image(tx, moving, now)
     await servers.forget_needs(tx, server, now)
     await realizations.unwant(tx, Kind.SERVER, server.id, now, left)
@@ -188,6 +204,8 @@ async def _take_back(tx: Transaction, server: Resource, now: datetime) -> None:
         await realizations.unwant(tx, Kind.PORT, port.id, now, moving["backend"])
     for network_id in moving["networks"]:
         await network_moves.stay(tx, network_id, now)
+    for entry in server.spec["volumes"]:
+        await volume_moves.stay(tx, entry["volumeId"], now)
     await _drop_image(tx, moving, now)
 
 
@@ -212,7 +230,7 @@ async def _image(tx: Transaction, caller: Caller, server: Resource, snapshot: Ob
 
 async def _drop_image(tx: Transaction, moving: dict[str, Any], now: datetime) -> None:
     """Its copy goes; the snapshot itself belongs to the old server, and its cloud deletes it with that."""
-    image = await images.present(tx, moving["image"])
+    image = await images.present(tx, moving["image"]) if moving["image"] else None
     if image is not None:
         await images.remove(tx, image, now)
 

@@ -1,8 +1,9 @@
 """Copies of volumes from zone to zone: a volume of the source there, an image of that, and the new volume of the image.
 
-Called by `volume_creates`, `volumes` and the reconcilers' recipes. The two helpers are rows of no tenant's project,
-with the new volume as their parent. Each step is begun by the transaction that observes the end of the one before it:
-whoever dies, the rows say what is left to do. The helpers go when the new volume is there, has failed, or is deleted.
+Called by `volume_creates`, `volumes`, `volume_moves` and the reconcilers' recipes. The two helpers are rows of no
+tenant's project, with the new volume as their parent. Each step is begun by the transaction that observes the end of
+the one before it: whoever dies, the rows say what is left to do. The helpers go when the new volume is there, has
+failed, or is deleted.
 """
 
 from collections.abc import Mapping
@@ -20,6 +21,8 @@ PROJECT = "vregion"  # whose the helpers are
 COPY = "vregion:copy"  # in the new volume: {"image", "zone", "step"}; from step 3 on its own zone is at work
 COPIED = "vregion:copied"  # in the new volume, for good: what the source said of its image
 BOOTABLE = "vregion:bootable"  # in the new volume: its backend takes whatever comes from an image for bootable
+MOVING = "vregion:moving"  # in a volume that follows its server: the copy is its own, on another backend (volume_moves)
+HELD = "vregion:held"  # in the helper of such a one: the volume is reserved by a shelved server, and held for the copy
 OF_VOLUME = images.OF_VOLUME
 FORMAT = "qcow2"  # a sparse volume does not cost its full size on the way
 STEPS = (
@@ -48,7 +51,7 @@ async def begin(
         status="creating",
         created_at=now,
         updated_at=now,
-        spec={word: source.id, "size": size, "vregion:gigabytes": size},
+        spec={word: source.id, "size": size, "vregion:gigabytes": size, HELD: volume.id == source.id},
         availability_zone=source.availability_zone,
         backend_id=backend_id,
         parent_id=volume.id,
@@ -76,10 +79,19 @@ async def begin(
 
 async def bring(tx: Transaction, volume: Resource, image: Resource, now: datetime) -> None:
     """The image is whole where it was made: now the new volume needs it in its own zone."""
+    there = volume.spec[MOVING]["backend"] if MOVING in volume.spec else str(volume.backend_id)
     await realizations.forget_needs(tx, Kind.IMAGE, image.id)
     await realizations.need(tx, volume, [(Kind.IMAGE, image.id)])
-    await realizations.want(tx, Kind.VOLUME, volume.id, str(volume.backend_id), now)
+    await realizations.want(tx, Kind.VOLUME, volume.id, there, now)
     await realizations.changed(tx, Kind.VOLUME, volume.id, now)
+
+
+async def directly(tx: Transaction, volume: Resource) -> None:
+    """Some backends make no volume of one in use: the image is made of the volume itself."""
+    for image in await resources.children(tx, Kind.IMAGE, volume.id):
+        await resources.change(tx, image, spec={**image.spec, OF_VOLUME: volume.id})
+        await realizations.forget_needs(tx, Kind.IMAGE, image.id)
+        await realizations.need(tx, image, [(Kind.VOLUME, volume.id)])
 
 
 def told(volume: Resource) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """Volumes: what the tenant wants, where each one is, and what it is attached to.
 
-Called by the block storage API, by the live routes of servers (attach, detach) and by the reconcilers. `spec` is
+Called by the block storage API, by the live routes of servers (attach, detach) and by `volume_moves`. `spec` is
 Cinder's create body with our ids; what is ours alone in it begins with "vregion:". A volume's zone is settled when it
-is made and never changes.
+is made, and changes only when it follows its server (`volume_moves`).
 """
 
 from collections.abc import Mapping
@@ -10,6 +10,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
+
+from sqlalchemy import select
 
 from vregion.model.observed import Observed
 from vregion.model.refusals import Invalid, NotFound, OverQuota
@@ -25,9 +27,11 @@ from vregion.region import (
     volume_types,
 )
 from vregion.region.regions import Transaction
+from vregion.region.tables import resources as rows
 
 BASE = "vregion-volume-endpoint"  # stands in stored links where an answer has the endpoint
 AWAITING = "awaiting-transfer"
+MAINTENANCE = "maintenance"  # it follows its server to another zone (`volume_moves`): nothing else is done with it
 RESERVED = "vregion:reserved_by"  # the server that will get it; nobody else may
 GIGABYTES = volume_type_limits.GIGABYTES
 READONLY = "vregion:readonly"
@@ -63,7 +67,7 @@ def document(volume: Resource) -> dict[str, Any]:
         "links": links(volume),
         "user_id": volume.user_id,
         "bootable": spec.get("bootable", "false"),
-        "encrypted": False,
+        "encrypted": spec.get("encrypted", False),
         "replication_status": None,
         "consistencygroup_id": None,
         "multiattach": spec.get("multiattach", False),
@@ -107,6 +111,14 @@ async def get(tx: Transaction, volume_id: str, project_id: str | None) -> Resour
     if volume is None or volume_copies.is_helper(volume):
         raise NotFound(f"Volume {volume_id} could not be found.")
     return volume
+
+
+async def hold(tx: Transaction, volume: Resource) -> Resource:
+    """The volume, to be changed: what is read of it now stays so until the commit."""
+    if not tx.sqlite:
+        row = (rows.c.region_id == tx.region_id, rows.c.kind == Kind.VOLUME, rows.c.id == volume.id)
+        await tx.execute(select(rows.c.id).where(*row).with_for_update())
+    return await resources.get(tx, Kind.VOLUME, volume.id)
 
 
 async def update(tx: Transaction, volume: Resource, fields: Mapping[str, Any], now: datetime) -> Resource:
@@ -288,7 +300,7 @@ async def settled(tx: Transaction, volume: Resource, observed: Observed) -> None
     spec = dict(volume.spec)
     spec["size"] = seen["size"]
     spec["bootable"] = str(seen.get("bootable", "false")).lower()
-    spec["multiattach"] = bool(seen.get("multiattach"))
+    spec |= {name: bool(seen.get(name)) for name in ("multiattach", "encrypted")}
     spec["attachments"] = await attachments.settled(tx, volume, seen, spec.get(RESERVED), datetime.now(UTC))
     if "readonly" in seen.get("metadata", {}):
         spec[READONLY] = seen["metadata"]["readonly"]
@@ -319,7 +331,7 @@ async def settled(tx: Transaction, volume: Resource, observed: Observed) -> None
 async def stopped(tx: Transaction, volume: Resource, reason: str) -> None:
     """The backend refused it for good."""
     if volume_copies.is_helper(volume):
-        await copy_failed(tx, volume, reason)
+        await _helper_failed(tx, volume, reason)
         return
     await volume_copies.clear(tx, volume, datetime.now(UTC))
     spec = {name: value for name, value in volume.spec.items() if name != volume_copies.COPY} | {FAULT: reason}
@@ -346,7 +358,8 @@ async def copy_goes_on(tx: Transaction, image: Resource, step: int, now: datetim
     if volume is None or volume.deleting or volume.spec.get(volume_copies.COPY, {}).get("step", step) >= step:
         return
     copy = volume.spec[volume_copies.COPY] | {"step": step, "size": image.spec.get("size")}
-    status = "downloading" if step == len(volume_copies.STEPS) else volume.status
+    downloading = step == len(volume_copies.STEPS) and volume_copies.MOVING not in volume.spec
+    status = "downloading" if downloading else volume.status
     volume = await write(tx, volume, now, spec={**volume.spec, volume_copies.COPY: copy}, status=status)
     if step == len(volume_copies.STEPS):
         await volume_copies.bring(tx, volume, image, now)
@@ -355,20 +368,38 @@ async def copy_goes_on(tx: Transaction, image: Resource, step: int, now: datetim
 async def copy_failed(tx: Transaction, helper: Resource, reason: str) -> None:
     """A helper came to nothing, and so does the new volume."""
     volume = await resources.find(tx, Kind.VOLUME, str(helper.parent_id))
-    if volume is not None and not volume.deleting and volume_copies.COPY in volume.spec:
-        zone = volume.spec[volume_copies.COPY]["zone"]
-        await stopped(tx, volume, f"The copy from availability zone {zone} failed: {reason}")
+    if volume is None or volume.deleting or volume_copies.COPY not in volume.spec:
+        return
+    words = f"The copy from availability zone {volume.spec[volume_copies.COPY]['zone']} failed: {reason}"
+    if moving := volume.spec.get(volume_copies.MOVING):
+        await realizations.fail(tx, Kind.VOLUME, volume.id, moving["backend"], words, datetime.now(UTC))
+    else:
+        await stopped(tx, volume, words)
 
 
 async def _helper_seen(tx: Transaction, helper: Resource, observed: Observed) -> None:
     """The volume that a copy is made of: nobody else sees it."""
     now = datetime.now(UTC)
     if observed.failed:
-        await copy_failed(tx, helper, observed.failed)
+        await _helper_failed(tx, helper, observed.failed)
     elif observed.settled and helper.status == "creating":
         await resources.change(tx, helper, status=observed.document["status"], updated_at=now)
         await realizations.forget_needs(tx, Kind.VOLUME, helper.id)
         await copy_goes_on(tx, helper, 2, now)
+
+
+async def _helper_failed(tx: Transaction, helper: Resource, reason: str) -> None:
+    """No volume can be made of the source. Of one in use an image may be made all the same."""
+    if helper.status == "error":
+        return
+    now = datetime.now(UTC)
+    volume = await resources.find(tx, Kind.VOLUME, str(helper.parent_id))
+    if volume is not None and helper.spec.get(volume_copies.HELD) and helper.status == "creating":
+        await volume_copies.directly(tx, volume)
+        await copy_goes_on(tx, helper, 2, now)
+    else:
+        await copy_failed(tx, helper, reason)
+    await resources.change(tx, helper, status="error", updated_at=now)
 
 
 async def _copy_ended(tx: Transaction, volume: Resource) -> None:

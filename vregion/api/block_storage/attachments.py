@@ -159,6 +159,8 @@ async def _begin(call: Call) -> tuple[Resource, Resource]:
             raise Conflict(
                 f"Volume attachment {attachment.id} is not ready: availability zone {zone} has not got it yet."
             )
+        if volume.status == volumes.MAINTENANCE:
+            raise Conflict(f"Volume {volume.id} is in status {volume.status}: it follows its server to another zone.")
         await volumes.look_again(tx, volume, later)
     return attachment, volume
 

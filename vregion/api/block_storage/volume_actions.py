@@ -26,6 +26,7 @@ _OPERATIONS = operations.table("block_storage")
 _NAMING = {"os-attach": {"instance_uuid": Kind.SERVER}, "revert": {"snapshot_id": Kind.SNAPSHOT}}
 # What takes a beginning back does nothing where nothing has begun (cinder 29.0.0 volume/api.py roll_detaching).
 _UNDOING = {"os-roll_detaching": ("detaching",), "os-unreserve": ("attaching",)}
+_SHUT = ("creating", "error", volumes.AWAITING, volumes.MAINTENANCE)
 _EXTENSION, _IMAGES = "volume_extension:volume_actions", "volume_extension:volume_image_metadata"
 _RULES = {
     "os-attach": f"{_EXTENSION}:attach",
@@ -62,7 +63,7 @@ async def act(call: Call) -> Reply:
         return Reply({"metadata": volume.spec.get("volume_image_metadata", {})})
     if name in _UNDOING and volume.status not in _UNDOING[name]:
         return Reply(status=202)
-    if volume.deleting or volume.status in ("creating", "error", volumes.AWAITING):
+    if volume.deleting or volume.status in _SHUT:
         raise Invalid(f"Invalid volume: Volume {volume.id} status must be available or in-use, not {volume.status}.")
     if name in _OWN:
         return await _OWN[name](call, volume, body[name])

@@ -1,7 +1,8 @@
 """unshelve: in the server's own zone by its cloud, in another one by rows alone.
 
-The order and the words of refusals are Nova's (nova 34.0.0 `compute/api.py` unshelve). The only thing that another zone
-needs of the old one before the rows are written is to know which image its Nova made when it shelved the server.
+The order and the words of refusals are Nova's (nova 34.0.0 `compute/api.py` unshelve). What another zone needs of the
+old one before the rows are written is to know which image its Nova made when it shelved the server, and which device
+each volume is.
 """
 
 from collections.abc import Mapping
@@ -10,13 +11,15 @@ from typing import Any
 
 from vregion.api.compute.server_calls import ask, record
 from vregion.api.http import Call, Reply
-from vregion.drivers.contract import DriverError, Observed, Transient
+from vregion.drivers.contract import Driver, DriverError, Transient
 from vregion.model.backend import Binding
 from vregion.model.microversion import Microversion
 from vregion.model.refusals import Conflict, Invalid, Unavailable
 from vregion.model.resource import Kind, Resource
-from vregion.region import realizations, server_moves, servers
+from vregion.region import realizations, server_disks, server_moves, servers
+from vregion.region.realizations import Key
 from vregion.region.scheduler import UNKNOWN_ZONE
+from vregion.region.server_moves import Shelved
 
 _ZONES = Microversion(2, 77)
 _TO_HOST = "os_compute_api:os-shelve:unshelve_to_host"
@@ -75,27 +78,45 @@ async def _elsewhere(call: Call, server: Resource, binding: Binding) -> Reply:
     """Look for the image, then write down what shall be."""
     offered = await call.use.directory.backend_flavors(binding.backend_id)
     server_moves.require_movable(server, binding, has_flavor=server.spec["flavorRef"] in offered)
-    snapshot = await _snapshot(call, server)
+    shelved = await _shelved(call, server)
     async with call.region.write() as tx:
-        await server_moves.begin(tx, call.caller, server, binding, snapshot, datetime.now(UTC))
+        await server_moves.begin(tx, call.caller, server, binding, shelved, datetime.now(UTC))
         tx.ring = True
     return Reply(None, 202)
 
 
-async def _snapshot(call: Call, server: Resource) -> Observed:
-    """The image that its cloud made of it. Raises Unavailable, and Conflict when there is none."""
+async def _shelved(call: Call, server: Resource) -> Shelved:
+    """What its cloud knows of it. Raises Unavailable, and Conflict when there is no image of its disk."""
+    zone, backend_id = server.availability_zone, str(server.backend_id)
+    keys = [(Kind.SERVER, server.id), *((Kind.VOLUME, entry["volumeId"]) for entry in server.spec["volumes"])]
     async with call.region.read() as tx:
-        there = await realizations.on_backend(tx, Kind.SERVER, server.id, str(server.backend_id))
+        there = await realizations.external_ids(tx, backend_id, keys)
     found = None
     try:
-        opened = await call.use.backends.open(call.region.id, str(server.backend_id))
-        async with call.use.backends.call(str(server.backend_id)):
-            found = await opened.driver.shelved_image(str(there.external_id)) if there else None
+        opened = await call.use.backends.open(call.region.id, backend_id)
+        async with call.use.backends.call(backend_id):
+            found = await _told(opened.driver, server, there)
     except (Transient, LookupError) as silent:
-        words = f"Availability zone {server.availability_zone} does not answer at the moment. Try again later."
+        words = f"Availability zone {zone} does not answer at the moment. Try again later."
         raise Unavailable(words) from silent
     except DriverError as refused:
-        raise Conflict(f"Availability zone {server.availability_zone}: {refused.message}") from refused
-    if found is None:
-        raise Conflict(f"Availability zone {server.availability_zone} has no image of shelved server {server.id}.")
+        raise Conflict(f"Availability zone {zone}: {refused.message}") from refused
+    if found.snapshot is None and not server_disks.boots_from_volume(server.spec["block_device_mapping_v2"]):
+        raise Conflict(f"Availability zone {zone} has no image of shelved server {server.id}.")
     return found
+
+
+async def _told(driver: Driver, server: Resource, there: Mapping[Key, str]) -> Shelved:
+    """One look for the image, unless its disk is a volume, and one for the devices, if it has volumes."""
+    external_id = there.get((Kind.SERVER, server.id))
+    if external_id is None:
+        return Shelved(None)
+    rooted = server_disks.boots_from_volume(server.spec["block_device_mapping_v2"])
+    snapshot = None if rooted else await driver.shelved_image(external_id)
+    if not server.spec["volumes"]:
+        return Shelved(snapshot)
+    answer = await driver.call(Kind.SERVER, external_id, "GET", "/os-volume_attachments")
+    attached = (answer.body or {}).get("volumeAttachments", [])
+    devices = {one["volumeId"]: one.get("device") for one in attached}
+    known = {i: devices.get(external) for (kind, i), external in there.items() if kind is Kind.VOLUME}
+    return Shelved(snapshot, {volume_id: device for volume_id, device in known.items() if device})

@@ -8,7 +8,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from vregion.drivers.contract import Answer, Permanent
-from vregion.drivers.memory.cloud import Row
+from vregion.drivers.memory.cloud import MemoryCloud, Row
 from vregion.model.resource import Kind
 
 if TYPE_CHECKING:
@@ -63,6 +63,30 @@ def release(row: Row, attachment_id: str | None = None) -> None:
     """One less, or none any more."""
     row.extra["held"] = [held for held in row.extra["held"] if attachment_id not in (None, held["id"])]
     refresh(row)
+
+
+def reserve_all(cloud: MemoryCloud, server: Row) -> None:
+    """A shelved server keeps its volumes reserved, each by a new attachment (nova 34.0.0 compute/manager.py
+    `_terminate_volume_connections`).
+    """
+    for attachment in server.extra["attachments"]:
+        volume = cloud.rows[Kind.VOLUME][attachment["volumeId"]]
+        fresh = hold(volume, server.id, "reserved", attach_mode="null")
+        release(volume, attachment["attachment_id"])
+        attachment["attachment_id"] = fresh["id"]
+        cloud.touch(volume)
+
+
+def attach_all(cloud: MemoryCloud, server: Row) -> None:
+    """It is back: what it had reserved is attached again."""
+    for attachment in server.extra["attachments"]:
+        volume = cloud.rows[Kind.VOLUME][attachment["volumeId"]]
+        for held in volume.extra["held"]:
+            if held["id"] == attachment["attachment_id"]:
+                at = cloud.clock().strftime("%Y-%m-%dT%H:%M:%S.%f")
+                held |= {"status": "attached", "attach_mode": "rw", "attached_at": at, "device": attachment["device"]}
+        refresh(volume)
+        cloud.touch(volume)
 
 
 def refresh(row: Row) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vregion.drivers.contract import Answer, Flavor, Permanent
+from vregion.drivers.memory import attachments
 from vregion.drivers.memory.cloud import MemoryCloud, Row
 from vregion.drivers.memory.images import Images
 from vregion.model.resource import Kind
@@ -194,9 +195,10 @@ def _create_image(servers: "Servers", row: Row, given: dict[str, Any]) -> Prepar
 
 
 def _shelve(servers: "Servers", row: Row, given: dict[str, Any]) -> Prepared:
-    """The disk becomes an image, unless it is a volume."""
+    """The disk becomes an image, unless it is a volume; volumes are reserved and no longer attached."""
 
     def shelved() -> None:
+        attachments.reserve_all(servers.cloud, row)
         if row.document["image"] == "":
             return
         images = Images(servers.cloud, servers.project)
@@ -210,7 +212,12 @@ def _shelve(servers: "Servers", row: Row, given: dict[str, Any]) -> Prepared:
 
 
 def _unshelve(servers: "Servers", row: Row, given: dict[str, Any]) -> Prepared:
-    return lambda: forget_shelved(servers.cloud, row), None
+
+    def unshelved() -> None:
+        attachments.attach_all(servers.cloud, row)
+        forget_shelved(servers.cloud, row)
+
+    return unshelved, None
 
 
 def forget_shelved(cloud: MemoryCloud, row: Row) -> None:

@@ -107,6 +107,11 @@ class Workspace:
         cloud.call("image", "PATCH", f"/images/{image}", patch, headers=media)
         return image
 
+    def _first_zone(self, cloud: Cloud) -> str:
+        """The external network has a subnet per zone: that of the zone which serves when none is named."""
+        (found,) = cloud.listed("subnet", f"?cidr={known_one(1).external_cidr}&network_id={self.outside['id']}")
+        return str(found["id"])
+
     def _sections(self, cloud: Cloud) -> dict[str, Section]:
         """Tempest's configuration; `cloud` is an administrator's."""
         image = self._image(cloud)
@@ -151,6 +156,7 @@ class Workspace:
                 **place,
                 "public_network_id": self.outside["id"],
                 "floating_network_name": self.outside["name"],
+                "subnet_id": self._first_zone(cloud),
             },
             "network-feature-enabled": {"api_extensions": extensions, "ipv6": "true"},
             "volume": {**place, "catalog_type": "block-storage", "storage_protocol": "nfs", "max_microversion": "3.70"},

@@ -9,7 +9,7 @@ PACKAGES := postgresql
 LOCK := $(BIN)/uv pip compile --quiet --no-header --no-emit-index-url --no-annotate --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check lint fast test lab clients conformance bench lock clean system
+.PHONY: help demo check lint fast test lab clients packets conformance bench lock clean system
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z0-9]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,11 @@ test: check  ## check, then on two real regions: the contract suite, the stories
 
 clients: lab  ## what Ansible and Rally make of vregion over the lab
 	VREGION_LAB_CLOUDS=$${LAB_STATE:-/var/tmp/lab}/clouds.yaml $(BIN)/python -m pytest -m clients -s tests/e2e
+
+packets: $(READY)  ## task graphs, trunks, limits and a dead zone, with packets on a lab with switches (root)
+	$(BIN)/python -m lab install --net
+	$(BIN)/python -m lab up 2 --net
+	VREGION_LAB_CLOUDS=$${LAB_STATE:-/var/tmp/lab}/clouds.yaml $(BIN)/python -m pytest -m lab -s tests/e2e/test_graphs.py tests/e2e/test_trunks.py
 
 conformance: $(READY)  ## Tempest's required list through vregion, and on a bare region as the baseline (hours)
 	$(BIN)/python -m tests.conformance $(ARGS)

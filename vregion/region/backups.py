@@ -24,9 +24,18 @@ KEPT = "kept_of_volume"
 _RESTORED = ("name", "description", "metadata")
 
 
-def kept(backup: Resource) -> dict[str, Any]:
-    """Name, description and metadata of the volume when the backup was made, what there was of them."""
-    return {name: value for name, value in backup.spec.get(KEPT, {}).items() if value}
+def named(backup: Resource) -> dict[str, Any]:
+    """Name and description of the volume when the backup was made, as far as it had any."""
+    known = backup.spec.get(KEPT, {})
+    return {name: known[name] for name in ("name", "description") if known.get(name)}
+
+
+def metadata(backup: Resource, before: Mapping[str, str], volume_id: str) -> dict[str, str]:
+    """What a volume's metadata is when the backup was restored into it: that of the volume which was backed up, if it had
+    any, and whence it comes, if it is another (cinder 29.0.0 backup/driver.py `_restore_vol_meta`, backup/manager.py
+    `restore_backup`)."""
+    told = {**(backup.spec.get(KEPT, {}).get("metadata") or before)}
+    return told if volume_id == backup.spec["volume_id"] else told | {"src_backup_id": backup.id}
 
 
 def document(backup: Resource) -> dict[str, Any]:

@@ -56,8 +56,8 @@ async def create(
         "backup_id",
     )
     spec = {name: wanted[name] for name in kept if wanted.get(name) is not None}
-    if source is not None and source.kind is Kind.BACKUP and (metadata := backups.kept(source).get("metadata")):
-        spec["metadata"] = metadata
+    if source is not None and source.kind is Kind.BACKUP:
+        spec["metadata"] = backups.metadata(source, wanted.get("metadata") or {}, "")
     spec |= {"size": size, "bootable": "false", volumes.GIGABYTES: size, **_inherited(source)}
     if kind is not None:
         spec |= {"volume_type": kind["name"], "volume_type_id": kind["id"]}

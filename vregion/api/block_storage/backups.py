@@ -111,8 +111,8 @@ async def restore(call: Call) -> Reply:
         return Reply(answer.body, answer.status)
     async with call.region.write() as tx:
         current = await volumes.get(tx, volume.id, volume.project_id)
-        told = backups.kept(backup)
-        spec = {**current.spec, "metadata": told.get("metadata", current.spec.get("metadata", {}))}
+        metadata = backups.metadata(backup, current.spec.get("metadata", {}), volume.id)
+        spec = {**current.spec, "metadata": metadata}
         await volumes.write(tx, current, datetime.now(UTC), status="restoring-backup", spec=spec)
         await realizations.look_again(tx, there, datetime.now(UTC))
     return _restored(backup, volume, volume.spec.get("name"))
@@ -121,8 +121,8 @@ async def restore(call: Call) -> Reply:
 async def _into_new(call: Call, backup: Resource, name: str | None) -> Reply:
     """A volume that is given no name takes name and description of the one that was backed up."""
     fallback = f"restore_backup_{backup.id}"
-    known = backups.kept(backup) if name is None else {}
-    wanted: dict[str, Any] = {"name": name or fallback} | known | {"backup_id": backup.id}
+    known = backups.named(backup) if name is None else {}
+    wanted: dict[str, Any] = {"name": name or fallback, "backup_id": backup.id, **known}
     zones = await call.use.directory.bindings(call.region.id)
     async with call.region.write() as tx:
         volume = await volume_creates.create(tx, call.caller, wanted, zones, datetime.now(UTC))

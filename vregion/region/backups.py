@@ -31,9 +31,10 @@ def named(backup: Resource) -> dict[str, Any]:
 
 
 def metadata(backup: Resource, before: Mapping[str, str], volume_id: str) -> dict[str, str]:
-    """What a volume's metadata is when the backup was restored into it: that of the volume which was backed up, if it had
-    any, and whence it comes, if it is another (cinder 29.0.0 backup/driver.py `_restore_vol_meta`, backup/manager.py
-    `restore_backup`)."""
+    """The metadata of a volume into which the backup was restored: that of the volume which was backed up, if it had any,
+    and whence it comes, if it is another (cinder 29.0.0 backup/driver.py `_restore_vol_meta`, backup/manager.py
+    `restore_backup`).
+    """
     told = {**(backup.spec.get(KEPT, {}).get("metadata") or before)}
     return told if volume_id == backup.spec["volume_id"] else told | {"src_backup_id": backup.id}
 

@@ -31,8 +31,8 @@ def named(backup: Resource) -> dict[str, Any]:
 
 
 def metadata(backup: Resource, before: Mapping[str, str], volume_id: str) -> dict[str, str]:
-    """The metadata of a volume into which the backup was restored: that of the volume which was backed up, if it had any,
-    and whence it comes, if it is another (cinder 29.0.0 backup/driver.py `_restore_vol_meta`, backup/manager.py
+    """The metadata of a volume into which the backup was restored: that of the volume which was backed up, if it had
+    any, and whence it comes, if it is another (cinder 29.0.0 backup/driver.py `_restore_vol_meta`, backup/manager.py
     `restore_backup`).
     """
     told = {**(backup.spec.get(KEPT, {}).get("metadata") or before)}

@@ -38,8 +38,9 @@ async def test_a_plugged_port_brings_all_that_it_needs_with_our_addresses(world:
     (group,) = on_cloud(world, Kind.SECURITY_GROUP)
     assert net["name"] == "front"
     assert there["mac_address"] == port.spec["mac_address"]
-    # A real cloud adds the automatic address by itself, and refuses it when it is named.
-    assert [ip["ip_address"] for ip in there["fixed_ips"]] == ["10.0.0.2"]
+    assert there["fixed_ips"][0]["ip_address"] == "10.0.0.2"
+    # The automatic address it adds by itself, and refuses it when it is named.
+    assert [ip["ip_address"] for ip in there["fixed_ips"]] == [ip["ip_address"] for ip in port.spec["fixed_ips"]]
     assert len(port.spec["fixed_ips"]) == 2
     assert there["security_groups"] == [group["id"]]
     assert plain["dns_nameservers"] == ["9.9.9.9"]

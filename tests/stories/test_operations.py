@@ -41,6 +41,7 @@ TAGGING = (
 )
 FAILING = (
     ("DELETE", "/consistencygroups/{}"),  # cinder 29.0.0 api/contrib/consistencygroups.py delete(): 500 with no body
+    ("PUT", "/default-types/{}"),  # and to a body without a type (seen)
     ("POST", "/os-volumes_boot/{}/action"),  # nova 34.0.0: 500 to start, stop, confirmResize, revertResize (seen)
     ("PUT", "/quotas/{}"),  # neutron 29.0.0: 500 to a body without a quota (seen)
     ("PUT", "/address-groups/{}/add_addresses"),  # and to one without addresses (seen)

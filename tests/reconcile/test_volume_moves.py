@@ -205,19 +205,12 @@ async def test_and_back_again(world: World) -> None:
     assert await leftovers(world) == []
 
 
-@pytest.mark.parametrize("point", some(POINTS, 5))
-async def test_killed_anywhere_it_is_there_and_nowhere_else(world: World, point: int) -> None:
-    server = await shelved(world, below)
-    before = await its_volumes(world, server)
-    await begun(world, server)
-    await world.die_at(point)
-    await world.turn(LONG)
-    await is_there(world, server, before)
+ANYWHERE = [*((below, point) for point in some(POINTS, 5)), *((beside, point) for point in some(MANY, 29))]
 
 
-@pytest.mark.parametrize("point", some(MANY, 29))
-async def test_killed_anywhere_with_two_volumes_they_are_there_and_nowhere_else(world: World, point: int) -> None:
-    server = await shelved(world, beside)
+@pytest.mark.parametrize(("disks", "point"), ANYWHERE)
+async def test_killed_anywhere_it_is_there_and_nowhere_else(world: World, disks: Any, point: int) -> None:
+    server = await shelved(world, disks)
     before = await its_volumes(world, server)
     await begun(world, server)
     await world.die_at(point)

@@ -9,15 +9,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, literal, not_, or_, select, tuple_, update
+from sqlalchemy import Update, and_, bindparam, case, delete, func, not_, or_, select, tuple_, update
 
 from vregion.model.resource import Realization, Resource, State
 from vregion.region.realizations import (
     COLUMNS,
+    EXACTLY,
     ON_ITS_WAY,
     Key,
     exactly,
     from_row,
+    its_place,
     needed_on,
     of_key,
     on_backend,
@@ -26,7 +28,38 @@ from vregion.region.realizations import (
 )
 from vregion.region.regions import Transaction
 from vregion.region.resources import find_many
-from vregion.region.tables import realizations, resources
+from vregion.region.tables import realizations, resources, same
+
+_DUE = (
+    same(realizations.c.region_id),
+    realizations.c.due_at <= bindparam("now"),
+    or_(realizations.c.lease_until.is_(None), realizations.c.lease_until <= bindparam("now")),
+)
+_IDLE = realizations.c.backend_id.not_in(bindparam("busy", expanding=True))
+_DUE_BACKENDS = select(realizations.c.backend_id).where(*_DUE, _IDLE).distinct()
+_CLAIM = (
+    select(*COLUMNS, realizations.c.due_at)
+    .where(*_DUE, same(realizations.c.backend_id))
+    .order_by(realizations.c.due_at)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_WITH_LEASE = (realizations.c.due_at, func.coalesce(realizations.c.lease_until, realizations.c.due_at))
+_NEXT_DUE = {  # on SQLite?
+    sqlite: select(func.min(later(*_WITH_LEASE), type_=realizations.c.due_at.type)).where(
+        same(realizations.c.region_id), realizations.c.due_at.is_not(None), _IDLE
+    )
+    for sqlite, later in ((True, func.max), (False, func.greatest))
+}
+_FENCED = and_(EXACTLY, same(realizations.c.fence))
+_SAVE = update(realizations).where(_FENCED)
+# A claim sets `due_at` to the end of its lease: any other value was written by somebody else since, and stays.
+_SAVE_UNTOUCHED = _SAVE.values(
+    due_at=case(
+        (realizations.c.due_at == realizations.c.lease_until, bindparam("due", type_=realizations.c.due_at.type)),
+        else_=realizations.c.due_at,
+    )
+)
 
 
 class LeaseLost(Exception):
@@ -44,9 +77,8 @@ class Claim:
 
 async def due_backends(tx: Transaction, now: datetime, busy: Iterable[str] = ()) -> list[str]:
     """The backends on which something is due and free, `busy` ones left out."""
-    rows = await tx.execute(
-        select(realizations.c.backend_id).where(*_due(tx, now), realizations.c.backend_id.not_in(list(busy))).distinct()
-    )
+    its = {"its_region_id": tx.region_id, "now": now, "busy": list(busy)}
+    rows = await tx.execute(_DUE_BACKENDS, its)
     return list(rows.scalars())
 
 
@@ -54,13 +86,8 @@ async def claim(
     tx: Transaction, owner: str, backend_id: str, now: datetime, lease: timedelta, limit: int
 ) -> list[Claim]:
     """Take up to `limit` due realizations of a backend, each under a new fence until `now + lease`."""
-    rows = await tx.execute(
-        select(*COLUMNS, realizations.c.due_at)
-        .where(*_due(tx, now), realizations.c.backend_id == backend_id)
-        .order_by(realizations.c.due_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
+    its = {"its_region_id": tx.region_id, "its_backend_id": backend_id, "now": now, "most": limit}
+    rows = await tx.execute(_CLAIM, its)
     found_due = [(from_row(row), row.due_at) for row in rows]
     taken = [replace(r, fence=r.fence + 1) for r, _ in found_due]
     for kind in {r.kind for r in taken}:
@@ -107,16 +134,19 @@ async def seize(
 
 async def renew(tx: Transaction, realization: Realization, until: datetime) -> None:
     """Keep the lease longer. A look that somebody asked for meanwhile stays asked for."""
-    untouched = realizations.c.due_at == realizations.c.lease_until
-    due = case((untouched, literal(until, realizations.c.due_at.type)), else_=realizations.c.due_at)
-    await save(tx, realization, due_at=due, lease_until=until)
+    await _write(tx, _SAVE_UNTOUCHED, realization, {"lease_until": until}, due=until)
 
 
 async def save(tx: Transaction, realization: Realization, **columns: Any) -> Realization:
     """Write columns under our fence. Raises LeaseLost when it is not the newest any more."""
-    done = await tx.execute(
-        update(realizations).where(*exactly(tx, realization), realizations.c.fence == realization.fence).values(columns)
-    )
+    return await _write(tx, _SAVE, realization, columns)
+
+
+async def _write(
+    tx: Transaction, statement: Update, realization: Realization, columns: dict[str, Any], **others: Any
+) -> Realization:
+    its = {**its_place(tx, realization), "its_fence": realization.fence, **others}
+    done = await tx.execute(statement, {**columns, **its})
     if done.rowcount != 1:
         raise LeaseLost(realization.resource_id)
     known = {k: v for k, v in columns.items() if k in Realization.__slots__}
@@ -124,13 +154,8 @@ async def save(tx: Transaction, realization: Realization, **columns: Any) -> Rea
 
 
 async def finish(tx: Transaction, realization: Realization, due_at: datetime | None, **columns: Any) -> Realization:
-    """Give the lease back; due again at `due_at`, or sooner if somebody asked for a look meanwhile.
-
-    A claim sets `due_at` to the end of its lease: any other value was written by somebody else since.
-    """
-    untouched = realizations.c.due_at == realizations.c.lease_until
-    due = case((untouched, literal(due_at, realizations.c.due_at.type)), else_=realizations.c.due_at)
-    return await save(tx, realization, **columns, due_at=due, lease_until=None)
+    """Give the lease back; due again at `due_at`, or sooner if somebody asked for a look meanwhile."""
+    return await _write(tx, _SAVE_UNTOUCHED, realization, {**columns, "lease_until": None}, due=due_at)
 
 
 async def park(tx: Transaction, realization: Realization, on: Key, now: datetime, backstop: timedelta) -> None:
@@ -210,20 +235,6 @@ async def retire(tx: Transaction, on: Key, backend_id: str, but: Realization | N
 
 async def next_due(tx: Transaction, busy: Iterable[str] = ()) -> datetime | None:
     """When the next realization wants a look, leases counted; None when nothing does."""
-    sooner = func.max(realizations.c.due_at, func.coalesce(realizations.c.lease_until, realizations.c.due_at))
-    later = func.greatest(realizations.c.due_at, func.coalesce(realizations.c.lease_until, realizations.c.due_at))
-    statement = select(func.min(sooner if tx.sqlite else later, type_=realizations.c.due_at.type)).where(
-        realizations.c.region_id == tx.region_id,
-        realizations.c.due_at.is_not(None),
-        realizations.c.backend_id.not_in(list(busy)),
-    )
-    due: datetime | None = (await tx.execute(statement)).scalar_one()
+    its = {"its_region_id": tx.region_id, "busy": list(busy)}
+    due: datetime | None = (await tx.execute(_NEXT_DUE[tx.sqlite], its)).scalar_one()
     return due
-
-
-def _due(tx: Transaction, now: datetime) -> list[ColumnElement[bool]]:
-    return [
-        realizations.c.region_id == tx.region_id,
-        realizations.c.due_at <= now,
-        or_(realizations.c.lease_until.is_(None), realizations.c.lease_until <= now),
-    ]

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Select,
     String,
     and_,
+    bindparam,
     case,
     cast,
     delete,
@@ -30,13 +31,38 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from vregion.model.resource import Kind, Realization, Resource, State
 from vregion.region.regions import Transaction
-from vregion.region.tables import needs, realizations
+from vregion.region.tables import needs, realizations, same
 
 Key = tuple[Kind, str]
 ON_ITS_WAY = (State.PENDING, State.CREATING, State.PROGRESSING)
 USED_AT = "used_at"  # in `observed` of a copy of an image: when something there last asked for it
 USED_SELDOM = timedelta(seconds=60)  # how exactly that is known
 COLUMNS = [c for c in realizations.c if c.name not in ("region_id", "due_at", "lease_owner", "lease_until")]
+# Statements that are built once, and their parameters: `its_key` for a resource, `its_place` for one realization.
+OF_KEY = same(realizations.c.region_id, realizations.c.resource_id, realizations.c.kind)
+EXACTLY = and_(OF_KEY, same(realizations.c.backend_id))
+_OF_RESOURCE, _ON_BACKEND = select(*COLUMNS).where(OF_KEY), select(*COLUMNS).where(EXACTLY)
+_CHANGE, _CHANGE_ONE = update(realizations).where(OF_KEY), update(realizations).where(EXACTLY)
+_WAITING = update(realizations).where(
+    same(realizations.c.region_id, realizations.c.backend_id), realizations.c.waiting_on == bindparam("its_resource_id")
+)
+_NEED = insert(needs)
+_FORGET_NEEDS = delete(needs).where(same(needs.c.region_id, needs.c.resource_id, needs.c.kind))
+_NEEDED = (
+    select(needs.c.needed_id, needs.c.needed_kind, *COLUMNS)
+    .select_from(
+        needs.outerjoin(
+            realizations,
+            and_(
+                realizations.c.region_id == needs.c.region_id,
+                realizations.c.resource_id == needs.c.needed_id,
+                realizations.c.kind == needs.c.needed_kind,
+                same(realizations.c.backend_id),
+            ),
+        )
+    )
+    .where(same(needs.c.region_id, needs.c.resource_id, needs.c.kind))
+)
 
 
 async def need(tx: Transaction, resource: Resource, needed: Iterable[Key]) -> None:
@@ -46,7 +72,7 @@ async def need(tx: Transaction, resource: Resource, needed: Iterable[Key]) -> No
         for k, i in dict.fromkeys(needed)
     ]
     if rows:
-        await tx.execute(insert(needs), rows)
+        await tx.execute(_NEED, rows)
 
 
 async def want(tx: Transaction, kind: Kind, resource_id: str, backend_id: str, now: datetime) -> None:
@@ -142,13 +168,13 @@ async def _use(tx: Transaction, image_ids: list[str], backend_id: str, now: date
 
 async def changed(tx: Transaction, kind: Kind, resource_id: str, now: datetime) -> None:
     """The resource's spec has a new generation: every backend that has it is due."""
-    await tx.execute(update(realizations).where(*of_key(tx, kind, resource_id)).values(due_at=now, attempts=0))
+    await tx.execute(_CHANGE, {"due_at": now, "attempts": 0, **its_key(tx, kind, resource_id)})
     tx.ring = True
 
 
 async def look(tx: Transaction, key: Key, now: datetime) -> None:
     """Something around it changed: wherever it is, it is due."""
-    await tx.execute(update(realizations).where(*of_key(tx, *key)).values(due_at=now))
+    await tx.execute(_CHANGE, {"due_at": now, **its_key(tx, *key)})
     tx.ring = True
 
 
@@ -177,19 +203,18 @@ async def places(tx: Transaction, kind: Kind, ids: Iterable[str]) -> dict[str, s
 
 async def unwant(tx: Transaction, kind: Kind, resource_id: str, now: datetime, backend_id: str | None = None) -> bool:
     """It shall be gone, from one backend or from all; False when it is on none, so that the row may go at once."""
-    where = of_key(tx, kind, resource_id)
+    values = {"wanted": False, "due_at": now, "attempts": 0, "waiting_on": None, **its_key(tx, kind, resource_id)}
     if backend_id is not None:
-        where.append(realizations.c.backend_id == backend_id)
-    done = await tx.execute(
-        update(realizations).where(*where).values(wanted=False, due_at=now, attempts=0, waiting_on=None)
-    )
+        done = await tx.execute(_CHANGE_ONE, {**values, "its_backend_id": backend_id})
+    else:
+        done = await tx.execute(_CHANGE, values)
     tx.ring = True
     return done.rowcount > 0
 
 
 async def of_resource(tx: Transaction, kind: Kind, resource_id: str) -> list[Realization]:
     """Where a resource is, or shall be."""
-    return [from_row(r) for r in await tx.execute(select(*COLUMNS).where(*of_key(tx, kind, resource_id)))]
+    return [from_row(row) for row in await tx.execute(_OF_RESOURCE, its_key(tx, kind, resource_id))]
 
 
 async def beyond(tx: Transaction, kind: Kind, ids: Iterable[str], backend_id: str) -> set[str]:
@@ -210,8 +235,8 @@ async def beyond(tx: Transaction, kind: Kind, ids: Iterable[str], backend_id: st
 
 async def on_backend(tx: Transaction, kind: Kind, resource_id: str, backend_id: str) -> Realization | None:
     """One realization, or None."""
-    where = [*of_key(tx, kind, resource_id), realizations.c.backend_id == backend_id]
-    row = (await tx.execute(select(*COLUMNS).where(*where))).first()
+    its = {**its_key(tx, kind, resource_id), "its_backend_id": backend_id}
+    row = (await tx.execute(_ON_BACKEND, its)).first()
     return from_row(row) if row else None
 
 
@@ -233,20 +258,8 @@ async def ready_on(tx: Transaction, kind: Kind, candidates: Sequence[Resource], 
 
 async def needed(tx: Transaction, resource: Resource, backend_id: str) -> dict[Key, Realization | None]:
     """What the resource needs directly on that backend; None where there is no realization row at all."""
-    join = needs.outerjoin(
-        realizations,
-        and_(
-            realizations.c.region_id == needs.c.region_id,
-            realizations.c.resource_id == needs.c.needed_id,
-            realizations.c.kind == needs.c.needed_kind,
-            realizations.c.backend_id == backend_id,
-        ),
-    )
-    rows = await tx.execute(
-        select(needs.c.needed_id, needs.c.needed_kind, *COLUMNS)
-        .select_from(join)
-        .where(needs.c.region_id == tx.region_id, needs.c.resource_id == resource.id, needs.c.kind == resource.kind)
-    )
+    its = {**its_key(tx, resource.kind, resource.id), "its_backend_id": backend_id}
+    rows = await tx.execute(_NEEDED, its)
     return {(Kind(row.needed_kind), row.needed_id): from_row(row) if row.resource_id else None for row in rows}
 
 
@@ -348,9 +361,7 @@ def _users(tx: Transaction, on: Key, backend_id: str) -> list[ColumnElement[bool
 
 async def forget_needs(tx: Transaction, kind: Kind, resource_id: str) -> None:
     """The resource is removed: so is what it needed."""
-    await tx.execute(
-        delete(needs).where(needs.c.region_id == tx.region_id, needs.c.resource_id == resource_id, needs.c.kind == kind)
-    )
+    await tx.execute(_FORGET_NEEDS, its_key(tx, kind, resource_id))
 
 
 async def release_needs(tx: Transaction, kind: Kind, resource_id: str, backend_id: str | None = None) -> None:
@@ -369,21 +380,15 @@ async def release_needs(tx: Transaction, kind: Kind, resource_id: str, backend_i
 
 async def wake(tx: Transaction, realization: Realization, now: datetime) -> None:
     """Those that wait for this one on its backend are due."""
-    done = await tx.execute(
-        update(realizations)
-        .where(
-            realizations.c.region_id == tx.region_id,
-            realizations.c.backend_id == realization.backend_id,
-            realizations.c.waiting_on == realization.resource_id,
-        )
-        .values(due_at=now, waiting_on=None)
-    )
+    its = {"its_region_id": tx.region_id, "its_backend_id": realization.backend_id}
+    values = {"due_at": now, "waiting_on": None, **its, "its_resource_id": realization.resource_id}
+    done = await tx.execute(_WAITING, values)
     tx.ring = tx.ring or done.rowcount > 0
 
 
 async def look_again(tx: Transaction, realization: Realization, now: datetime) -> None:
     """Something happened to it (a live call, a change feed): it is due."""
-    await tx.execute(update(realizations).where(*exactly(tx, realization)).values(due_at=now))
+    await tx.execute(_CHANGE_ONE, {"due_at": now, **its_place(tx, realization)})
     tx.ring = True
 
 
@@ -441,6 +446,16 @@ def _fresh(tx: Transaction, kind: Kind, resource_id: str, backend_id: str, now: 
         "due_at": now,
         "fence": 0,
     }
+
+
+def its_key(tx: Transaction, kind: Kind, resource_id: str) -> dict[str, Any]:
+    """The parameters of `OF_KEY`."""
+    return {"its_region_id": tx.region_id, "its_resource_id": resource_id, "its_kind": kind}
+
+
+def its_place(tx: Transaction, r: Realization) -> dict[str, Any]:
+    """The parameters of `EXACTLY`."""
+    return {**its_key(tx, r.kind, r.resource_id), "its_backend_id": r.backend_id}
 
 
 def of_key(tx: Transaction, kind: Kind, resource_id: str) -> list[ColumnElement[bool]]:

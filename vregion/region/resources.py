@@ -16,6 +16,7 @@ from sqlalchemy import (
     Integer,
     Select,
     and_,
+    bindparam,
     delete,
     false,
     func,
@@ -31,9 +32,16 @@ from sqlalchemy import (
 from vregion.model.refusals import Invalid, NotFound
 from vregion.model.resource import Kind, Resource
 from vregion.region.regions import Transaction
-from vregion.region.tables import SEARCHED, resources
+from vregion.region.tables import SEARCHED, resources, same
 
 _COLUMNS = [c for c in resources.c if c.name not in ("region_id", *SEARCHED)]
+_KIND = same(resources.c.region_id, resources.c.kind)
+_ONE = and_(_KIND, same(resources.c.id))
+_FIND = select(*_COLUMNS).where(_ONE)
+_FIND_IN_PROJECT = _FIND.where(same(resources.c.project_id))
+_FIND_MANY = select(*_COLUMNS).where(_KIND, resources.c.id.in_(bindparam("its_ids", expanding=True)))
+_CHILDREN = select(*_COLUMNS).where(_KIND, same(resources.c.parent_id)).order_by(resources.c.created_at, resources.c.id)
+_INSERT, _CHANGE, _REMOVE = insert(resources), update(resources).where(_ONE), delete(resources).where(_ONE)
 _SPECIAL = frozenset(".^$*+?{}[]\\|()")  # in a regex
 _SERVERS = (Kind.SERVER, Kind.DELETED_SERVER)
 _LEAST = {
@@ -83,15 +91,16 @@ async def insert_resources(tx: Transaction, rows: Iterable[Resource]) -> None:
         for row in rows
     ]
     if values:
-        await tx.execute(insert(resources), values)
+        await tx.execute(_INSERT, values)
 
 
 async def find(tx: Transaction, kind: Kind, resource_id: str, project_id: str | None = None) -> Resource | None:
     """The row, or None; with `project_id`, None also when it is another project's."""
-    where = [*_own(tx, kind), resources.c.id == resource_id]
+    its = _its(tx, kind, id=resource_id)
     if project_id is not None:
-        where.append(resources.c.project_id == project_id)
-    row = (await tx.execute(select(*_COLUMNS).where(*where))).first()
+        row = (await tx.execute(_FIND_IN_PROJECT, {**its, "its_project_id": project_id})).first()
+    else:
+        row = (await tx.execute(_FIND, its)).first()
     return _resource(row) if row else None
 
 
@@ -108,17 +117,13 @@ async def find_many(tx: Transaction, kind: Kind, ids: Iterable[str]) -> dict[str
     wanted = list(dict.fromkeys(ids))
     if not wanted:
         return {}
-    rows = await tx.execute(select(*_COLUMNS).where(*_own(tx, kind), resources.c.id.in_(wanted)))
+    rows = await tx.execute(_FIND_MANY, _its(tx, kind, ids=wanted))
     return {row.id: _resource(row) for row in rows}
 
 
 async def children(tx: Transaction, kind: Kind, parent_id: str) -> list[Resource]:
     """Rows of a kind that belong to a parent, oldest first."""
-    rows = await tx.execute(
-        select(*_COLUMNS)
-        .where(*_own(tx, kind), resources.c.parent_id == parent_id)
-        .order_by(resources.c.created_at, resources.c.id)
-    )
+    rows = await tx.execute(_CHILDREN, _its(tx, kind, parent_id=parent_id))
     return [_resource(row) for row in rows]
 
 
@@ -148,12 +153,12 @@ async def change(tx: Transaction, resource: Resource, **changes: Any) -> None:
     changes.setdefault("updated_at", datetime.now(UTC))
     if "spec" in changes and resource.kind in _SERVERS:
         changes |= _searched(resource.kind, changes["spec"])
-    await tx.execute(update(resources).where(*_own(tx, resource.kind), resources.c.id == resource.id).values(**changes))
+    await tx.execute(_CHANGE, {**changes, **_its(tx, resource.kind, id=resource.id)})
 
 
 async def remove(tx: Transaction, kind: Kind, resource_id: str) -> None:
     """Delete a row; absent is fine."""
-    await tx.execute(delete(resources).where(*_own(tx, kind), resources.c.id == resource_id))
+    await tx.execute(_REMOVE, _its(tx, kind, id=resource_id))
 
 
 async def remove_older(tx: Transaction, kind: Kind, before: datetime) -> None:
@@ -172,6 +177,11 @@ def _searched(kind: Kind, spec: dict[str, Any]) -> dict[str, Any]:
         return dict.fromkeys(SEARCHED)
     values = {name: spec.get(key) for name, (key, _) in SEARCHED.items()}
     return {name: dump(value).decode() if isinstance(value, list) else value for name, value in values.items()}
+
+
+def _its(tx: Transaction, kind: Kind, **values: Any) -> dict[str, Any]:
+    """The parameters of a statement that was built ahead."""
+    return {"its_region_id": tx.region_id, "its_kind": kind, **{f"its_{name}": value for name, value in values.items()}}
 
 
 def _own(tx: Transaction, kind: Kind, also: Kind | None = None) -> list[ColumnElement[bool]]:

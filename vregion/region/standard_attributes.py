@@ -17,8 +17,10 @@ from vregion.model.resource import Kind, Resource
 from vregion.region import realizations, resources, usages
 from vregion.region.regions import Transaction
 from vregion.region.tables import resources as rows
+from vregion.region.tables import same
 
 Render = Callable[[Resource], dict[str, Any]]
+_LOCK = select(rows.c.id).where(same(rows.c.region_id, rows.c.kind, rows.c.id)).with_for_update()
 
 
 class PreconditionFailed(Refusal):
@@ -85,11 +87,7 @@ async def end(tx: Transaction, resource: Resource, now: datetime, vanished: Call
 
 async def lock(tx: Transaction, kind: Kind, resource_id: str) -> None:
     """What depends on all of a network or group is decided by one transaction at a time (SQLite has only one)."""
-    await tx.execute(
-        select(rows.c.id)
-        .where(rows.c.region_id == tx.region_id, rows.c.kind == kind, rows.c.id == resource_id)
-        .with_for_update()
-    )
+    await tx.execute(_LOCK, {"its_region_id": tx.region_id, "its_kind": kind, "its_id": resource_id})
 
 
 def owned(resource: Resource) -> dict[str, Any]:

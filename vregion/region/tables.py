@@ -20,12 +20,23 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    and_,
+    bindparam,
 )
+from sqlalchemy import ColumnElement as Condition
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData()
 Json = JSON().with_variant(JSONB(), "postgresql")
+
+
+def same(*columns: Column[Any]) -> Condition[bool]:
+    """The rows in which each column has the value of the parameter `its_NAME`.
+
+    For statements that are built once: SQLAlchemy takes five times as long to build one as SQLite to answer it.
+    """
+    return and_(*(column == bindparam(f"its_{column.name}", type_=column.type) for column in columns))
 
 
 class UtcDateTime(TypeDecorator):  # type: ignore[type-arg]

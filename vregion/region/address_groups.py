@@ -16,7 +16,6 @@ from vregion.region import realizations, resources, sharing
 from vregion.region import standard_attributes as standard
 from vregion.region.regions import Transaction
 from vregion.region.resources import Filter, Query
-from vregion.region.tables import resources as rows
 
 
 def document(group: Resource) -> dict[str, Any]:
@@ -97,7 +96,7 @@ async def _set(tx: Transaction, group: Resource, addresses: Sequence[str], now: 
         return group
     for user_id in await _naming(tx, group.id):
         user = await resources.get(tx, Kind.SECURITY_GROUP, user_id)
-        await resources.change(tx, user, generation=rows.c.generation + 1, updated_at=user.updated_at)
+        await resources.advance(tx, user)
         await realizations.changed(tx, Kind.SECURITY_GROUP, user_id, now)
     return await standard.revise(tx, group, document, now, spec={"addresses": sorted(addresses)})
 

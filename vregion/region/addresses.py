@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from random import SystemRandom
 from typing import Any
 
-from sqlalchemy import Select, and_, delete, func, select
+from sqlalchemy import Select, and_, bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -16,10 +16,21 @@ from vregion.ipam import macs as mac_addresses
 from vregion.ipam import pools, prefixes
 from vregion.model.resource import Resource
 from vregion.region.regions import Transaction
-from vregion.region.tables import addresses, macs
+from vregion.region.tables import addresses, macs, same
 
 PROBES = 3
 _RANDOM = SystemRandom()
+_ON_SUBNET = same(addresses.c.region_id, addresses.c.subnet_id)
+_RELEASE_SUBNET = delete(addresses).where(_ON_SUBNET)
+_RESERVED = select(addresses.c.address).where(_ON_SUBNET, same(addresses.c.port_id)).limit(1)
+_HIGHEST = select(func.max(addresses.c.position)).where(
+    _ON_SUBNET, addresses.c.position.between(bindparam("low"), bindparam("high"))
+)
+_INSERT_NEW = {  # of a table, on SQLite?
+    (table, sqlite): make(table).on_conflict_do_nothing().returning(table.c.port_id)
+    for table in (addresses, macs)
+    for sqlite, make in ((True, sqlite_insert), (False, postgresql_insert))
+}
 
 
 def dhcp_owner(backend_id: str) -> str:
@@ -64,7 +75,7 @@ async def release(tx: Transaction, owner: str, only: Iterable[str] | None = None
 
 async def release_subnet(tx: Transaction, subnet_id: str) -> None:
     """Everything on a subnet that ends."""
-    await tx.execute(delete(addresses).where(addresses.c.region_id == tx.region_id, addresses.c.subnet_id == subnet_id))
+    await tx.execute(_RELEASE_SUBNET, {"its_region_id": tx.region_id, "its_subnet_id": subnet_id})
 
 
 async def owner_of(tx: Transaction, network_id: str, address: str) -> str | None:
@@ -81,11 +92,8 @@ async def owner_of(tx: Transaction, network_id: str, address: str) -> str | None
 
 async def reserved(tx: Transaction, subnet_id: str, owner: str) -> str | None:
     """The address that an owner has on a subnet, the first if it has several."""
-    row = await tx.execute(
-        select(addresses.c.address)
-        .where(addresses.c.region_id == tx.region_id, addresses.c.subnet_id == subnet_id, addresses.c.port_id == owner)
-        .limit(1)
-    )
+    its = {"its_region_id": tx.region_id, "its_subnet_id": subnet_id, "its_port_id": owner}
+    row = await tx.execute(_RESERVED, its)
     return row.scalar_one_or_none()
 
 
@@ -150,20 +158,19 @@ async def ports_of_network(tx: Transaction, network_id: str) -> list[str]:
 
 
 async def _insert_new(tx: Transaction, table: Any, row: dict[str, Any]) -> bool:
-    make = sqlite_insert if tx.sqlite else postgresql_insert
-    done = await tx.execute(make(table).values(row).on_conflict_do_nothing().returning(table.c.port_id))
+    done = await tx.execute(_INSERT_NEW[table, tx.sqlite], row)
     return done.first() is not None
 
 
 async def _free(tx: Transaction, subnet_id: str, low: int, high: int) -> int | None:
     """A position between the two that was free a moment ago."""
-    on_subnet = (addresses.c.region_id == tx.region_id, addresses.c.subnet_id == subnet_id)
-    highest = select(func.max(addresses.c.position)).where(*on_subnet, addresses.c.position.between(low, high))
-    last = (await tx.execute(highest)).scalar_one()
+    its = {"its_region_id": tx.region_id, "its_subnet_id": subnet_id, "low": low, "high": high}
+    last = (await tx.execute(_HIGHEST, its)).scalar_one()
     if last is None:
         return low
     if last < high:
         return int(last) + 1
+    on_subnet = (addresses.c.region_id == tx.region_id, addresses.c.subnet_id == subnet_id)
     guesses = {_RANDOM.randint(low, high) for _ in range(PROBES)} | {low}
     known = await tx.execute(select(addresses.c.position).where(*on_subnet, addresses.c.position.in_(guesses)))
     if open_guesses := guesses - {row.position for row in known}:

@@ -4,7 +4,7 @@ The API writes what is wanted; who works on it, and how, is `leases`. What needs
 whoever waits for something is woken by its arrival.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from sqlalchemy import (
     Row,
     Select,
     String,
+    Table,
     and_,
     bindparam,
     case,
@@ -20,7 +21,6 @@ from sqlalchemy import (
     delete,
     exists,
     insert,
-    literal,
     or_,
     select,
     tuple_,
@@ -47,7 +47,9 @@ _WAITING = update(realizations).where(
     same(realizations.c.region_id, realizations.c.backend_id), realizations.c.waiting_on == bindparam("its_resource_id")
 )
 _NEED = insert(needs)
-_FORGET_NEEDS = delete(needs).where(same(needs.c.region_id, needs.c.resource_id, needs.c.kind))
+_OWN_NEEDS = same(needs.c.region_id, needs.c.resource_id, needs.c.kind)
+_FORGET_NEEDS = delete(needs).where(_OWN_NEEDS)
+_STATE = cast(realizations.c.state, String(16))
 _NEEDED = (
     select(needs.c.needed_id, needs.c.needed_kind, *COLUMNS)
     .select_from(
@@ -61,8 +63,37 @@ _NEEDED = (
             ),
         )
     )
-    .where(same(needs.c.region_id, needs.c.resource_id, needs.c.kind))
+    .where(_OWN_NEEDS)
 )
+
+
+def _closure() -> Select[Any]:
+    """All that a resource needs, directly or not."""
+    first = select(needs.c.needed_id, needs.c.needed_kind).where(_OWN_NEEDS)
+    found = first.cte("closure", recursive=True)
+    again = select(needs.c.needed_id, needs.c.needed_kind).join(
+        found,
+        and_(
+            same(needs.c.region_id),
+            needs.c.resource_id == found.c.needed_id,
+            needs.c.kind == found.c.needed_kind,
+        ),
+    )
+    both = found.union(again)
+    return select(both.c.needed_id, both.c.needed_kind)
+
+
+def _want(dialect_insert: Callable[[Table], Any]) -> Any:
+    """Rows of `_fresh`; one that is there and not wanted is wanted again."""
+    made = dialect_insert(realizations)
+    leaving = case((realizations.c.external_id.is_not(None), State.DELETING.value), else_=_STATE)
+    again = {"wanted": True, "due_at": made.excluded.due_at, "attempts": 0, "waiting_on": None, "state": leaving}
+    keys = ["region_id", "resource_id", "kind", "backend_id"]
+    return made.on_conflict_do_update(index_elements=keys, set_=again, where=realizations.c.wanted.is_(False))
+
+
+_CLOSURE = _closure()
+_WANT = {True: _want(sqlite_insert), False: _want(postgresql_insert)}  # on SQLite?
 
 
 async def need(tx: Transaction, resource: Resource, needed: Iterable[Key]) -> None:
@@ -81,21 +112,12 @@ async def want(tx: Transaction, kind: Kind, resource_id: str, backend_id: str, n
     What was on its way out is wanted again. Its pass may be deleting it at this moment: in state DELETING nobody takes
     it for there, and the next pass, which that one's lease holds off, finds out. Copies of images note their use.
     """
-    found = await tx.execute(_closure(tx, kind, resource_id))
+    found = await tx.execute(_CLOSURE, its_key(tx, kind, resource_id))
     keys = {(str(kind), resource_id)} | {(row.needed_kind, row.needed_id) for row in found}
     if copies := [i for k, i in sorted(keys) if k == Kind.IMAGE]:
         await _use(tx, copies, backend_id, now)
     rows = [_fresh(tx, Kind(k), i, backend_id, now) for k, i in sorted(keys)]  # writers lock them in one order
-    leaving = case(
-        (realizations.c.external_id.is_not(None), State.DELETING.value), else_=cast(realizations.c.state, String(16))
-    )
-    dialect_insert = sqlite_insert if tx.sqlite else postgresql_insert
-    fresh = dialect_insert(realizations).on_conflict_do_update(
-        index_elements=["region_id", "resource_id", "kind", "backend_id"],
-        set_={"wanted": True, "due_at": now, "attempts": 0, "waiting_on": None, "state": leaving},
-        where=realizations.c.wanted.is_(False),
-    )
-    await tx.execute(fresh, rows)
+    await tx.execute(_WANT[tx.sqlite], rows)
     tx.ring = True
 
 
@@ -412,24 +434,6 @@ async def in_progress(tx: Transaction, backend_id: str, kind: Kind) -> bool:
         .limit(1)
     )
     return row.first() is not None
-
-
-def _closure(tx: Transaction, kind: Kind, resource_id: str) -> Select[Any]:
-    """All that a resource needs, directly or not."""
-    first = select(needs.c.needed_id, needs.c.needed_kind).where(
-        needs.c.region_id == tx.region_id, needs.c.resource_id == resource_id, needs.c.kind == literal(kind.value)
-    )
-    found = first.cte("closure", recursive=True)
-    again = select(needs.c.needed_id, needs.c.needed_kind).join(
-        found,
-        and_(
-            needs.c.region_id == tx.region_id,
-            needs.c.resource_id == found.c.needed_id,
-            needs.c.kind == found.c.needed_kind,
-        ),
-    )
-    both = found.union(again)
-    return select(both.c.needed_id, both.c.needed_kind)
 
 
 def _fresh(tx: Transaction, kind: Kind, resource_id: str, backend_id: str, now: datetime | None) -> Mapping[str, Any]:

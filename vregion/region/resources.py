@@ -42,6 +42,7 @@ _FIND_IN_PROJECT = _FIND.where(same(resources.c.project_id))
 _FIND_MANY = select(*_COLUMNS).where(_KIND, resources.c.id.in_(bindparam("its_ids", expanding=True)))
 _CHILDREN = select(*_COLUMNS).where(_KIND, same(resources.c.parent_id)).order_by(resources.c.created_at, resources.c.id)
 _INSERT, _CHANGE, _REMOVE = insert(resources), update(resources).where(_ONE), delete(resources).where(_ONE)
+_ADVANCE = _CHANGE.values(generation=resources.c.generation + 1)
 _SPECIAL = frozenset(".^$*+?{}[]\\|()")  # in a regex
 _SERVERS = (Kind.SERVER, Kind.DELETED_SERVER)
 _LEAST = {
@@ -154,6 +155,11 @@ async def change(tx: Transaction, resource: Resource, **changes: Any) -> None:
     if "spec" in changes and resource.kind in _SERVERS:
         changes |= _searched(resource.kind, changes["spec"])
     await tx.execute(_CHANGE, {**changes, **_its(tx, resource.kind, id=resource.id)})
+
+
+async def advance(tx: Transaction, resource: Resource) -> None:
+    """What it stands for changed, its row did not: a new generation, counted by the database: two may do so at once."""
+    await tx.execute(_ADVANCE, _its(tx, resource.kind, id=resource.id))
 
 
 async def remove(tx: Transaction, kind: Kind, resource_id: str) -> None:

@@ -327,8 +327,7 @@ async def members_changed(tx: Transaction, port: Resource, group_ids: Iterable[s
         group = await resources.find(tx, Kind.SECURITY_GROUP, group_id)
         rules_of = group.spec["security_group_rules"] if group is not None else ()
         if group is not None and any(rule["remote_group_id"] in changed for rule in rules_of):
-            # Counted by the database: two ports at once must not make one step of it.
-            await resources.change(tx, group, generation=rows.c.generation + 1, updated_at=group.updated_at)
+            await resources.advance(tx, group)
             await realizations.changed(tx, Kind.SECURITY_GROUP, group_id, now)
 
 

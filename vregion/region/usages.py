@@ -6,15 +6,16 @@ project's limits is in `user_limits`.
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, literal, or_, select, union_all, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, literal, or_, select, union_all, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from vregion.model.refusals import OverQuota
 from vregion.region.regions import Transaction
 from vregion.region.tables import limits as limit_rows
-from vregion.region.tables import usages
+from vregion.region.tables import same, usages
 
 CLASS = "default"  # the quota class that holds where a project has no limit of its own
 DEFAULT_LIMITS: dict[str, int] = {
@@ -49,16 +50,30 @@ DEFAULT_LIMITS: dict[str, int] = {
     "images": 500,
 }
 
+_ROW = update(usages).where(same(usages.c.region_id, usages.c.project_id, usages.c.resource))
+_AMOUNT = bindparam("amount", type_=usages.c.used.type)
+_OF_CLASS = select(limit_rows.c.limit).where(
+    same(limit_rows.c.region_id, limit_rows.c.resource), limit_rows.c.project_id == "", limit_rows.c.owner == CLASS
+)
+# A project's limit as the guarded UPDATE sees it: its own, the class's, the built-in one.
+_LIMIT = func.coalesce(usages.c.limit, _OF_CLASS.scalar_subquery(), bindparam("built_in", type_=usages.c.used.type))
+_TAKE = _ROW.where(or_(_LIMIT < 0, usages.c.used + _AMOUNT <= _LIMIT)).values(used=usages.c.used + _AMOUNT)
+_GIVE = _ROW.where(usages.c.used >= -_AMOUNT).values(used=usages.c.used + _AMOUNT)
+_HOLD, _RELEASE = _ROW.values(used=usages.c.used), _ROW.values(used=usages.c.used - _AMOUNT)
+_BEGIN = {
+    True: sqlite_insert(usages).on_conflict_do_nothing(),
+    False: postgresql_insert(usages).on_conflict_do_nothing(),
+}
+
 
 async def reserve(tx: Transaction, project_id: str, amounts: Mapping[str, int]) -> None:
     """Take the amounts, or raise OverQuota for the first that does not fit; the caller's rollback undoes the rest."""
     for resource, amount in amounts.items():
         if amount == 0:
             continue
-        await _begin(tx, project_id, resource)
-        row, limit = _row(tx, project_id, resource), _limit(tx, resource)
-        fits = or_(limit < 0, usages.c.used + amount <= limit) if amount > 0 else usages.c.used >= -amount
-        done = await tx.execute(update(usages).where(row, fits).values(used=usages.c.used + amount))
+        its = await _begin(tx, project_id, resource)
+        its |= {"amount": amount, "built_in": DEFAULT_LIMITS.get(resource, -1)}
+        done = await tx.execute(_TAKE if amount > 0 else _GIVE, its)
         if done.rowcount != 1:
             known, used = (await limits(tx, project_id))[resource]
             raise OverQuota(f"Quota exceeded for {resource}: Requested {amount}, but already used {used} of {known}")
@@ -66,14 +81,13 @@ async def reserve(tx: Transaction, project_id: str, amounts: Mapping[str, int]) 
 
 async def hold(tx: Transaction, project_id: str, resource: str) -> None:
     """Nobody else reserves of this in the project before the transaction ends."""
-    await _begin(tx, project_id, resource)
-    await tx.execute(update(usages).where(_row(tx, project_id, resource)).values(used=usages.c.used))
+    await tx.execute(_HOLD, await _begin(tx, project_id, resource))
 
 
 async def release(tx: Transaction, project_id: str, amounts: Mapping[str, int]) -> None:
     """Give amounts back."""
     for resource, amount in amounts.items():
-        await tx.execute(update(usages).where(_row(tx, project_id, resource)).values(used=usages.c.used - amount))
+        await tx.execute(_RELEASE, {**_its(tx, project_id, resource), "amount": amount})
 
 
 async def limits(tx: Transaction, project_id: str) -> dict[str, tuple[int, int]]:
@@ -164,26 +178,17 @@ async def forget_limits_of(tx: Transaction, project_id: str, owner: str | None) 
     await tx.execute(delete(limit_rows).where(limit_rows.c.region_id == tx.region_id, whose))
 
 
-async def _begin(tx: Transaction, project_id: str, resource: str) -> None:
-    """There is a row to count in."""
-    insert = sqlite_insert if tx.sqlite else postgresql_insert
-    await tx.execute(
-        insert(usages)
-        .values(region_id=tx.region_id, project_id=project_id, resource=resource, used=0, limit=None)
-        .on_conflict_do_nothing()
-    )
+async def _begin(tx: Transaction, project_id: str, resource: str) -> dict[str, Any]:
+    """There is a row to count in; the parameters that name it."""
+    row = {"region_id": tx.region_id, "project_id": project_id, "resource": resource, "used": 0, "limit": None}
+    await tx.execute(_BEGIN[tx.sqlite], row)
+    return _its(tx, project_id, resource)
 
 
-def _row(tx: Transaction, project_id: str, resource: str) -> ColumnElement[bool]:
-    return and_(usages.c.region_id == tx.region_id, usages.c.project_id == project_id, usages.c.resource == resource)
+def _its(tx: Transaction, project_id: str, resource: str) -> dict[str, Any]:
+    return {"its_region_id": tx.region_id, "its_project_id": project_id, "its_resource": resource}
 
 
 def _of(tx: Transaction, project_id: str, owner: str) -> ColumnElement[bool]:
     rows = limit_rows.c
     return and_(rows.region_id == tx.region_id, rows.project_id == project_id, rows.owner == owner)
-
-
-def _limit(tx: Transaction, resource: str) -> ColumnElement[int]:
-    """A project's limit as the guarded UPDATE sees it: its own, the class's, the built-in one."""
-    of_class = select(limit_rows.c.limit).where(_of(tx, "", CLASS), limit_rows.c.resource == resource)
-    return func.coalesce(usages.c.limit, of_class.scalar_subquery(), DEFAULT_LIMITS.get(resource, -1))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest_asyncio
 
+from tests import prepared
 from tests.postgresql import database_url as database_url
 from tests.postgresql import postgresql as postgresql
 from tests.postgresql import postgresql_url as postgresql_url
@@ -25,6 +26,9 @@ async def regions(tmp_path: Path, database_url: str) -> AsyncIterator[Regions]:
 
 
 @pytest_asyncio.fixture
-async def region(regions: Regions) -> Region:
+async def region(regions: Regions, tmp_path: Path) -> Region:
     """A fresh virtual region."""
-    return await regions.open(str(uuid.uuid4()))
+    region_id = str(uuid.uuid4())
+    if not regions.shared:
+        await prepared.put(tmp_path, region_id)
+    return await regions.open(region_id)

@@ -4,6 +4,7 @@ Import the fixtures that a conftest.py needs. The server starts once per session
 socket file only, and ends with the session, however that ends; each test gets a database of its own.
 """
 
+import asyncio
 import os
 import pwd
 import shutil
@@ -18,9 +19,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests import prepared
+
 BIN = Path("/usr/lib/postgresql/15/bin")
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
 START_SECONDS = 30
+TEMPLATE = "prepared"
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,8 @@ def postgresql() -> Iterator[RunningPostgresql]:
         process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
     server = RunningPostgresql(folder)
     _wait(server, process)
+    server.execute(f"CREATE DATABASE {TEMPLATE}")
+    asyncio.run(prepared.fill(server.url(TEMPLATE)))
     yield server
     process.terminate()
     process.wait(START_SECONDS)
@@ -80,9 +86,9 @@ def _wait(server: RunningPostgresql, process: "subprocess.Popen[bytes]") -> None
 
 @pytest.fixture
 def postgresql_url(postgresql: RunningPostgresql) -> Iterator[str]:
-    """An empty database, dropped after the test."""
+    """A database with a region's tables, dropped after the test."""
     name = f"test_{uuid.uuid4().hex}"
-    postgresql.execute(f"CREATE DATABASE {name}")
+    postgresql.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
     yield postgresql.url(name)
     postgresql.execute(f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -18,6 +18,7 @@ import orjson
 import sqlalchemy
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Dialect, Executable, MetaData, column, create_engine, event, func, inspect, select, table
 from sqlalchemy.engine import CursorResult, Engine, make_url
@@ -160,14 +161,15 @@ class Schema:
             connection.execute(select(func.pg_advisory_xact_lock(_TURN)))
         if not inspect(connection).has_table(self.version_table):
             self.metadata.create_all(connection)
-            command.stamp(self.alembic(connection), "head")
+            context = MigrationContext.configure(connection, opts={"version_table": self.version_table})
+            context.stamp(_migrations(self.migrations), "head")
         elif connection.scalar(select(column("version_num")).select_from(table(self.version_table))) != self.head:
             command.upgrade(self.alembic(connection), "head")
 
     @property
     def head(self) -> str | None:
         """The newest migration's name."""
-        return _head(self.migrations)
+        return _migrations(self.migrations).get_current_head()
 
     def alembic(self, connection: sqlalchemy.Connection) -> Config:
         """Alembic's configuration; migrations run inside the connection's own transaction."""
@@ -180,8 +182,8 @@ class Schema:
 
 
 @cache
-def _head(migrations: Path) -> str | None:
-    return ScriptDirectory(str(_ALEMBIC), version_locations=[str(migrations)]).get_current_head()
+def _migrations(folder: Path) -> ScriptDirectory:
+    return ScriptDirectory(str(_ALEMBIC), version_locations=[str(folder)])
 
 
 @cache

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self
 
+from tests import prepared
 from vregion.backends import Backends
 from vregion.drivers.memory import MemoryCloud, MemoryDriver
 from vregion.model.backend import Backend, Binding, Credential
@@ -133,6 +134,7 @@ class World:
         self.joined = Joined()
 
     async def __aenter__(self) -> Self:
+        await prepared.put(self.folder, self.region_id)
         await self._open()
         return self
 

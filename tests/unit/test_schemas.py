@@ -1,5 +1,6 @@
 """Migrations make exactly the tables, for the directory and for regions; a database made new is never migrated."""
 
+import uuid
 from collections.abc import AsyncIterator
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, insert, inspect, select
 
+from tests.postgresql import RunningPostgresql
 from tests.unit.region.rows import resource
 from vregion.database import Engines, Schema
 from vregion.directory.schema import SCHEMA as DIRECTORY
@@ -22,6 +24,14 @@ from vregion.region.schema import SCHEMA as REGION
 from vregion.region.tables import SEARCHED, addresses, realizations, resources
 
 both = pytest.mark.parametrize("schema", [DIRECTORY, REGION], ids=["directory", "region"])
+
+
+@pytest.fixture
+def postgresql_url(postgresql: RunningPostgresql) -> str:
+    """An empty database; it ends with the server."""
+    name = f"empty_{uuid.uuid4().hex}"
+    postgresql.execute(f"CREATE DATABASE {name}")
+    return postgresql.url(name)
 
 
 @pytest_asyncio.fixture

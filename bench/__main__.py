@@ -1,7 +1,8 @@
 """`python -m bench [--servers N]`: the design's table, measured on the lab: vregion and a bare region side by side.
 
 The N servers are made once, through vregion, in region 1. Both sides then list the very same servers: vregion's
-answer is compared with that of the real Nova which runs them.
+answer is compared with that of the real Nova which runs them. They stay there: afterwards the lab is made anew
+(`python -m lab down`, `python -m lab up 2`).
 """
 
 import argparse

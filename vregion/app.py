@@ -177,7 +177,8 @@ async def healthy(request: Request) -> Response:
 async def serving(settings: Settings) -> AsyncIterator[tuple[Application, asyncio.Task[None]]]:
     """The application behind uvicorn on settings.host and port, reconciling, until the block ends."""
     application = await Application.open(settings)
-    config = uvicorn.Config(application.asgi, settings.host, settings.port, log_config=None, access_log=False)
+    quiet: dict[str, Any] = {"log_config": None, "access_log": False, "ws": "none", "lifespan": "off"}
+    config = uvicorn.Config(application.asgi, settings.host, settings.port, **quiet)
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
     try:

@@ -1,7 +1,8 @@
 """`vregion`: serve a region, show a demo, and the provider's commands as a thin client of his REST API.
 
 Documented in docs/reference/provider-cli.md. A secret comes from a prompt, a file, standard input or OS_PASSWORD, and
-is refused as an argument, which every user of the machine can read. No rule of vregion is decided here.
+is refused as an argument, which every user of the machine can read. No rule of vregion is decided here. The application
+and the demo are imported by the commands that run them: the others start without.
 """
 
 import asyncio
@@ -20,8 +21,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from vregion import app as application
-from vregion import demo as demonstration
 from vregion.provider import topology
 from vregion.provider.client import Client, Failed
 from vregion.settings import Settings, load
@@ -75,6 +74,8 @@ def main() -> None:
 @app.command()
 def serve(config: Annotated[Path | None, typer.Option(help="A TOML file of settings.")] = None) -> None:
     """Serve until a signal."""
+    from vregion import app as application
+
     with suppress(KeyboardInterrupt):
         asyncio.run(application.serve(load(config)))
 
@@ -82,6 +83,8 @@ def serve(config: Annotated[Path | None, typer.Option(help="A TOML file of setti
 @app.command()
 def demo(once: Annotated[bool, typer.Option("--once", help="Show everything, then end.")] = False) -> None:
     """Keystone, two zones in memory and a tenant, on this machine, for a look around."""
+    from vregion import demo as demonstration
+
     with suppress(KeyboardInterrupt):
         asyncio.run(demonstration.demo(once))
 

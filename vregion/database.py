@@ -3,6 +3,9 @@
 PostgreSQL is spoken to asynchronously. SQLite is called in place, in the event loop's own thread: a statement on a
 local file takes some ten microseconds, a hop to another thread and back takes hundreds. A SQLite transaction therefore
 must never span a network call. Its writers take turns, and each begins with BEGIN IMMEDIATE.
+
+Alembic and SQLAlchemy's asynchronous half are some 15 MiB of memory, and a process on SQLite that has nothing to
+migrate needs neither: they are imported where they are used.
 """
 
 import asyncio
@@ -12,19 +15,31 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import orjson
 import sqlalchemy
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Dialect, Executable, MetaData, column, create_engine, event, func, inspect, select, table
+from sqlalchemy import (
+    Column,
+    Dialect,
+    Executable,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    create_engine,
+    event,
+    func,
+    insert,
+    inspect,
+    select,
+)
 from sqlalchemy.engine import CursorResult, Engine, make_url
-from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.util import LRUCache
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 T = TypeVar("T")
 _ALEMBIC = Path(__file__).with_name("alembic")
@@ -110,6 +125,8 @@ class Engines:
             self._reader = _file(url, "BEGIN", 2, -1)
             self._writer = _file(url, "BEGIN IMMEDIATE", 1, 0)
         else:
+            from sqlalchemy.ext.asyncio import create_async_engine
+
             self._remote = create_async_engine(url, pool_size=10, max_overflow=10, **_JSON)
         self._turn = asyncio.Lock()
 
@@ -159,20 +176,30 @@ class Schema:
     def _prepare(self, connection: sqlalchemy.Connection) -> None:
         if connection.dialect.name == "postgresql":  # nodes that start together take turns
             connection.execute(select(func.pg_advisory_xact_lock(_TURN)))
+        version = self._version()
         if not inspect(connection).has_table(self.version_table):
             self.metadata.create_all(connection)
-            context = MigrationContext.configure(connection, opts={"version_table": self.version_table})
-            context.stamp(_migrations(self.migrations), "head")
-        elif connection.scalar(select(column("version_num")).select_from(table(self.version_table))) != self.head:
+            version.create(connection)
+            connection.execute(insert(version).values(version_num=self.head))
+        elif connection.scalar(select(version.c.version_num)) != self.head:
+            from alembic import command
+
             command.upgrade(self.alembic(connection), "head")
 
-    @property
-    def head(self) -> str | None:
-        """The newest migration's name."""
-        return _migrations(self.migrations).get_current_head()
+    def _version(self) -> Table:
+        """Alembic's own table, as Alembic makes it."""
+        key = PrimaryKeyConstraint("version_num", name=f"{self.version_table}_pkc")
+        return Table(self.version_table, MetaData(), Column("version_num", String(32), nullable=False), key)
 
-    def alembic(self, connection: sqlalchemy.Connection) -> Config:
+    @property
+    def head(self) -> str:
+        """The newest migration's name, which its file's name begins with."""
+        return _head(self.migrations)
+
+    def alembic(self, connection: sqlalchemy.Connection) -> "Config":
         """Alembic's configuration; migrations run inside the connection's own transaction."""
+        from alembic.config import Config
+
         config = Config()
         config.set_main_option("script_location", str(_ALEMBIC))
         config.set_main_option("version_locations", str(self.migrations))
@@ -182,8 +209,8 @@ class Schema:
 
 
 @cache
-def _migrations(folder: Path) -> ScriptDirectory:
-    return ScriptDirectory(str(_ALEMBIC), version_locations=[str(folder)])
+def _head(migrations: Path) -> str:
+    return max(file.stem for file in migrations.glob("r*.py")).partition("_")[0]
 
 
 @cache

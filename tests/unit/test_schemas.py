@@ -50,6 +50,11 @@ def differences(connection: Connection, schema: Schema) -> Any:
     return compare_metadata(MigrationContext.configure(connection, opts=options), schema.metadata)
 
 
+def revision(connection: Connection, schema: Schema) -> str | None:
+    options = {"version_table": schema.version_table}
+    return MigrationContext.configure(connection, opts=options).get_current_revision()
+
+
 def shape(connection: Connection, schema: Schema) -> Any:
     """What the database itself says of its tables, with the names of every constraint."""
     look = inspect(connection)
@@ -69,6 +74,7 @@ def shape(connection: Connection, schema: Schema) -> Any:
 async def test_the_migrations_make_the_tables(engines: Engines, schema: Schema) -> None:
     async with engines.write() as connection:
         await connection.run_sync(lambda c: command.upgrade(schema.alembic(c), "head"))
+        assert await connection.run_sync(lambda c: revision(c, schema)) == schema.head
     await schema.prepare(engines)
     async with engines.read() as connection:
         assert await connection.run_sync(lambda c: differences(c, schema)) == []
@@ -85,11 +91,7 @@ async def test_a_new_database_is_stamped_with_the_newest_migration(engines: Engi
     for _ in range(2):
         await schema.prepare(engines)
     async with engines.read() as connection:
-        options = {"version_table": schema.version_table}
-        revision = await connection.run_sync(
-            lambda c: MigrationContext.configure(c, opts=options).get_current_revision()
-        )
-        assert revision == schema.head
+        assert await connection.run_sync(lambda c: revision(c, schema)) == schema.head
         assert await connection.run_sync(lambda c: differences(c, schema)) == []
 
 

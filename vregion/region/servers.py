@@ -43,6 +43,7 @@ _STATES = {
 }
 _ONCE = ("adminPass", "personality")  # Nova keeps neither; they are forgotten once the server is there
 RESIZE_SHOWS = timedelta(minutes=2)  # within this time after it was asked for, a resize that was accepted is seen
+_TICK = timedelta(microseconds=1)
 AGAIN = timedelta(seconds=1)  # a volume or port on its way out is looked for this often
 
 
@@ -86,7 +87,10 @@ def cannot(server: Resource, verb: str) -> Conflict:
 
 
 async def write(tx: Transaction, server: Resource, now: datetime, spec: Mapping[str, Any], **columns: Any) -> Resource:
-    """Change the spec, and the document with it; `document` may be handed in."""
+    """Change the spec, and the document with it; `document` may be handed in. No two writes of a row have one time, as
+    what lists have told is known by it.
+    """
+    now = max(now, server.updated_at + _TICK)
     document = columns.pop("document", None) or server_documents.edited(shown(server), spec)
     document["updated"] = server_documents.wire_time(now)
     columns |= {

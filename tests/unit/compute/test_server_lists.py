@@ -1,5 +1,8 @@
 """Filters, sort keys and pages of the server list as queries, on both databases."""
 
+import uuid
+from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,14 +11,16 @@ import pytest
 from starlette.requests import Request
 
 from vregion.api.compute import server_lists
+from vregion.api.compute import servers as servers_api
 from vregion.api.compute.servers import RULES
+from vregion.api.compute.servers import _documents as documents_of
 from vregion.api.http import Call, Resources
 from vregion.api.policy import Policy
 from vregion.model.caller import Caller
 from vregion.model.microversion import Microversion
 from vregion.model.refusals import Forbidden, Invalid
 from vregion.model.resource import Kind, Resource
-from vregion.region import resources
+from vregion.region import resources, servers
 from vregion.region.regions import Region
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -173,3 +178,53 @@ async def test_an_admins_alone(region: Region, text: str) -> None:
 async def test_other_tables_are_no_filters(region: Region) -> None:
     with pytest.raises(Invalid, match="Invalid filter field: metadata"):
         await names(region, "metadata=1", "admin")
+
+
+async def listed(region: Region, minor: int) -> list[dict[str, Any]]:
+    """As the list of servers with details shows them."""
+    query = resources.Query(Kind.SERVER, "p1", limit=10, also=Kind.DELETED_SERVER)
+    async with region.read() as tx:
+        ids, documents = await documents_of(a_call("", minor=minor), tx, query)
+    shown: list[dict[str, Any]] = [orjson.loads(document) for document in documents]
+    assert ids == [one["id"] for one in shown]
+    return shown
+
+
+@pytest.mark.parametrize("minor", [1, 96, 104])
+async def test_what_was_told_is_told_again_until_it_is_written(
+    region: Region, minor: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two writes at one moment are two; a row that has gone is told no more."""
+    known = [replace(one, id=str(uuid.uuid4()), document=b"") for one in (SERVERS[0], SERVERS[1], SERVERS[4])]
+    known = [replace(one, document=orjson.dumps({"id": one.id, "locked_reason": None})) for one in known]
+    async with region.write() as tx:
+        await resources.insert_resources(tx, known)
+    assert {one["id"] for one in await listed(region, minor)} == {one.id for one in known}
+    asked = Counter[str]()
+    read = resources.columns_of
+
+    async def counting(tx: Any, query: Any, ids: Any, *names: str) -> Any:
+        asked.update(ids)
+        return await read(tx, query, ids, *names)
+
+    monkeypatch.setattr(resources, "columns_of", counting)
+    server = known[0]
+    for words in ("first", "second"):
+        async with region.write() as tx:
+            document: dict[str, Any] = {"id": server.id, "name": words, "addresses": {}}
+            server = await servers.write(tx, server, NOON, server.spec, document=document)
+        shown = {one["id"]: one for one in await listed(region, minor)}
+        assert shown[server.id]["name"] == words
+        assert ("locked_reason" in shown[known[1].id]) == (minor > 72)
+    assert asked == {server.id: 2}
+    async with region.write() as tx:
+        await resources.remove(tx, Kind.SERVER, server.id)
+    assert {one["id"] for one in await listed(region, minor)} == {known[1].id, known[2].id}
+
+
+def test_of_what_was_told_the_newest_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servers_api, "_told", {})
+    monkeypatch.setattr(servers_api, "_KEPT", 2)
+    for name in ("one", "two", "three"):
+        servers_api._keep({(name,): b"{}"})
+    assert list(servers_api._told) == [("two",), ("three",)]

@@ -6,7 +6,6 @@ asked for. Used by the servers' handlers; the facts are nova 34.0.0 `compute/vie
 """
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -61,7 +60,6 @@ CHANGES: tuple[tuple[Microversion, Undo], ...] = (
     (_version("2.3"), _volumes_by_id),
 )
 NEWEST = CHANGES[0][0]  # from here on the stored document is sent as it is
-NAMES_NO_FLAVOR = _version("2.47")  # from here on the document shows what the flavor was, and not its id
 FULL_ANSWERS = _version("2.75")  # before it, an update and a rebuild show a part only
 
 _PART = frozenset({
@@ -81,10 +79,9 @@ def older(document: Document, flavor_id: str, root: str, version: Microversion) 
     return document
 
 
-@lru_cache(2048)
 def rendered(document: bytes, flavor_id: str, root: str, version: Microversion) -> bytes:
-    """The same for a stored document, ready to send. Lists are asked for again and again: what was told is kept."""
-    return orjson.dumps(older(orjson.loads(document), flavor_id, root, version))
+    """The same for a stored document, ready to send."""
+    return document if version >= NEWEST else orjson.dumps(older(orjson.loads(document), flavor_id, root, version))
 
 
 def part(document: Document, version: Microversion, also: tuple[str, ...] = ()) -> Document:

@@ -7,6 +7,7 @@ Lists and shows send the stored document as it is when the newest form is asked 
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -38,6 +39,9 @@ RULES = {
 _GROUPS = Microversion(2, 71)
 _PINNING = Microversion(2, 104)
 _DESCRIPTIONS = Microversion(2, 19)
+Row = tuple[Any, ...]  # (form, kind, id, last write)
+_told: dict[Row, bytes] = {}
+_KEPT = 2048  # documents of some two KiB
 
 
 def project(call: Call) -> str | None:
@@ -117,7 +121,7 @@ async def index(call: Call) -> Reply:
     values = query(call, schema.LIST)
     async with call.region.read() as tx:
         wanted = await server_lists.query(call, tx, values, f"{_RULE}:index")
-        found = await resources.list_fields(tx, wanted, "id", "name")
+        found = await resources.list_columns(tx, wanted, "id", "name")
     shown = [{"id": i, "name": name, "links": server_documents.links(call.base, "servers", i)} for i, name in found]
     more = next_page(call, "servers", [i for i, _ in found])
     return Reply({"servers": shown} | ({"servers_links": more} if more else {}))
@@ -140,15 +144,29 @@ async def detail(call: Call) -> Reply:
 
 
 async def _documents(call: Call, tx: Transaction, wanted: resources.Query) -> tuple[list[str], list[bytes]]:
-    """Ids and documents at the caller's microversion; none but the oldest forms need more than the document."""
+    """Ids and documents at the caller's microversion.
+
+    Lists are asked for again and again: what was told is kept under its form and its row's last write, a time that no
+    row has twice (`servers.write`), and only rows that were written since are read and rendered.
+    """
     version, root = call.microversion, server_documents.root(call.base)
-    if version < microversions.NAMES_NO_FLAVOR:
-        rows = await resources.list_fields(tx, wanted, "id", "document", "flavor_ref")
-        return [row[0] for row in rows], [microversions.rendered(row[1], row[2], root, version) for row in rows]
-    rows = await resources.list_fields(tx, wanted, "id", "document")
-    if version >= microversions.NEWEST:
-        return [row[0] for row in rows], [row[1] for row in rows]
-    return [row[0] for row in rows], [microversions.rendered(row[1], "", root, version) for row in rows]
+    form = f"{tx.region_id} {root} {version}"
+    keys = [(form, *row) for row in await resources.list_columns(tx, wanted, "kind", "id", "updated_at")]
+    told = {key: _told[key] for key in keys if key in _told}
+    new = [key[2] for key in keys if key not in told]
+    rows = await resources.columns_of(tx, wanted, new, "kind", "id", "document", "flavor_ref")
+    read = {(row[0], row[1]): microversions.rendered(row[2], row[3], root, version) for row in rows}
+    told |= {key: read[key[1:3]] for key in keys if key[1:3] in read}
+    _keep({key: told[key] for key in keys if key[1:3] in read})
+    shown = [key for key in keys if key in told]
+    return [key[2] for key in shown], [told[key] for key in shown]
+
+
+def _keep(documents: Mapping[Row, bytes]) -> None:
+    """The oldest go for them."""
+    _told.update(documents)
+    for key in list(islice(_told, max(0, len(_told) - _KEPT))):
+        del _told[key]
 
 
 def form(call: Call, server: Resource, more: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -58,6 +58,12 @@ async def revise(tx: Transaction, resource: Resource, render: Render, now: datet
     return resource
 
 
+async def touch(tx: Transaction, resource: Resource, render: Render, now: datetime) -> Resource:
+    """The tenant changed something beside it: the next revision, of which no backend need be told."""
+    spec = {**resource.spec, "revision_number": resource.spec["revision_number"] + 1}
+    return await _write(tx, resource, render, {"spec": spec, "updated_at": now.replace(microsecond=0)})
+
+
 async def note(tx: Transaction, resource: Resource, render: Render, **changes: Any) -> Resource:
     """Something was seen or fixed, not wished: no generation, and no write when nothing differs."""
     spec = {**resource.spec, **changes.pop("spec", {})}
@@ -85,6 +91,8 @@ async def end(tx: Transaction, resource: Resource, now: datetime, vanished: Call
 
 async def lock(tx: Transaction, kind: Kind, resource_id: str) -> None:
     """What depends on all of a network or group is decided by one transaction at a time (SQLite has only one)."""
+    if tx.sqlite:
+        return
     await tx.execute(
         select(rows.c.id)
         .where(rows.c.region_id == tx.region_id, rows.c.kind == kind, rows.c.id == resource_id)

@@ -159,9 +159,15 @@ class Stage:
         return self.ask("POST", "/floatingips", {"floatingip": body})["floatingip"]
 
     def floating(self, seat: Seat) -> Any:
-        """The floating IP of a server's own port."""
-        (found,) = self.ask("GET", f"/floatingips?port_id={seat.ports['own']['id']}")["floatingips"]
-        return found
+        """The floating IP of a server's own port, which has one then."""
+        port = seat.ports["own"]["id"]
+        found = self.ask("GET", f"/floatingips?port_id={port}")["floatingips"]
+        return found[0] if found else self.floating_ip(port)
+
+    def unreached(self, seat: Seat) -> None:
+        """No floating IP leads to a server's own port."""
+        for ip in self.ask("GET", f"/floatingips?port_id={seat.ports['own']['id']}")["floatingips"]:
+            self.ask("DELETE", f"/floatingips/{ip['id']}")
 
     def there(self, zone: str, router: str) -> Any:
         """A router of ours as its zone has it, or None."""

@@ -1,7 +1,7 @@
 """Task graphs over two zones, with packets: what Tricircle's smoke tests drew, and what they never sent through it.
 
-Only on a lab with a data plane (`python -m lab up 2 --net`). One stage is used by all, in this order, and strangers
-stand beside it the whole time. docs/reference/network.md says which graph is where.
+Only on a lab with a data plane (`python -m lab up 2 --net`). One stage is used by all, in this order; each draws what
+it needs there by itself. Strangers stand beside it the whole time. docs/reference/network.md says which graph is where.
 """
 
 import json
@@ -254,6 +254,7 @@ def _neighbour(stage: Stage, number: int, zone: str) -> Seat:
 def test_several_gateways_and_a_router_between(stage: Stage, both: tuple[Seat, Seat]) -> None:
     """Each network has a router that leads out; a third one leads across, by the routes that DHCP tells the servers."""
     one, two = both
+    stage.unreached(two)
     stage.detach(stage.router, two.subnets["own"])
     exit_two, across = stage.add_router("exit-az2", gateway=True), stage.add_router("across")
     stage.attach(exit_two, two.subnets["own"])

@@ -6,22 +6,24 @@ interface is a port (`ports`); a route is put when the interface that its next h
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from ipaddress import ip_address
 from typing import Any
 
 from vregion.drivers.contract import Answer, Observed, Permanent, Transient
 from vregion.drivers.interconnects import KINDS
-from vregion.ipam import prefixes
-from vregion.model.resource import Kind, Resource
+from vregion.model.resource import Kind, Resource, State
 from vregion.reconcile.networks import policy_of
 from vregion.reconcile.recipe import Recipe, References
 from vregion.reconcile.work import Work
 from vregion.region import realizations, router_changes, routers, transits
 from vregion.region.qos_policies import POLICY_ID
 from vregion.region.regions import Transaction
+from vregion.region.transits import Around
 
 Route = dict[str, str]
 ROUTED = 3  # the layer of interconnects that join routers
+BACKSTOP = timedelta(seconds=5)
 
 
 def body(resource: Resource, references: References) -> dict[str, Any]:
@@ -39,16 +41,20 @@ async def complete(work: Work, observed: Observed) -> Observed:
     backend_id = work.realization.backend_id
     joined = [one for one in (await work.joins.interconnects()).values() if ROUTED in KINDS[one.kind].layers]
     async with work.region.write() as tx:
-        router = await transits.settle(tx, work.resource.id, joined, work.now())
-        if router is None:
+        settled = await transits.settle(tx, work.resource.id, joined, work.now())
+        if settled is None:
             return observed
+        router, around = settled
         outside = await _outside(tx, router, backend_id)
-        wanted = await _routes(tx, router, backend_id)
+        own, waits = _own_routes(router, around, backend_id)
+        if waits:  # the interface rings when it has come, unless its pass has not seen the route yet
+            await realizations.look_again(tx, work.realization, work.now() + BACKSTOP)
     observed = await _set_gateway(work, observed, outside, policy_of(router, work.references))
-    await _set_routes(work, observed, wanted)
+    await _set_routes(work, observed, own + transits.routes(router, around, backend_id))
     ips = (observed.document["external_gateway_info"] or {}).get("external_fixed_ips", [])
-    async with work.region.write() as tx:
-        await router_changes.saw_gateway(tx, router.id, backend_id, ips, work.now())
+    if ips or backend_id in router.spec["gateways"]:
+        async with work.region.write() as tx:
+            await router_changes.saw_gateway(tx, router.id, backend_id, ips, work.now())
     if all(observed.document.get(name) == value for name, value in body(work.resource, {}).items()):
         work.realization = replace(work.realization, generation=work.resource.generation)
     return observed
@@ -61,13 +67,15 @@ async def _outside(tx: Transaction, router: Resource, backend_id: str) -> str | 
     return found.external_id if found else None
 
 
-async def _routes(tx: Transaction, router: Resource, backend_id: str) -> list[Route]:
-    """The tenant's routes whose next hop is on a subnet that is attached there, and those to other zones."""
-    attached = await realizations.ready_on(tx, Kind.PORT, await routers.interfaces(tx, router.id), backend_id)
-    subnets = await router_changes.attached_subnets(tx, attached)
-    cidrs = [prefixes.prefix(subnet.spec["cidr"]) for subnet in subnets]
-    own = [r for r in router.spec["routes"] if any(ip_address(r["nexthop"]) in cidr for cidr in cidrs)]
-    return own + await transits.routes(tx, router, backend_id)
+def _own_routes(router: Resource, around: Around, backend_id: str) -> tuple[list[Route], bool]:
+    """The tenant's routes whose next hop is on a subnet that is attached there; and whether more of them will be."""
+    ready, coming = (
+        [cidr for port_id in around.by_state(backend_id, *states) for cidr in around.prefixes[port_id]]
+        for states in ((State.READY,), realizations.ON_ITS_WAY)
+    )
+    hops = [(route, ip_address(route["nexthop"])) for route in router.spec["routes"]]
+    own = [route for route, hop in hops if any(hop in cidr for cidr in ready)]
+    return own, any(hop in cidr for _, hop in hops for cidr in coming)
 
 
 async def _set_gateway(work: Work, observed: Observed, outside: str | None, policy: str | None) -> Observed:

@@ -438,9 +438,7 @@ async def _place(
 async def arrives(tx: Transaction, port: Resource, realization: Realization, now: datetime) -> None:
     """Floating IPs can lead to it; a router's interface is in place: routes that needed it can be put."""
     if router_id := port.spec.get("router_id"):
-        router = await realizations.on_backend(tx, Kind.ROUTER, router_id, realization.backend_id)
-        if router is not None:
-            await realizations.look_again(tx, router, now)
+        await routers.has_door(tx, router_id, port, realization.backend_id, now)
         await associations.look(tx, await associations.through(tx, router_id), now)
     else:
         await associations.look(tx, await associations.leading_to(tx, port.project_id, [port.id]), now)

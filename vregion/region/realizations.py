@@ -43,6 +43,7 @@ OF_KEY = same(realizations.c.region_id, realizations.c.resource_id, realizations
 EXACTLY = and_(OF_KEY, same(realizations.c.backend_id))
 _OF_RESOURCE, _ON_BACKEND = select(*COLUMNS).where(OF_KEY), select(*COLUMNS).where(EXACTLY)
 _CHANGE, _CHANGE_ONE = update(realizations).where(OF_KEY), update(realizations).where(EXACTLY)
+_CHANGE_ELSEWHERE = _CHANGE.where(realizations.c.backend_id != bindparam("but"))
 _WAITING = update(realizations).where(
     same(realizations.c.region_id, realizations.c.backend_id), realizations.c.waiting_on == bindparam("its_resource_id")
 )
@@ -194,9 +195,13 @@ async def changed(tx: Transaction, kind: Kind, resource_id: str, now: datetime) 
     tx.ring = True
 
 
-async def look(tx: Transaction, key: Key, now: datetime) -> None:
-    """Something around it changed: wherever it is, it is due."""
-    await tx.execute(_CHANGE, {"due_at": now, **its_key(tx, *key)})
+async def look(tx: Transaction, key: Key, now: datetime, but: str | None = None) -> None:
+    """Something around it changed: wherever it is, it is due, on the backend `but` aside."""
+    values = {"due_at": now, **its_key(tx, *key)}
+    if but is None:
+        await tx.execute(_CHANGE, values)
+    else:
+        await tx.execute(_CHANGE_ELSEWHERE, {**values, "but": but})
     tx.ring = True
 
 
@@ -215,11 +220,16 @@ async def backends_of(tx: Transaction, kind: Kind, ids: Iterable[str]) -> set[st
 
 async def places(tx: Transaction, kind: Kind, ids: Iterable[str]) -> dict[str, set[str]]:
     """The backends on which each of these resources is wanted."""
-    columns = (realizations.c.resource_id, realizations.c.backend_id)
+    return {resource_id: set(found) for resource_id, found in (await states(tx, kind, ids)).items()}
+
+
+async def states(tx: Transaction, kind: Kind, ids: Iterable[str]) -> dict[str, dict[str, State]]:
+    """... and what became of it there: resource -> backend -> state."""
+    columns = (realizations.c.resource_id, realizations.c.backend_id, realizations.c.state)
     mine = (realizations.c.region_id == tx.region_id, realizations.c.kind == kind, realizations.c.wanted.is_(True))
-    found: dict[str, set[str]] = {}
+    found: dict[str, dict[str, State]] = {}
     for row in await tx.execute(select(*columns).where(*mine, realizations.c.resource_id.in_(list(ids)))):
-        found.setdefault(row.resource_id, set()).add(row.backend_id)
+        found.setdefault(row.resource_id, {})[row.backend_id] = State(row.state)
     return found
 
 
@@ -260,22 +270,6 @@ async def on_backend(tx: Transaction, kind: Kind, resource_id: str, backend_id: 
     its = {**its_key(tx, kind, resource_id), "its_backend_id": backend_id}
     row = (await tx.execute(_ON_BACKEND, its)).first()
     return from_row(row) if row else None
-
-
-async def ready_on(tx: Transaction, kind: Kind, candidates: Sequence[Resource], backend_id: str) -> list[Resource]:
-    """Those of the candidates that are ready on a backend and shall stay."""
-    rows = await tx.execute(
-        select(realizations.c.resource_id).where(
-            realizations.c.region_id == tx.region_id,
-            realizations.c.kind == kind,
-            realizations.c.backend_id == backend_id,
-            realizations.c.resource_id.in_([one.id for one in candidates]),
-            realizations.c.state == State.READY,
-            realizations.c.wanted.is_(True),
-        )
-    )
-    ready = set(rows.scalars())
-    return [one for one in candidates if one.id in ready]
 
 
 async def needed(tx: Transaction, resource: Resource, backend_id: str) -> dict[Key, Realization | None]:

@@ -96,7 +96,7 @@ async def _add_subnet(tx: Transaction, caller: Caller, router_id: str, subnet_id
         wanted = {"network_id": network.id, "fixed_ips": [ip], "project_id": router.project_id, **device}
         port = await ports.make_for_router(tx, caller, network, wanted, now)
         await _listed(tx, port)
-    return Attached(await standard.revise(tx, router, routers.document, now), port, [subnet.id])
+    return Attached(await standard.touch(tx, router, routers.document, now), port, [subnet.id])
 
 
 async def _add_port(tx: Transaction, caller: Caller, router_id: str, port_id: str, now: datetime) -> Attached:
@@ -123,7 +123,7 @@ async def _add_port(tx: Transaction, caller: Caller, router_id: str, port_id: st
     device = {"device_id": router_id, "device_owner": routers.INTERFACE, "router_id": router_id}
     port = await ports.hand_over(tx, port, device, now)
     await _listed(tx, port)
-    router = await standard.revise(tx, router, routers.document, now)
+    router = await standard.touch(tx, router, routers.document, now)
     return Attached(router, port, [subnet.id for subnet in found])
 
 

@@ -17,6 +17,7 @@ from vregion.model.resource import Kind, Realization, Resource
 from vregion.region import qos_policies, realizations, resources
 from vregion.region import standard_attributes as standard
 from vregion.region.regions import Transaction
+from vregion.region.resources import Filter, Query
 
 INTERFACE, GATEWAY, TRANSIT = "network:router_interface", "network:router_gateway", "network:router_transit"
 
@@ -69,7 +70,14 @@ async def interfaces(tx: Transaction, router_id: str) -> list[Resource]:
 
 async def gateway_port(tx: Transaction, router_id: str) -> Resource | None:
     """The port that stands for the gateway; admins see it."""
-    return next((p for p in await _ports(tx, router_id) if p.spec["device_owner"] == GATEWAY), None)
+    mine = (Filter("parent_id", router_id), Filter("deleting", False), Filter("spec.device_owner", GATEWAY))
+    found = await resources.list_resources(tx, Query(Kind.PORT, filters=mine))
+    return found[0] if found else None
+
+
+async def doors(tx: Transaction, router_id: str) -> list[Resource]:
+    """Its interfaces and its ports on transit networks."""
+    return [port for port in await _ports(tx, router_id) if port.spec["device_owner"] != GATEWAY]
 
 
 async def _ports(tx: Transaction, router_id: str) -> list[Resource]:
@@ -78,14 +86,29 @@ async def _ports(tx: Transaction, router_id: str) -> list[Resource]:
 
 
 async def enter(tx: Transaction, router_id: str, backend_id: str, zone: str | None, now: datetime) -> None:
-    """One of its networks is in that zone, and its interface was wanted there: the router is wanted there too."""
+    """One of its networks is in that zone, and its interface was wanted there: the router is wanted there too.
+
+    Where it is already it has nothing to do for it: its other zones shall know what leads there now.
+    """
     await standard.lock(tx, Kind.ROUTER, router_id)
     router = await resources.get(tx, Kind.ROUTER, router_id)
+    if backend_id in router.spec["zones"]:
+        await realizations.look(tx, (Kind.ROUTER, router_id), now, but=backend_id)
+        return
     zones = router.spec["zones"] | {backend_id: zone or ""}
     await standard.note(tx, router, document, spec={"zones": zones})
     await qos_policies.enter(tx, router, backend_id, now)
     await realizations.revive(tx, [(Kind.ROUTER, router_id)], backend_id, now)
     await realizations.look(tx, (Kind.ROUTER, router_id), now)
+
+
+async def has_door(tx: Transaction, router_id: str, port: Resource, backend_id: str, now: datetime) -> None:
+    """One of its ports is in place there: routes by way of it can be put, which only a transit or the tenant has."""
+    router = await resources.find(tx, Kind.ROUTER, router_id)
+    if router is not None and (port.spec["device_owner"] == TRANSIT or router.spec["routes"]):
+        there = await realizations.on_backend(tx, Kind.ROUTER, router_id, backend_id)
+        if there is not None:
+            await realizations.look_again(tx, there, now)
 
 
 async def leave(tx: Transaction, router: Resource, now: datetime) -> Resource:

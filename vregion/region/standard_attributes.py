@@ -60,6 +60,12 @@ async def revise(tx: Transaction, resource: Resource, render: Render, now: datet
     return resource
 
 
+async def touch(tx: Transaction, resource: Resource, render: Render, now: datetime) -> Resource:
+    """The tenant changed something beside it: the next revision, of which no backend need be told."""
+    spec = {**resource.spec, "revision_number": resource.spec["revision_number"] + 1}
+    return await _write(tx, resource, render, {"spec": spec, "updated_at": now.replace(microsecond=0)})
+
+
 async def note(tx: Transaction, resource: Resource, render: Render, **changes: Any) -> Resource:
     """Something was seen or fixed, not wished: no generation, and no write when nothing differs."""
     spec = {**resource.spec, **changes.pop("spec", {})}
@@ -87,7 +93,8 @@ async def end(tx: Transaction, resource: Resource, now: datetime, vanished: Call
 
 async def lock(tx: Transaction, kind: Kind, resource_id: str) -> None:
     """What depends on all of a network or group is decided by one transaction at a time (SQLite has only one)."""
-    await tx.execute(_LOCK, {"its_region_id": tx.region_id, "its_kind": kind, "its_id": resource_id})
+    if not tx.sqlite:
+        await tx.execute(_LOCK, {"its_region_id": tx.region_id, "its_kind": kind, "its_id": resource_id})
 
 
 def owned(resource: Resource) -> dict[str, Any]:

@@ -4,9 +4,11 @@ A transit network is a network that spans zones like a tenant's own, with nothin
 project, so that tenants do not see it. There is one per interconnect that the router needs while a zone of it lacks a
 prefix that another one has.
 Settled by the router recipe, which knows how zones are joined; pruned by what a tenant does with routers.
+A router's surroundings are read once in a pass, and again only when that pass changed them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_network
 from typing import Any
@@ -15,7 +17,7 @@ from vregion.ipam import pools, prefixes, transit
 from vregion.ipam.prefixes import Prefix
 from vregion.model.caller import Caller
 from vregion.model.interconnect import Interconnect
-from vregion.model.resource import Kind, Resource
+from vregion.model.resource import Kind, Resource, State
 from vregion.region import addresses, networks, ports, realizations, resources, router_seats, routers, subnets
 from vregion.region import standard_attributes as standard
 from vregion.region.regions import Transaction
@@ -26,8 +28,45 @@ _NOBODY = Caller("", "", "", "", frozenset(), "")
 Attached = Mapping[str, set[Prefix]]
 
 
-async def settle(tx: Transaction, router_id: str, joined: Sequence[Interconnect], now: datetime) -> Resource | None:
-    """The router's zones are joined as far as these interconnects reach; the router, None when it has ended.
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What is around a router. By port: the row, the prefixes that it is on, and its state on each backend that shall
+    have it. A port is an interface, or on a transit network.
+    """
+
+    ports: Mapping[str, Resource]
+    prefixes: Mapping[str, set[Prefix]]
+    places: Mapping[str, Mapping[str, State]]
+
+    def attached(self, backends: Iterable[str]) -> Attached:
+        """What each backend's instance is on by its interfaces."""
+        found: dict[str, set[Prefix]] = {backend_id: set() for backend_id in backends}
+        for port_id, places in self.places.items():
+            if self.ports[port_id].spec["device_owner"] == routers.INTERFACE:
+                for backend_id in places:
+                    found.setdefault(backend_id, set()).update(self.prefixes[port_id])
+        return found
+
+    def by_state(self, backend_id: str, *states: State) -> list[str]:
+        """The ports in one of these states on a backend."""
+        return [port_id for port_id, places in self.places.items() if places.get(backend_id) in states]
+
+
+async def look_around(tx: Transaction, router: Resource) -> Around:
+    """In three queries."""
+    ports_of = {port.id: port for port in await routers.doors(tx, router.id)}
+    places = await realizations.states(tx, Kind.PORT, ports_of)
+    ids = {ip["subnet_id"] for port in ports_of.values() for ip in port.spec["fixed_ips"]}
+    on = {i: prefixes.prefix(one.spec["cidr"]) for i, one in (await resources.find_many(tx, Kind.SUBNET, ids)).items()}
+    found = {port.id: {on[ip["subnet_id"]] for ip in port.spec["fixed_ips"]} for port in ports_of.values()}
+    return Around(ports_of, found, places)
+
+
+async def settle(
+    tx: Transaction, router_id: str, joined: Sequence[Interconnect], now: datetime
+) -> tuple[Resource, Around] | None:
+    """The router's zones are joined as far as these interconnects reach; the router and what is around it then, None
+    when it has ended.
 
     There is one transit network over each interconnect that is needed for that. One that stands in the way (a tenant's
     prefix meets it, its interconnect is gone, it failed) makes room for another one.
@@ -36,21 +75,25 @@ async def settle(tx: Transaction, router_id: str, joined: Sequence[Interconnect]
     router = await resources.find(tx, Kind.ROUTER, router_id)
     if router is None or router.deleting:
         return None
-    attached = await prefixes_by_zone(tx, router)
+    around = await look_around(tx, router)
+    attached = around.attached(router.spec["zones"])
     needed = len({frozenset(found) for found in attached.values()}) > 1
     used = [known["interconnect"] for known in of(router)]
     names, groups = transit.ways(router.spec["zones"], {one.name: one.members for one in joined}, used)
     over = [one for name in names for one in joined if one.name == name] if needed else []
     router = await standard.note(tx, router, routers.document, spec={"apart": _apart(router, groups, needed=needed)})
-    for known in of(router):
-        if not any(one.name == known["interconnect"] for one in over) or not await _stands(tx, router, known, attached):
+    before = of(router)
+    for known in before:
+        if not any(one.name == known["interconnect"] for one in over) or not await _stands(tx, router, known, around):
             router = await _end(tx, router, known, now)
     for one in over:
         if not any(known["interconnect"] == one.name for known in of(router)):
             router = await _make(tx, router, one, now)
+    moved = of(router) != before
     for known in of(router):
-        await _stretch(tx, router, known, next(one for one in over if one.name == known["interconnect"]), now)
-    return router
+        there = next(one for one in over if one.name == known["interconnect"])
+        moved = await _stretch(tx, router, known, there, around.places.get(known["port_id"], {}), now) or moved
+    return router, await look_around(tx, router) if moved else around
 
 
 def of(router: Resource) -> list[dict[str, str]]:
@@ -66,36 +109,18 @@ async def prune(tx: Transaction, router: Resource, now: datetime) -> Resource:
     return router
 
 
-async def routes(tx: Transaction, router: Resource, backend_id: str) -> list[dict[str, str]]:
+def routes(router: Resource, around: Around, backend_id: str) -> list[dict[str, str]]:
     """One for each prefix that is elsewhere, as soon as a transit network that leads there is attached here."""
-    found = await resources.find_many(tx, Kind.PORT, [known["port_id"] for known in of(router)])
-    if not found:
-        return []
     links = {
-        port.id: {
+        known["port_id"]: {
             b: [ip["ip_address"] for ip in seat["fixed_ips"]]
-            for b, seat in router_seats.of(port).items()
+            for b, seat in router_seats.of(around.ports[known["port_id"]]).items()
             if b in router.spec["zones"]
         }
-        for port in found.values()
+        for known in of(router)
     }
-    here = await realizations.ready_on(tx, Kind.PORT, list(found.values()), backend_id)
-    attached = await prefixes_by_zone(tx, router)
-    return transit.routes(backend_id, attached, list(links.values()), [links[port.id] for port in here])
-
-
-async def prefixes_by_zone(tx: Transaction, router: Resource) -> Attached:
-    """What each zone's instance is on, by backend."""
-    doors = await routers.interfaces(tx, router.id)
-    places = await realizations.places(tx, Kind.PORT, [port.id for port in doors])
-    ids = {ip["subnet_id"] for port in doors for ip in port.spec["fixed_ips"]}
-    on = await resources.find_many(tx, Kind.SUBNET, ids)
-    found: dict[str, set[Prefix]] = {backend_id: set() for backend_id in router.spec["zones"]}
-    for port in doors:
-        here = {prefixes.prefix(on[ip["subnet_id"]].spec["cidr"]) for ip in port.spec["fixed_ips"]}
-        for backend_id in places.get(port.id, ()):
-            found.setdefault(backend_id, set()).update(here)
-    return found
+    here = [links[port_id] for port_id in around.by_state(backend_id, State.READY) if port_id in links]
+    return transit.routes(backend_id, around.attached(router.spec["zones"]), list(links.values()), here)
 
 
 def _apart(router: Resource, groups: Sequence[set[str]], *, needed: bool) -> str | None:
@@ -105,11 +130,11 @@ def _apart(router: Resource, groups: Sequence[set[str]], *, needed: bool) -> str
     return f"no interconnect joins {', '.join(lost)} with the router's other zones" if needed and lost else None
 
 
-async def _stands(tx: Transaction, router: Resource, known: Mapping[str, str], attached: Attached) -> bool:
+async def _stands(tx: Transaction, router: Resource, known: Mapping[str, str], around: Around) -> bool:
     """Whether a transit network that there is may stay."""
     network = await resources.get(tx, Kind.NETWORK, known["network_id"])
-    own = [prefixes.prefix(s.spec["cidr"]) for s in await resources.children(tx, Kind.SUBNET, network.id)]
-    taken = {prefix for found in attached.values() for prefix in found} | _routed(router)
+    own = around.prefixes[known["port_id"]]
+    taken = {prefix for found in around.attached(()).values() for prefix in found} | _routed(router)
     met = any(one.version == other.version and one.overlaps(other) for one in own for other in taken)
     return network.status != "ERROR" and not met
 
@@ -178,20 +203,29 @@ async def _port(
 
 
 async def _stretch(
-    tx: Transaction, router: Resource, known: Mapping[str, str], over: Interconnect, now: datetime
-) -> None:
-    """The transit network is in each of the router's zones that its interconnect reaches, and in no other."""
-    members = set(router.spec["zones"]) & set(over.members)
+    tx: Transaction,
+    router: Resource,
+    known: Mapping[str, str],
+    over: Interconnect,
+    there: Collection[str],
+    now: datetime,
+) -> bool:
+    """The transit network is in each of the router's zones that its interconnect reaches, and in no other.
+
+    `there`: where it is wanted so far. True when that changes.
+    """
+    members, before = set(router.spec["zones"]) & set(over.members), set(there)
+    if members == before:
+        return False
     port = await resources.get(tx, Kind.PORT, known["port_id"])
-    there = (await realizations.places(tx, Kind.PORT, [port.id])).get(port.id, set())
-    for backend_id in sorted(members - there):
+    for backend_id in sorted(members - before):
         network = await resources.get(tx, Kind.NETWORK, known["network_id"])
         await networks.spread_to(tx, network, backend_id, router.spec["zones"][backend_id])
         port = await ports.want(tx, port, backend_id, now)
-    for backend_id in there - members:
+    for backend_id in before - members:
         await realizations.unwant(tx, Kind.PORT, port.id, now, backend_id)
-    if members != there:
-        await realizations.look(tx, (Kind.ROUTER, router.id), now)
+    await realizations.look(tx, (Kind.ROUTER, router.id), now)
+    return True
 
 
 async def _end(tx: Transaction, router: Resource, known: Mapping[str, str], now: datetime) -> Resource:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 from tests.reconcile.world import World
@@ -137,6 +138,42 @@ async def test_a_prefix_is_added_in_no_time_and_without_an_update_of_the_router(
         await router_changes.update(tx, WHO, mine.id, {"name": "renamed"}, None, NOW)
     await world.turn()
     assert [on_cloud(world, Kind.ROUTER, b)[0]["name"] for b in ("b1", "b2")] == ["renamed"] * 2
+
+
+async def test_a_subnet_more_is_one_look_from_elsewhere_however_many_there_are(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own zone's router has nothing to do for it; the other zone's asks the rows as often for ten as for two."""
+    mine, *_ = await two_zones(world)
+    statements = 0
+    execute = Transaction.execute
+
+    async def counted(self: Transaction, *statement: Any) -> Any:
+        nonlocal statements
+        statements += 1
+        return await execute(self, *statement)
+
+    async def added(number: int) -> tuple[int, int, int]:
+        """Looks at the router in both zones, and statements, for a subnet more in az2."""
+        nonlocal statements
+        async with world.region.write() as tx:
+            inside = await network(tx, WHO, name="more", availability_zone_hints=["az2"])
+            below = await subnet(tx, WHO, inside, ip_version=4, cidr=f"10.{number}.0.0/24")
+            await plug(world, tx, inside, f"s{number}", "b2")
+        await world.turn()
+        before = [world.clouds[b].faults.count("get", Kind.ROUTER) for b in ("b1", "b2")]
+        async with world.region.write() as tx:
+            await router_interfaces.add(tx, WHO, mine.id, {"subnet_id": below.id}, ZONES, NOW)
+        statements = 0
+        await world.turn()
+        assert f"10.{number}.0.0/24" in routes(world, "b1")
+        looks = [world.clouds[b].faults.count("get", Kind.ROUTER) for b in ("b1", "b2")]
+        return looks[0] - before[0], looks[1] - before[1], statements
+
+    monkeypatch.setattr(Transaction, "execute", counted)
+    third = await added(3)
+    assert third[:2] == (1, 0)
+    assert [await added(number) for number in range(4, 12)][-1] == third
 
 
 async def test_a_router_that_ends_leaves_nothing(world: World) -> None:

@@ -52,15 +52,9 @@ async def look(world: World, server: Resource) -> None:
 
 async def begun(world: World, server: Resource, request_id: str = "req-move") -> None:
     """The unshelve is accepted."""
-    async with world.region.read() as tx:
-        here = await realizations.on_backend(tx, Kind.SERVER, server.id, HERE)
-    assert here is not None
-    driver = (await world.backends.open(world.region_id, HERE)).driver
-    snapshot = await driver.shelved_image(str(here.external_id))
-    assert snapshot is not None
     caller = Caller(WHO.user_id, WHO.project_id, WHO.domain_id, WHO.region_id, WHO.roles, request_id)
     async with world.region.write() as tx:
-        await server_moves.begin(tx, caller, server, world.binding(THERE), Shelved(snapshot), world.clock.now)
+        await server_moves.begin(tx, caller, server, world.binding(THERE), Shelved(), world.clock.now)
 
 
 def statuses(cloud: MemoryCloud) -> list[str]:
@@ -91,7 +85,7 @@ async def is_there(world: World, server: Resource, before: list[tuple[str, str]]
     assert await macs(world, server) == before
     (port,) = world.clouds[THERE].of(Kind.PORT, "project")
     assert [(port.document["mac_address"], port.document["fixed_ips"][0]["ip_address"])] == before
-    await nothing_but_the_server(world)
+    await nothing_but_the_server(world, 1)
 
 
 async def is_here(world: World, server: Resource, before: list[tuple[str, str]]) -> None:
@@ -107,15 +101,16 @@ async def is_here(world: World, server: Resource, before: list[tuple[str, str]])
     driver = (await world.backends.open(world.region_id, HERE)).driver
     (row,) = world.clouds[HERE].of(Kind.SERVER, "project")
     assert await driver.shelved_image(row.id) is not None
-    await nothing_but_the_server(world)
+    assert [row.document["name"] for row in world.clouds[THERE].of(Kind.IMAGE, "project")] == ["i"]
+    await nothing_but_the_server(world, 2)
 
 
-async def nothing_but_the_server(world: World) -> None:
-    """What is counted is the server, its port and its network; the snapshot's record is gone."""
+async def nothing_but_the_server(world: World, images: int) -> None:
+    """What is counted is the server, its port, its network, and images: its own, and while it is shelved its disk."""
     assert await instances(world) == 1
     async with world.region.read() as tx:
         used = {name: used for name, (_, used) in (await usages.limits(tx, "p1")).items()}
-    assert (used["images"], used["port"], used["network"], used["cores"]) == (1, 1, 1, 1)
+    assert (used["images"], used["port"], used["network"], used["cores"]) == (images, 1, 1, 1)
 
 
 async def told(world: World, server: Resource) -> str:
@@ -154,11 +149,9 @@ async def test_and_back_again(world: World) -> None:
     driver = (await world.backends.open(world.region_id, THERE)).driver
     await driver.call(Kind.SERVER, row.id, "POST", "/action", {"shelve": None})
     await look(world, server)
-    snapshot = await driver.shelved_image(row.id)
-    assert snapshot is not None
     async with world.region.write() as tx:
         again = Caller(WHO.user_id, WHO.project_id, WHO.domain_id, WHO.region_id, WHO.roles, "req-back")
-        await server_moves.begin(tx, again, server, world.binding(HERE), Shelved(snapshot), world.clock.now)
+        await server_moves.begin(tx, again, server, world.binding(HERE), Shelved(), world.clock.now)
     await world.turn()
     shown = await found(world, server)
     assert shown is not None

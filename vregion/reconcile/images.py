@@ -21,6 +21,8 @@ UNFINISHED = ("queued", "saving", "importing", "uploading", "killed")
 def body(resource: Resource, references: References) -> dict[str, Any]:
     """Glance's create body. An image that the backend itself was to make is never made by us."""
     made_there = resource.spec.get(images.MADE_THERE) and resource.status in ("queued", "saving")
+    if made_there and (Kind.SERVER, resource.spec.get(images.OF_SERVER)) in references:
+        return {}
     if made_there and images.OF_VOLUME in resource.spec:
         volume = references.get((Kind.VOLUME, resource.spec[images.OF_VOLUME]))
         if volume is None:
@@ -38,6 +40,16 @@ def update(resource: Resource, references: References) -> dict[str, Any] | None:
     fixed = ("disk_format", "container_format", "visibility")
     wanted = {name: value for name, value in images.record(resource).items() if name not in fixed}
     return wanted | dict.fromkeys(resource.spec.get(images.REMOVED, []))
+
+
+async def make(work: Work, image: Resource, body: dict[str, Any]) -> Observed:
+    """Glance's create. What Nova made of a server when it shelved it is there, and is found by the server."""
+    server = work.references.get((Kind.SERVER, image.spec.get(images.OF_SERVER, "")))
+    if server is None:
+        return await work.collection.create(image.id, body)
+    if (observed := await work.driver.shelved_image(server)) is None:
+        raise Permanent("the availability zone has no image of the shelved server")
+    return observed
 
 
 async def fill(work: Work, observed: Observed) -> Observed:
@@ -130,6 +142,7 @@ RECIPE = Recipe(
     kind=Kind.IMAGE,
     body=body,
     update=update,
+    make=make,
     fill=fill,
     settled=volume_creates.image_seen,
     stopped=volume_creates.image_stopped,

@@ -1,11 +1,13 @@
 """How a server is made on a backend and kept as its tenant wants it. All else is the loop's and the region's."""
 
+from dataclasses import replace
 from typing import Any
 
 from vregion.model.observed import Observed
 from vregion.model.resource import Kind, Resource
 from vregion.reconcile.recipe import Recipe, References
-from vregion.region import server_moves
+from vregion.reconcile.work import Work
+from vregion.region import server_moves, server_shelving
 
 _CREATE = (
     "name", "metadata", "user_data", "config_drive", "accessIPv4", "accessIPv6", "OS-DCF:diskConfig", "adminPass",
@@ -98,6 +100,22 @@ def _hints(wanted: dict[str, Any], references: References) -> dict[str, Any]:
     return hints
 
 
+async def fill(work: Work, observed: Observed) -> Observed:
+    """A server that comes back from the shelf: Nova has named the devices of volumes that had none (nova 34.0.0
+    `compute/manager.py` _add_missing_dev_names), and says so of its attachments alone.
+    """
+    server, seen = work.resource, observed.document
+    assert server is not None
+    if not server.spec["volumes"] or not server_shelving.is_shelved(server.spec) or not observed.settled:
+        return observed
+    if server_shelving.is_shelved({"vm_state": seen["OS-EXT-STS:vm_state"]}):
+        return observed
+    answer = await work.driver.call(Kind.SERVER, observed.external_id, "GET", "/os-volume_attachments")
+    attached = (answer.body or {}).get("volumeAttachments", [])
+    devices = {one["volumeId"]: one["device"] for one in attached if one.get("device")}
+    return replace(observed, document={**seen, server_shelving.DEVICES: devices})
+
+
 def stillborn(server: Resource, observed: Observed) -> bool:
     """Never launched, and no volume of the tenant's would go with it."""
     takes_volumes = any(volume["delete_on_termination"] for volume in server.spec["volumes"])
@@ -108,6 +126,7 @@ RECIPE = Recipe(
     kind=Kind.SERVER,
     body=body,
     update=update,
+    fill=fill,
     settled=server_moves.settled,
     stopped=server_moves.stopped,
     vanished=server_moves.vanished,

@@ -29,6 +29,7 @@ MEMBERS = "vregion:members"  # project -> {"status", "created_at", "updated_at"}
 SHARED = "vregion:shared_"  # + status: |project|project|, for the filter
 REGISTERED = "vregion:registered"  # backend -> the external id that is not ours to delete
 MADE_THERE = "vregion:made_there"  # a backend made it of a server or a volume: nobody uploads it
+OF_SERVER = "vregion:of_server"  # made of that server when it was shelved: its Nova makes it, and takes it away
 OF_VOLUME = "vregion:of_volume"  # made of that volume, by the reconciler, on its way to another zone
 REMOVED = "vregion:removed"  # properties that a backend may still have
 STORES = (
@@ -262,6 +263,7 @@ async def settled(tx: Transaction, image: Resource, observed: Observed) -> None:
         spec = image.spec | {name: seen.get(name) for name in names} | made_properties(seen, image.spec)
         spec[STORES] = {str(image.backend_id): str(image.availability_zone)}
         await write(tx, image, datetime.now(UTC), spec=spec, status="active")
+        await realizations.forget_needs(tx, Kind.IMAGE, image.id)
     elif seen.get("status") == "saving" != image.status:
         await write(tx, image, datetime.now(UTC), status="saving")
 

@@ -7,24 +7,22 @@ cannot be made, the new one is unwanted and nothing else has changed. See docs/a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 from vregion.model.backend import Binding
 from vregion.model.caller import Caller
 from vregion.model.observed import Observed
-from vregion.model.refusals import Conflict, OverQuota
+from vregion.model.refusals import Conflict
 from vregion.model.resource import Kind, Resource, State
 from vregion.region import (
     actions,
-    image_data,
-    images,
     network_moves,
     ports,
     realizations,
     resources,
     server_groups,
+    server_shelving,
     servers,
     volume_moves,
 )
@@ -34,11 +32,11 @@ from vregion.region.regions import Transaction
 
 @dataclass(frozen=True, slots=True)
 class Shelved:
-    """What its cloud told of a shelved server: the image that shelving made of its disk (None: that is a volume), and
-    the device of each volume, by our ids.
+    """What its cloud told of a shelved server: the image that shelving made of its disk, where we did not know it yet,
+    and the device of each volume, by our ids.
     """
 
-    snapshot: Observed | None
+    snapshot: Observed | None = None
     devices: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -68,7 +66,7 @@ async def begin(
         raise Conflict(f"Port {trunk.id} is a trunk's parent: it and its sub-ports stay in their zone.")
     followers = await network_moves.follow(tx, server, plugged, binding)
     followed = await volume_moves.follow(tx, caller, server, binding, now)
-    image = await _image(tx, caller, server, shelved.snapshot, now) if shelved.snapshot else None
+    image = await server_shelving.whole(tx, server, shelved.snapshot, now)
     keypair = await _keypair(tx, server, now)
     wanted: list[Key] = [(Kind.PORT, port.id) for port in plugged]
     wanted += [(Kind.VOLUME, volume_id) for volume_id in followed]
@@ -92,6 +90,7 @@ async def begin(
     spec = server.spec | {
         "task_state": "unshelving",
         "moving": moving,
+        **({server_shelving.IMAGE: image.id} if image else {}),
         "moved": True,
         "networks": [tags.get(port.id, {"port": port.id}) for port in plugged] or "none",
     }
@@ -169,7 +168,6 @@ async def _arrive(tx: Transaction, server: Resource) -> None:
         await network_moves.arrive(tx, network_id, left, now)
     for entry in server.spec["volumes"]:
         await volume_moves.arrive(tx, server, entry, left, now)
-    await _drop_image(tx, moving, now)
     await servers.forget_needs(tx, server, now)
     await realizations.unwant(tx, Kind.SERVER, server.id, now, left)
     spec = {k: v for k, v in server.spec.items() if k != "moving"} | {"pinned_availability_zone": moving["zone"]}
@@ -206,33 +204,8 @@ async def _take_back(tx: Transaction, server: Resource, now: datetime) -> None:
         await network_moves.stay(tx, network_id, now)
     for entry in server.spec["volumes"]:
         await volume_moves.stay(tx, entry["volumeId"], now)
-    await _drop_image(tx, moving, now)
-
-
-async def _image(tx: Transaction, caller: Caller, server: Resource, snapshot: Observed, now: datetime) -> Resource:
-    """The snapshot as an image of the project's for the time of the move: so it is copied, and counted, like any."""
-    wanted = {
-        **images.made_properties(snapshot.document, {}),
-        "name": snapshot.document["name"],
-        "visibility": "private",
-        "protected": True,
-        "image_type": "snapshot",
-        "instance_uuid": server.id,
-        "base_image_ref": server.spec["imageRef"],
-    }
-    try:
-        image = await images.create(tx, replace(caller, project_id=server.project_id), wanted, now)
-    except OverQuota as over:
-        raise OverQuota(over.message) from over
-    place = (str(server.availability_zone), str(server.backend_id))
-    return await image_data.register(tx, image, place, snapshot, now)
-
-
-async def _drop_image(tx: Transaction, moving: dict[str, Any], now: datetime) -> None:
-    """Its copy goes; the snapshot itself belongs to the old server, and its cloud deletes it with that."""
-    image = await images.present(tx, moving["image"]) if moving["image"] else None
-    if image is not None:
-        await images.remove(tx, image, now)
+    if moving["image"]:
+        await realizations.unwant(tx, Kind.IMAGE, moving["image"], now, moving["backend"])
 
 
 async def _keypair(tx: Transaction, server: Resource, now: datetime) -> list[Key]:

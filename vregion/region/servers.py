@@ -26,6 +26,7 @@ from vregion.region import (
     resources,
     server_addresses,
     server_documents,
+    server_shelving,
     usages,
     volumes,
 )
@@ -127,6 +128,7 @@ async def delete(tx: Transaction, caller: Caller, server: Resource, now: datetim
     spec = server.spec | {"task_state": "deleting"}
     server = await write(tx, server, now, spec, document=document, deleting=True)
     await actions.begin(tx, caller, [server], "delete", now, [actions.event("compute_terminate_instance", now)])
+    await server_shelving.forget(tx, server, now)
     if not await realizations.unwant(tx, Kind.SERVER, server.id, now):
         await vanished(tx, server)
         await realizations.forget_needs(tx, Kind.SERVER, server.id)
@@ -146,6 +148,7 @@ async def settled(tx: Transaction, server: Resource, observed: Observed) -> None
         document["addresses"] = await server_addresses.shown(tx, server.id)
         document = server_documents.grouped(document, await _group_names(tx, server.id))
     spec = await _resized(tx, server, spec, observed.document)
+    spec = await server_shelving.seen(tx, server, spec, observed.document, now)
     document |= {
         "flavor": spec["flavor"],
         "os-extended-volumes:volumes_attached": server_documents.volumes_attached(spec),

@@ -31,7 +31,8 @@ from vregion.region.server_moves import Shelved
 AZ2 = ZONES[1]
 SNAPSHOT = Observed(
     "snapshot",
-    {"name": "s-shelved", "disk_format": "raw", "container_format": "bare", "size": 3, "os_distro": "none",
+    {"name": "s-shelved", "status": "active", "disk_format": "raw", "container_format": "bare", "size": 3,
+     "os_distro": "none",
      "min_ram": 64, "instance_uuid": "external", "checksum": "c", "os_hash_algo": "sha512", "os_hash_value": "h"},
     settled=True,
 )  # fmt: skip
@@ -97,7 +98,7 @@ async def test_it_is_wanted_there_and_still_here(region: Region) -> None:
         assert sorted((r.backend_id, r.wanted) for r in places) == [("one", True), ("two", True)]
         image = await resources.get(tx, Kind.IMAGE, server.spec["moving"]["image"])
         known = await usages.limits(tx, ME.project_id)
-    assert (image.status, image.spec["name"], image.spec["protected"]) == ("active", "s-shelved", True)
+    assert (image.status, image.spec["name"], image.id) == ("active", "s-shelved", server.spec["shelved_image"])
     assert (image.spec["os_distro"], image.spec["instance_uuid"]) == ("none", server.id)
     assert [known[name][1] for name in ("instances", "cores", "ram", "images")] == [1, 1, 512, 2]
 
@@ -129,9 +130,9 @@ async def test_not_without_a_flavor_there(region: Region) -> None:
 
 
 async def test_not_without_room_for_the_image(region: Region) -> None:
-    server = await shelved(region)
     async with region.write() as tx:
         await usages.set_limits(tx, ME.project_id, {"images": 1})
+    server = await shelved(region)
     await refused(region, server, "images", OverQuota)
 
 

@@ -16,7 +16,7 @@ from vregion.model.backend import Binding
 from vregion.model.microversion import Microversion
 from vregion.model.refusals import Conflict, Invalid, Unavailable
 from vregion.model.resource import Kind, Resource
-from vregion.region import realizations, server_disks, server_moves, servers
+from vregion.region import realizations, server_disks, server_moves, server_shelving, servers
 from vregion.region.realizations import Key
 from vregion.region.scheduler import UNKNOWN_ZONE
 from vregion.region.server_moves import Shelved
@@ -86,33 +86,31 @@ async def _elsewhere(call: Call, server: Resource, binding: Binding) -> Reply:
 
 
 async def _shelved(call: Call, server: Resource) -> Shelved:
-    """What its cloud knows of it. Raises Unavailable, and Conflict when there is no image of its disk."""
+    """What its cloud knows of it. Raises Unavailable, and Conflict with its words."""
     zone, backend_id = server.availability_zone, str(server.backend_id)
     keys = [(Kind.SERVER, server.id), *((Kind.VOLUME, entry["volumeId"]) for entry in server.spec["volumes"])]
     async with call.region.read() as tx:
         there = await realizations.external_ids(tx, backend_id, keys)
-    found = None
+        image = await server_shelving.image(tx, server)
+    wanting = server_shelving.IMAGE not in server.spec or (image is not None and image.status != "active")
     try:
         opened = await call.use.backends.open(call.region.id, backend_id)
         async with call.use.backends.call(backend_id):
-            found = await _told(opened.driver, server, there)
+            return await _told(opened.driver, server, there, wanting=wanting)
     except (Transient, LookupError) as silent:
         words = f"Availability zone {zone} does not answer at the moment. Try again later."
         raise Unavailable(words) from silent
     except DriverError as refused:
         raise Conflict(f"Availability zone {zone}: {refused.message}") from refused
-    if found.snapshot is None and not server_disks.boots_from_volume(server.spec["block_device_mapping_v2"]):
-        raise Conflict(f"Availability zone {zone} has no image of shelved server {server.id}.")
-    return found
 
 
-async def _told(driver: Driver, server: Resource, there: Mapping[Key, str]) -> Shelved:
-    """One look for the image, unless its disk is a volume, and one for the devices, if it has volumes."""
+async def _told(driver: Driver, server: Resource, there: Mapping[Key, str], *, wanting: bool) -> Shelved:
+    """One look for the image, if it is not known and the disk is no volume, and one for the devices of volumes."""
     external_id = there.get((Kind.SERVER, server.id))
     if external_id is None:
-        return Shelved(None)
+        return Shelved()
     rooted = server_disks.boots_from_volume(server.spec["block_device_mapping_v2"])
-    snapshot = None if rooted else await driver.shelved_image(external_id)
+    snapshot = await driver.shelved_image(external_id) if wanting and not rooted else None
     if not server.spec["volumes"]:
         return Shelved(snapshot)
     answer = await driver.call(Kind.SERVER, external_id, "GET", "/os-volume_attachments")

@@ -78,8 +78,9 @@ def reserve_all(cloud: MemoryCloud, server: Row) -> None:
 
 
 def attach_all(cloud: MemoryCloud, server: Row) -> None:
-    """It is back: what it had reserved is attached again."""
+    """It is back: what it had reserved is attached again, and what was attached meanwhile has a device now."""
     for attachment in server.extra["attachments"]:
+        attachment["device"] = attachment["device"] or next_device(server)
         volume = cloud.rows[Kind.VOLUME][attachment["volumeId"]]
         for held in volume.extra["held"]:
             if held["id"] == attachment["attachment_id"]:
@@ -87,6 +88,12 @@ def attach_all(cloud: MemoryCloud, server: Row) -> None:
                 held |= {"status": "attached", "attach_mode": "rw", "attached_at": at, "device": attachment["device"]}
         refresh(volume)
         cloud.touch(volume)
+
+
+def next_device(server: Row) -> str:
+    """The first name that none of its volumes has."""
+    used = {one["device"] for one in server.extra["attachments"]}
+    return next(device for letter in "bcdefghijklmnopqrstuvwxyz" if (device := f"/dev/vd{letter}") not in used)
 
 
 def refresh(row: Row) -> None:

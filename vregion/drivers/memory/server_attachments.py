@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from vregion.drivers.contract import Answer, Permanent
+from vregion.drivers.memory.attachments import next_device
 from vregion.drivers.memory.cloud import Row
 from vregion.drivers.memory.server_actions import refuse_locked, require_state
 from vregion.drivers.memory.volumes import attach, detach
@@ -52,7 +53,8 @@ def _attach_volume(servers: "Servers", row: Row, body: dict[str, Any]) -> Answer
         raise Permanent(
             f"Invalid volume: volume '{volume.id}' status must be 'available'. Currently in '{status}' status"
         )
-    device = given.get("device") or _next_device(row)
+    offloaded = row.document["OS-EXT-STS:vm_state"] == "shelved_offloaded"
+    device = given.get("device") or (None if offloaded else next_device(row))
     attachment = attach(volume, row, device, bool(given.get("delete_on_termination", False)))
     servers.cloud.touch(volume)
     servers.cloud.touch(row)
@@ -66,11 +68,6 @@ def _update_volume(row: Row, one: str, body: dict[str, Any]) -> Answer:
     attachment = next(there for there in row.extra["attachments"] if there["volumeId"] == one)
     attachment["delete_on_termination"] = bool(body["volumeAttachment"]["delete_on_termination"])
     return Answer(202, None)
-
-
-def _next_device(row: Row) -> str:
-    used = {one["device"] for one in row.extra["attachments"]}
-    return next(device for letter in "bcdefghijklmnopqrstuvwxyz" if (device := f"/dev/vd{letter}") not in used)
 
 
 def _detach_volume(servers: "Servers", row: Row, one: str) -> Answer:

@@ -156,7 +156,7 @@ def settled(row: Row, **fields: Any) -> None:
     attachments.refresh(row)
 
 
-def attach(volume: Row, server: Row, device: str, delete_on_termination: bool) -> dict[str, Any]:
+def attach(volume: Row, server: Row, device: str | None, delete_on_termination: bool) -> dict[str, Any]:
     """Both sides know of the attachment from now on."""
     at = server.changed.strftime("%Y-%m-%dT%H:%M:%S.%f")
     held = attachments.hold(volume, server.id, "attached", attached_at=at, attach_mode="rw", device=device)

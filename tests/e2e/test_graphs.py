@@ -288,8 +288,8 @@ def renew(seat: Seat) -> None:
     script = ROOT / "lab" / "plugins" / "nova_virt" / "udhcpc.sh"
 
     def told() -> bool:
-        words = ("busybox", "udhcpc", "-i", seat.device("own"), "-s", str(script), "-n", "-q", "-t", "5", "-T", "1")
-        probes.inside(seat.there, *words)
+        asking = ("-O", "staticroutes", "-n", "-q", "-t", "5", "-T", "1")
+        probes.inside(seat.there, "busybox", "udhcpc", "-i", seat.device("own"), "-s", str(script), *asking)
         return ".254" in probes.inside(seat.there, "ip", "route")[1]
 
     assert probes.until(told, SOON, 1)

@@ -12,6 +12,7 @@ from vregion.reconcile.work import Work
 from vregion.region import ports, realizations, router_seats, routers
 from vregion.region.qos_policies import POLICY_ID
 
+_OPEN: dict[str, Any] = {"security_groups": [], "port_security_enabled": False, "allowed_address_pairs": []}
 _PLAIN = ("admin_state_up", "port_security_enabled", "allowed_address_pairs", "extra_dhcp_opts", "binding:vnic_type")
 
 
@@ -30,7 +31,11 @@ def body(resource: Resource, references: References) -> dict[str, Any]:
 
 def update(resource: Resource, references: References) -> dict[str, Any]:
     """What may change later. Automatic addresses are not named: the backend makes the same ones from the MAC, and takes
-    a named one for a second wish for it (neutron 29 `ipam_pluggable_backend.py` _allocate_ips_for_port)."""
+    a named one for a second wish for it (neutron 29 `ipam_pluggable_backend.py` _allocate_ips_for_port).
+
+    Nothing guards a router's interface, be it a port that the tenant made with groups: Neutron trusts it, and refuses
+    groups with it (29.0.0 `plugins/ml2/plugin.py` _portsec_ext_port_create_processing).
+    """
     spec = resource.spec
     return {
         "name": resource.name,
@@ -42,6 +47,7 @@ def update(resource: Resource, references: References) -> dict[str, Any]:
         "security_groups": [references[Kind.SECURITY_GROUP, i] for i in spec["security_groups"]],
         POLICY_ID: policy_of(resource, references),
         **{name: spec[name] for name in _PLAIN},
+        **(_OPEN if spec.get("router_id") else {}),
     }
 
 

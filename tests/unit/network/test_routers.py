@@ -146,6 +146,24 @@ async def test_routes_follow_their_interface_and_leave_others_alone(world: World
     assert sorted(map(str, row.document["routes"])) == sorted(map(str, [foreign, other]))
 
 
+async def test_a_tenants_own_port_is_an_interface_that_nothing_guards(world: World) -> None:
+    """Neutron trusts a router's port, and refuses one with groups or address pairs."""
+    async with world.region.write() as tx:
+        mine = await router(tx)
+        inside = await network(tx, WHO, name="inside")
+        await subnet(tx, WHO, inside)
+        pairs = [{"ip_address": "10.0.0.7"}]
+        own = {"network_id": inside.id, "fixed_ips": [{"ip_address": "10.0.0.254"}], "allowed_address_pairs": pairs}
+        port = await ports.create(tx, WHO, own, NOW)
+        assert port.spec["security_groups"]
+        await router_interfaces.add(tx, WHO, mine.id, {"port_id": port.id}, ZONES, NOW)
+        await plug(tx, inside, "s1")
+    await world.turn()
+    (door,) = [one for one in on_cloud(world, Kind.PORT) if one["device_owner"] == "network:router_interface"]
+    assert door["fixed_ips"][0]["ip_address"] == "10.0.0.254"
+    assert (door["security_groups"], door["port_security_enabled"], door["allowed_address_pairs"]) == ([], False, [])
+
+
 async def test_refusals(world: World) -> None:
     outside = await lead_outside(world)
     async with world.region.write() as tx:

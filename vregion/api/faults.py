@@ -8,7 +8,7 @@ from collections.abc import Callable
 from html import escape
 from typing import Any
 
-from vregion.model.refusals import Refusal
+from vregion.model.refusals import OverQuota, Refusal
 
 Fault = Callable[[Refusal, str], tuple[Any, str]]  # (refusal, Accept header) -> (body, content type)
 
@@ -44,9 +44,23 @@ _TITLES = {
 
 
 def compute(refusal: Refusal, accept: str) -> tuple[Any, str]:
-    """Nova's and Cinder's: one key that names the class of the code."""
+    """Nova's: one key that names the class of the code."""
     word = _COMPUTE_WORDS.get(refusal.code, "computeFault")
     return {word: {"code": refusal.code, "message": refusal.message}}, "application/json"
+
+
+def block_storage(refusal: Refusal, accept: str) -> tuple[Any, str]:
+    """Nova's form. What is over a quota may be asked for again at once (cinder 29.0.0 `exception.py` QuotaError)."""
+    body, content_type = compute(refusal, accept)
+    if isinstance(refusal, OverQuota) and refusal.code == 413:
+        body["overLimit"]["retryAfter"] = "0"
+    return body, content_type
+
+
+def headers(body: Any) -> dict[str, str]:
+    """The header that goes with a fault body which says when to try again (cinder 29.0.0 `wsgi.py` Fault)."""
+    wait = body.get("overLimit", {}).get("retryAfter") if isinstance(body, dict) else None
+    return {"Retry-After": wait} if wait is not None else {}
 
 
 def network(refusal: Refusal, accept: str) -> tuple[Any, str]:

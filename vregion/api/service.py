@@ -217,7 +217,7 @@ class Service:
             challenge = {"WWW-Authenticate": f'Keystone uri="{self.use.settings.keystone_url}"'}
             return Reply(faults.unauthenticated(refusal), 401, challenge)
         body, content_type = self.fault(refusal, request.headers.get("accept", ""))
-        return Reply(body, refusal.code, {}, content_type)
+        return Reply(body, refusal.code, faults.headers(body), content_type)
 
 
 def _without_project(path: str, caller: Caller) -> str:

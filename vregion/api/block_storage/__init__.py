@@ -102,7 +102,7 @@ RULES = {
     "message:get": "reader",
 }
 VERSIONS = Versions("volume", Microversion(3, 0), Microversion(3, 71), insists=True)
-FAULT = faults.compute
+FAULT = faults.block_storage
 
 
 def documents(path: str, root: str, newest: Microversion) -> Reply | None:

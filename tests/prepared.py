@@ -20,7 +20,7 @@ async def put(state_dir: Path, region_id: str) -> None:
             await fill(f"sqlite:///{path}")
             _made.append(path.read_bytes())  # noqa: ASYNC240
     file = state_dir / "regions" / f"{region_id}.sqlite"
-    file.parent.mkdir(exist_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(_made[0])
 
 

@@ -1,8 +1,8 @@
 """What being shelved makes of a server's other rows: the image of its disk comes and goes, its volumes are looked at.
 
-Called by `servers` with what was seen, and by `server_moves`. Level, not edge: while a server is seen being shelved, or
-shelved, the image that its Nova makes is a row of its project, whoever asked for it. Whoever dies, there is one row or
-none. The image itself is Nova's, which makes it and takes it away: no rule here deletes it. No cloud is asked here.
+Called by `servers` with what was seen, and by `server_moves`. Level, not edge: while a server is seen shelved, the
+image that its Nova has made by then is a row of its project, whoever asked for it. Whoever dies, there is one or none.
+The image itself is Nova's, which makes it and takes it away: no rule here deletes it. No cloud is asked here.
 """
 
 import contextlib
@@ -37,8 +37,7 @@ async def seen(
         spec = await _with_devices(tx, server, spec, document.get(DEVICES, {}))
         for entry in spec["volumes"]:
             await realizations.look(tx, (Kind.VOLUME, entry["volumeId"]), now)
-    shelving = is_shelved(spec) or str(spec["task_state"]).startswith("shelving")
-    if not shelving:
+    if not is_shelved(spec):
         await forget(tx, server, now)
         return {name: value for name, value in spec.items() if name != IMAGE}
     if IMAGE in spec or server_disks.boots_from_volume(spec["block_device_mapping_v2"]):

@@ -11,6 +11,7 @@ from typing import Any
 
 from vregion.api.compute.server_calls import ask, record
 from vregion.api.http import Call, Reply
+from vregion.api.live import realized
 from vregion.drivers.contract import Driver, DriverError, Transient
 from vregion.model.backend import Binding
 from vregion.model.microversion import Microversion
@@ -92,7 +93,9 @@ async def _shelved(call: Call, server: Resource) -> Shelved:
     async with call.region.read() as tx:
         there = await realizations.external_ids(tx, backend_id, keys)
         image = await server_shelving.image(tx, server)
-    wanting = server_shelving.IMAGE not in server.spec or (image is not None and image.status != "active")
+    if image is not None and image.status in ("queued", "saving"):
+        await realized(call, image)
+    wanting = server_shelving.IMAGE not in server.spec
     try:
         opened = await call.use.backends.open(call.region.id, backend_id)
         async with call.use.backends.call(backend_id):

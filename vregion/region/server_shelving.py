@@ -35,7 +35,7 @@ async def seen(
     """`spec` is the server's after this look, with the image and the devices that belong to it."""
     if is_shelved(server.spec) != is_shelved(spec):
         spec = await _with_devices(tx, server, spec, document.get(DEVICES, {}))
-        for entry in spec["volumes"]:
+        for entry in () if is_shelved(spec) else spec["volumes"]:
             await realizations.look(tx, (Kind.VOLUME, entry["volumeId"]), now)
     if not is_shelved(spec):
         await forget(tx, server, now)

@@ -2,7 +2,7 @@
 # What `make test` runs after `make check`: everything that needs two real OpenStack regions on this machine. The driver
 # contract suite, the stories against bare regions, the end-to-end tests, and on a second lab, whose switches carry
 # packets, those that send some. Then the lab goes down again, and no resource of ours may be left in a region and no
-# process of ours on the machine. Some forty minutes on two cores. Where the kernel has no network namespaces the last
+# process of ours on the machine. Some 33 minutes on two cores. Where the kernel has no network namespaces the last
 # line says what was not run. What would take as long again as a part has a target of its own: `make clients` (Ansible and
 # Rally), `make packets` (task graphs, trunks, limits and a dead zone, with packets).
 # LAB_STATE and LAB_SLOT choose another lab than the usual one; VREGION_E2E_SEEDS how often vregion is killed.

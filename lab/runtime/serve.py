@@ -13,6 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -37,7 +38,8 @@ def logged(inner: Application) -> Application:
         out = inner(environ, start)
         took = (time.perf_counter() - begun) * 1e3
         target = f"{environ['PATH_INFO']}?{environ['QUERY_STRING']}"
-        sys.stderr.write(f"ACCESS {environ['REQUEST_METHOD']} {target} {seen[0]} {took:.1f}ms\n")
+        now = datetime.now(UTC).isoformat(" ", "milliseconds")
+        sys.stderr.write(f"{now} ACCESS {environ['REQUEST_METHOD']} {target} {seen[0]} {took:.1f}ms\n")
         return out
 
     return application

@@ -110,6 +110,32 @@ async def test_a_snapshot_waits_for_its_volume(tmp_path: Path) -> None:
         assert created == [("create", Kind.VOLUME), ("create", Kind.SNAPSHOT)]
 
 
+async def test_what_outlasts_its_users_is_asked_to_go_once_they_are_gone(tmp_path: Path) -> None:
+    """Not before, however long that takes, nor by a clock: the last one's end wakes it."""
+    async with World(tmp_path, {**RECIPES, Kind.VOLUME: replace(VOLUME, outlasts=True)}) as world:
+        (volume,) = await written(world)
+        snapshots = [
+            resource(Kind.SNAPSHOT, status="creating", spec={"volume_id": volume.id, "size": 1}) for _ in range(2)
+        ]
+        async with world.region.write() as tx:
+            await resources.insert_resources(tx, snapshots)
+            for snapshot in snapshots:
+                await realizations.need(tx, snapshot, [(Kind.VOLUME, volume.id)])
+                await realizations.want(tx, Kind.SNAPSHOT, snapshot.id, "b1", world.clock.now)
+        await world.turn()
+        began = world.clock.now
+        for _ in range(4):
+            world.cloud.faults.fail_next(Kind.SNAPSHOT, "delete")
+        for row in (volume, *snapshots):
+            await unwanted(world, row)
+        await world.turn()
+        deletes = [kind for operation, kind in world.cloud.faults.calls if operation == "delete"]
+        assert deletes[-1] is Kind.VOLUME
+        assert (deletes.count(Kind.VOLUME), deletes.count(Kind.SNAPSHOT)) == (1, 2)
+        assert world.clock.now < began + timedelta(seconds=20)
+        assert await state(world, volume) == (None, None)
+
+
 async def test_an_orphan_of_ours_is_adopted(tmp_path: Path) -> None:
     async with World(tmp_path, RECIPES) as world:
         (row,) = await written(world)

@@ -121,4 +121,5 @@ RECIPE = Recipe(
     stopped=networks.stopped,
     lost=networks.lost,
     vanished=networks.vanished,
+    outlasts=True,
 )

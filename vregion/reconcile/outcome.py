@@ -12,7 +12,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Something it needs is not there yet; its arrival wakes this one."""
+    """Something it needs is not there yet, or what needs it not gone; its arrival, or end, wakes this one."""
 
     kind: Kind
     on: str

@@ -46,6 +46,7 @@ class Recipe:
                                   back fails boots until it has a host
     completes                     the create body is not all: send `update` once after it
     recreate                      made again when lost: it holds nothing of the tenant's (keypair, image copy, group)
+    outlasts                      no backend lets it go before what needs it: it waits for that, and asks then
     wishes                        only `update` needs what it needs, and an external id is enough: groups may name each
                                   other. `update` also finds the resource's own external id among the references
     """
@@ -67,4 +68,5 @@ class Recipe:
     fill: "Callable[[Work, Observed], Awaitable[Observed]] | None" = None
     completes: bool = False
     recreate: bool = False
+    outlasts: bool = False
     wishes: bool = False

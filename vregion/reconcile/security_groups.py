@@ -65,4 +65,5 @@ RECIPE = Recipe(
     completes=True,
     recreate=True,
     wishes=True,
+    outlasts=True,
 )

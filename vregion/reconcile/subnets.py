@@ -49,4 +49,5 @@ RECIPE = Recipe(
     lost=subnets.lost,
     vanished=subnets.vanished,
     leaves=subnets.leaves,
+    outlasts=True,
 )

@@ -247,6 +247,11 @@ async def _absent(work: Work) -> Outcome:
             return Retry(LOOK_FOR_IT, IN_DOUBT) if work.in_doubt else await _let_go(work)
         external_id = found.external_id
         await work.save(external_id=external_id, state=State.DELETING)
+    if work.recipe.outlasts:
+        async with work.region.read() as tx:
+            user = await realizations.leaving_user(tx, work.realization)
+        if user is not None:
+            return Wait(*user)
     await work.collection.delete(external_id)
     try:
         observed = await work.collection.get(external_id)

@@ -159,14 +159,15 @@ async def finish(tx: Transaction, realization: Realization, due_at: datetime | N
 
 
 async def park(tx: Transaction, realization: Realization, on: Key, now: datetime, backstop: timedelta) -> None:
-    """Wait for another realization on the same backend; due at once when it has arrived meanwhile.
+    """Wait for another realization on the same backend; due at once when it has arrived, or left, meanwhile.
 
     The other row is locked until the wait is written: else it could arrive in between, and wake nobody.
     """
     where = [*of_key(tx, *on), realizations.c.backend_id == realization.backend_id]
     columns = (realizations.c.state, realizations.c.wanted)
     row = (await tx.execute(select(*columns).where(*where).with_for_update(read=True))).first()
-    moving = row is not None and (row.state in ON_ITS_WAY or (row.wanted and row.state == State.DELETING))
+    coming = row is not None and (row.state in ON_ITS_WAY or (row.wanted and row.state == State.DELETING))
+    moving = coming or (row is not None and not realization.wanted)
     await finish(tx, realization, now + backstop if moving else now, waiting_on=on[1] if moving else None)
     tx.ring = not moving
 

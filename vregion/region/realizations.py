@@ -361,7 +361,14 @@ async def parts_on(tx: Transaction, on: Key, backend_id: str) -> list[Key]:
     return [(Kind.SUBNET, resource_id) for resource_id in found.scalars()]
 
 
-def _users(tx: Transaction, on: Key, backend_id: str) -> list[ColumnElement[bool]]:
+async def leaving_user(tx: Transaction, r: Realization) -> Key | None:
+    """Something of another kind that is on its way out there, too, and needs this one until it is gone."""
+    where = and_(*_users(tx, (r.kind, r.resource_id), r.backend_id, wanted=False), needs.c.kind != r.kind)
+    row = (await tx.execute(select(needs.c.kind, needs.c.resource_id).join(realizations, where).limit(1))).first()
+    return (Kind(row.kind), row.resource_id) if row else None
+
+
+def _users(tx: Transaction, on: Key, backend_id: str, *, wanted: bool = True) -> list[ColumnElement[bool]]:
     kind, resource_id = on
     return [
         needs.c.region_id == tx.region_id,
@@ -371,7 +378,7 @@ def _users(tx: Transaction, on: Key, backend_id: str) -> list[ColumnElement[bool
         realizations.c.resource_id == needs.c.resource_id,
         realizations.c.kind == needs.c.kind,
         realizations.c.backend_id == backend_id,
-        realizations.c.wanted.is_(True),
+        realizations.c.wanted.is_(wanted),
     ]
 
 

@@ -1,8 +1,9 @@
 """`python -m bench.networks [--subnets 2,10,50]`: networks, ports and routers on a lab whose switches carry packets.
 
 vregion and a bare region get the same requests in the same run. Then what only packets show: how long from a port's
-creation until its server answers a ping, on both sides; and how long until a router that gets N subnets over two zones
-leads from the first zone to every subnet of the other one. Prints Markdown.
+creation until its server answers a ping; and how long until a router that gets N subnets, half of them in each of two
+zones, leads from a server on the one half to every subnet of the other: for the bare region both halves are in it, so
+that one router of its own joins them. Prints Markdown.
 """
 
 import argparse
@@ -103,12 +104,13 @@ class Side:
         return self.boot(name, [port["id"]], "az1"), port["fixed_ips"][0]["ip_address"]
 
 
-def convergence(rig: Rig, side: Side, counts: list[int]) -> Iterator[tuple[int, float, float]]:
-    """(subnets, seconds of the requests, seconds until all is reached) for each count, half of the subnets per zone.
+def convergence(side: Side, insides: dict[str, Cloud | None], counts: list[int]) -> Iterator[tuple[float, float]]:
+    """(seconds of the requests, seconds until all is reached) for each count of subnets, half of them per zone.
 
     One server per zone is on all networks of its zone. It has no port security, since it answers by one port for all.
+    `insides`: where a zone's servers are looked up; None: the side is a region without zones.
     """
-    seats = {zone: _everywhere(side, rig.inside(zone), zone, max(counts) // len(ZONES)) for zone in ZONES}
+    seats = {zone: _everywhere(side, insides[zone], zone, max(counts) // len(ZONES)) for zone in ZONES}
     (first, _, _), (_, targets, _) = seats.values()
     for count in counts:
         router = side.cloud.call("network", "POST", "/routers", {"router": {"name": NAME}})["router"]["id"]
@@ -119,24 +121,24 @@ def convergence(rig: Rig, side: Side, counts: list[int]) -> Iterator[tuple[int, 
         asked = time.monotonic() - began
         for address in targets[: count // len(ZONES)]:
             answered(first, address, 300)
-        yield count, asked, time.monotonic() - began
+        yield asked, time.monotonic() - began
         for subnet in subnets:
             side.cloud.call("network", "PUT", f"/routers/{router}/remove_router_interface", {"subnet_id": subnet})
         side.cloud.call("network", "DELETE", f"/routers/{router}")
-        for zone in ZONES:
-            until(partial(_left, rig.inside(zone), router), 300, "the router is gone")
+        for inside in filter(None, insides.values()):
+            until(partial(_left, inside, router), 300, "the router is gone")
 
 
 def _left(cloud: Cloud, router: str) -> bool:
     return not cloud.call("network", "GET", f"/routers?description=vregion:{router}")["routers"]
 
 
-def _everywhere(side: Side, inside: Cloud, zone: str, count: int) -> tuple[str, list[str], list[str]]:
+def _everywhere(side: Side, inside: Cloud | None, zone: str, count: int) -> tuple[str, list[str], list[str]]:
     """A server's namespace, its addresses, and the subnets that they are on; it leaves by the first one."""
     ports, subnets = [], []
     own, other = (100 + ZONES[name] for name in sorted(ZONES, key=lambda name: name != zone))
     for number in range(count):
-        hint = {"availability_zone_hints": [zone]}
+        hint = {"availability_zone_hints": [zone]} if inside else {}
         network = side.cloud.network(f"{NAME}-{zone}-{number}", f"10.{own}.{number}.0/24", **hint)
         subnets.append(side.cloud.show("network", network)["subnets"][0])
         ports.append(side.cloud.make("port", network_id=network, port_security_enabled=False, name=NAME))
@@ -183,12 +185,10 @@ def main() -> None:
                 print("| | vregion | bare region | times |\n|---|---|---|---|")
                 try:
                     compare(sides)
+                    converge(rig, sides, counts)
                 finally:
-                    sides[1].clear()
-                for count, asked, reached in convergence(rig, sides[0], counts):
-                    row(f"a router gets {count} subnets over two zones: answered", f"{asked:.1f} s")
-                    row(f"a router gets {count} subnets over two zones: all are reached", f"{reached:.1f} s")
-                sides[0].clear()
+                    for side in sides:
+                        side.clear()
             print("".join(f"left: {line}\n" for line in rig.close()))
         finally:
             rig.stop()
@@ -212,6 +212,15 @@ def compare(sides: tuple[Side, Side]) -> None:
         f"{second:.1f} s",
         f"{second / first:.2f}",
     )
+
+
+def converge(rig: Rig, sides: tuple[Side, Side], counts: list[int]) -> None:
+    """The rows about a router that gets subnets."""
+    insides: tuple[dict[str, Cloud | None], ...] = ({zone: rig.inside(zone) for zone in ZONES}, dict.fromkeys(ZONES))
+    both = [convergence(side, inside, counts) for side, inside in zip(sides, insides, strict=True)]
+    for count, *figures in zip(counts, *both, strict=True):
+        for what, ours, theirs in zip(("answered", "all are reached"), *figures, strict=True):
+            row(f"a router gets {count} subnets: {what}", f"{ours:.1f} s", f"{theirs:.1f} s", f"{theirs / ours:.2f}")
 
 
 if __name__ == "__main__":

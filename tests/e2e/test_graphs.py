@@ -103,6 +103,31 @@ def test_ipv6_addresses_by_dhcp_and_beside_it(both: tuple[Seat, Seat]) -> None:
         assert two.reaches(one.address(which, 6)), which
 
 
+def test_a_remote_group_over_ipv6(stage: Stage, both: tuple[Seat, Seat]) -> None:
+    """A member in the other zone is let in by its IPv6 address; one that leaves the group is shut out."""
+    one, two = both
+    front = packets.group(stage.acme, "front6")
+    back = packets.group(stage.acme, "back6", {**packets.PINGS[1], "remote_group_id": front})
+
+    def guard(seat: Seat, *groups: str) -> None:
+        stage.ask("PUT", f"/ports/{seat.ports['own']['id']}", {"port": {"security_groups": groups}})
+
+    guard(two, back)
+    assert one.loses(two.address("own", 6))
+    guard(one, stage.opened, front)
+    let_in = took(lambda: one.answers(two.address("own", 6)), SOON)
+    assert not one.answers(two.address("own")), "nothing was said of IPv4"
+    guard(one, stage.opened)
+    shut_out = took(lambda: not one.answers(two.address("own", 6)), SOON)
+    assert one.loses(two.address("own", 6))
+    guard(two, stage.opened)
+    assert one.reaches(two.address("own", 6))
+    for made in (back, front):
+        stage.acme.drop("security_group", made)
+        stage.acme.gone("security_group", made)
+    print(f"\na member over IPv6: let in after {let_in:.1f} s, shut out after {shut_out:.1f} s")
+
+
 def test_a_range_of_forwarded_ports(stage: Stage, both: tuple[Seat, Seat]) -> None:
     """Each port of the range leads to its own one inside, the next one nowhere; a smaller range forgets the rest."""
     two = both[1]

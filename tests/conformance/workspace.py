@@ -125,7 +125,7 @@ class Workspace:
             "flavor_ref": flavors[0],
             "flavor_ref_alt": flavors[1],
             "min_microversion": "2.1",
-            "max_microversion": "2.96",
+            "max_microversion": "2.104",
         }
         if self.zone:
             compute["compute_volume_common_az"] = self.zone
@@ -159,7 +159,7 @@ class Workspace:
                 "subnet_id": self._first_zone(cloud),
             },
             "network-feature-enabled": {"api_extensions": extensions, "ipv6": "true"},
-            "volume": {**place, "catalog_type": "block-storage", "storage_protocol": "nfs", "max_microversion": "3.70"},
+            "volume": {**place, "catalog_type": "block-storage", "storage_protocol": "nfs", "max_microversion": "3.71"},
             "volume-feature-enabled": {"backup": "true", "snapshot": "true"},
             "image": {"region": "vregion"},
             "service_available": {"swift": "false", "horizon": "false"},

@@ -204,10 +204,10 @@ class Service:
         return route, Call(caller, region, self.use, request, values, version, base, self.policy, body)
 
     async def _newest(self, region_id: str | None) -> Microversion:
-        """What the backends of a region share, as far as we know it ourselves; None: what all of the provider's do."""
+        """The newest that a backend of the region has, as far as we know it ourselves; None: of all the provider's."""
         service = self.versions.service_type
-        shared = await self.use.directory.newest(service, region_id) if service else None
-        return min(shared or self.versions.newest, self.versions.newest)
+        known = await self.use.directory.newest(service, region_id) if service else None
+        return min(known or self.versions.newest, self.versions.newest)
 
     def _is_legacy(self, path: str) -> bool:
         return bool(self.legacy) and f"{path}/".startswith(f"{self.legacy}/")

@@ -76,10 +76,13 @@ class Directory(Store):
         return await self.remember("backends", "", lambda connection, _: backends.by_id(connection))
 
     async def newest(self, service: str, region_id: str | None = None) -> Microversion | None:
-        """The highest microversion that the backends share: a region's, or all of the provider's. None: nobody says."""
+        """The highest microversion that any of the backends has: a region's, or the provider's. None: nobody says.
+
+        What an older one of them lacks is refused for its zone only.
+        """
         known = await self.remember("microversions", service, backends.microversions)
         bound = None if region_id is None else {binding.backend_id for binding in await self.bindings(region_id)}
-        return min((v for backend_id, v in known.items() if bound is None or backend_id in bound), default=None)
+        return max((v for backend_id, v in known.items() if bound is None or backend_id in bound), default=None)
 
     async def backend(self, backend_id: str) -> Backend | None:
         """One backend."""

@@ -310,11 +310,17 @@ async def _version(directory: Directory) -> int:
         return (await connection.execute(tables.meta.select())).one().version  # type: ignore[no-any-return]
 
 
-async def test_the_newest_microversion_is_what_the_backends_share(directory: Directory) -> None:
+async def test_the_newest_microversion_is_that_of_the_newest_backend(directory: Directory) -> None:
     acme, north, _ = await _bound(directory)
+    south = backend("south")
+    await backends.add(directory, south, Credential({"password": "p2"}), {})
+    another = await _bind(directory, binding(acme.region_id, "az2", south.id))
+    await bindings.enable(directory, another.id, Credential({"password": "p3"}), given=False)
     assert await directory.newest("compute") is None
-    report = {"services": {"compute": {"version": "v2.1", "microversion": "2.96"}}}
-    await backends.record(directory, north.id, "ready", report)
-    assert await directory.newest("compute") == await directory.newest("compute", acme.region_id) == Microversion(2, 96)
+    for one, newest in ((north, "2.96"), (south, "2.104")):
+        report = {"services": {"compute": {"version": "v2.1", "microversion": newest}}}
+        await backends.record(directory, one.id, "ready", report)
+    assert await directory.newest("compute") == Microversion(2, 104)
+    assert await directory.newest("compute", acme.region_id) == Microversion(2, 104)
     assert await directory.newest("compute", "another") is None
     assert await directory.newest("volume") is None

@@ -39,8 +39,8 @@ def documents(path: str, root: str, newest: Microversion) -> Reply | None:
 async def show(call: Call) -> Reply:
     """One of the two, by its id."""
     root = call.base.removesuffix("/v2.1")
-    shared = await call.use.directory.newest("compute", call.caller.region_id) or VERSIONS.newest
-    known = {"v2.0": (_legacy(root), "2"), "v2.1": (_version(root, min(shared, VERSIONS.newest)), "2.1")}
+    newest = await call.use.directory.newest("compute", call.caller.region_id) or VERSIONS.newest
+    known = {"v2.0": (_legacy(root), "2"), "v2.1": (_version(root, min(newest, VERSIONS.newest)), "2.1")}
     if call.path["version"] not in known:
         raise NotFound("The resource could not be found.")
     document, media = known[call.path["version"]]

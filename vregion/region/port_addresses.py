@@ -1,7 +1,7 @@
 """What may become of a port's addresses and MAC: what something else stands on stays as it is.
 
 Called by ports when a tenant changes one. The checks and their words are Neutron's (29.0.0 `neutron/db/l3_db.py`
-prevent_internal_ip_change_for_fip, `ipam_pluggable_backend.py`, `db_base_plugin_v2.py`). A port in a zone keeps its MAC.
+prevent_internal_ip_change_for_fip, `ipam_pluggable_backend.py`, `db_base_plugin_v2.py`).
 """
 
 from collections.abc import Sequence

@@ -57,14 +57,20 @@ class FloatingIps(Described):
         return {"port_id": port_id, "fixed_ip_address": address, "router_id": router.id, "status": "ACTIVE"}
 
     def _router(self, row: Row, port: Row, address: str, chosen: str | None = None) -> Row:
-        """One that joins the port's subnet with the outside: the chosen one, else the first."""
+        """One that joins the port's subnet with the outside: the chosen one, else best the subnet's gateway."""
         subnet = next(ip["subnet_id"] for ip in port.document["fixed_ips"] if ip["ip_address"] == address)
+        found: list[tuple[bool, str, Row]] = []
         for router in self.cloud.of(Kind.ROUTER):
             gateway = router.document["external_gateway_info"] or {}
             ips = [ip for one in interfaces(self.cloud, router.id) for ip in one.document["fixed_ips"]]
             outside = gateway.get("network_id") == row.document["floating_network_id"]
-            if outside and any(ip["subnet_id"] == subnet for ip in ips) and chosen in (None, router.id):
-                return router
+            on = [ip["ip_address"] for ip in ips if ip["subnet_id"] == subnet]
+            if outside and on and chosen in (None, router.id):
+                known = self.cloud.visible(Kind.SUBNET, subnet, self.project)
+                best = known is not None and known.document["gateway_ip"] in on
+                found.append((not best, router.id, router))
+        if found:
+            return min(found)[2]
         words = f"External network {row.document['floating_network_id']} is not reachable from subnet {subnet}."
         raise Permanent(f"{words}  Therefore, cannot associate Port {port.id} with a Floating IP.", 404)
 

@@ -286,7 +286,10 @@ async def test_of_two_routers_the_chosen_one_leads_in(world: World) -> None:
     async with world.region.write() as tx:
         there = [await realizations.on_backend(tx, Kind.ROUTER, one.id, "b1") for one in (best, other)]
         assert [row["router_id"] for row in on_cloud(world)] == [there[1].external_id if there[1] else ""]
-        await floating_ips.update(tx, WHO, ip.id, {"description": "the best again"}, BOUND, None, NOW)
+        await floating_ips.update(tx, WHO, ip.id, {"port_id": None}, BOUND, None, NOW)
+    await world.turn()
+    async with world.region.write() as tx:
+        await floating_ips.update(tx, WHO, ip.id, {"port_id": port.id}, BOUND, None, NOW)
     await world.turn()
     assert [row["router_id"] for row in on_cloud(world)] == [there[0].external_id if there[0] else ""]
     async with world.region.write() as tx:

@@ -63,6 +63,34 @@ async def test_from_the_inside_to_the_outside_and_back(bench: Bench, driver: Dri
     assert (await routers.update(router, {"external_gateway_info": None})).document["external_gateway_info"] is None
 
 
+async def test_a_floating_ip_leads_through_the_router_that_is_named(bench: Bench, driver: Driver) -> None:
+    """Two routers lead out of one subnet. Clouds without `floating-ip-router-writable` refuse the name (400)."""
+    external = await outside(driver)
+    network = (await bench.make(Kind.NETWORK, {"name": "suite-two"})).external_id
+    body = {"name": "two", "network_id": network, "ip_version": 4, "cidr": "10.95.0.0/24"}
+    subnet = (await bench.make(Kind.SUBNET, body)).external_id
+    made = []
+    for address in ("10.95.0.1", "10.95.0.2"):
+        router = (await bench.ready(Kind.ROUTER, {"name": "suite-two"})).external_id
+        await driver.collections[Kind.ROUTER].update(router, {"external_gateway_info": {"network_id": external}})
+        fixed = [{"subnet_id": subnet, "ip_address": address}]
+        door = (await bench.make(Kind.PORT, {"name": "door", "network_id": network, "fixed_ips": fixed})).external_id
+        answer = await driver.call(Kind.ROUTER, router, "PUT", "/add_router_interface", {"port_id": door})
+        assert answer.status == 200
+        made.append((router, door))
+    port = (await bench.make(Kind.PORT, {"name": "inner", "network_id": network})).external_id
+    ip = (await bench.make(Kind.FLOATING_IP, {"floating_network_id": external})).external_id
+    ips = driver.collections[Kind.FLOATING_IP]
+    for router, _ in reversed(made):
+        seen = await ips.update(ip, {"port_id": port, "router_id": router})
+        assert seen.document["router_id"] == router
+    await ips.update(ip, {"port_id": None})
+    for router, door in made:
+        await driver.collections[Kind.PORT].delete(door)
+        await bench.gone(Kind.PORT, door)
+        await driver.collections[Kind.ROUTER].update(router, {"external_gateway_info": None})
+
+
 async def test_a_router_alone_chooses_an_address_where_others_follow_from_the_mac(bench: Bench, driver: Driver) -> None:
     network = (await bench.make(Kind.NETWORK, {"name": "suite-six"})).external_id
     modes = dict.fromkeys(("ipv6_ra_mode", "ipv6_address_mode"), "slaac")

@@ -40,6 +40,8 @@ async def associate(work: Work, observed: Observed) -> Observed:
         wanted: dict[str, Any] = {"port_id": port, POLICY_ID: policy_of(ip, work.references)}
         if port:
             wanted["fixed_ip_address"] = address
+            if router := await floating_ips.chosen_router(tx, ip):
+                wanted["router_id"] = router
         if ip.spec["port_forwardings"] is not None:
             wanted["port_forwardings"] = []
             for one in ip.spec["port_forwardings"]:

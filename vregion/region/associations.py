@@ -4,9 +4,11 @@ Called by ports and servers, which must not know how a floating IP is made (`flo
 floating IP is associated, its row's parent is the port.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
+
+import orjson
 
 from vregion.model.refusals import Conflict
 from vregion.model.resource import Kind, Resource
@@ -15,7 +17,9 @@ from vregion.region import standard_attributes as standard
 from vregion.region.regions import Transaction
 from vregion.region.resources import Filter, Query
 
-FREE: dict[str, Any] = {"port_id": None, "fixed_ip_address": None, "router_id": None}
+FREE: dict[str, Any] = {"port_id": None, "fixed_ip_address": None, "router_id": None, "router_is_chosen": False}
+_DETAILS = ("name", "network_id", "mac_address", "admin_state_up", "status", "device_id", "device_owner")
+_NO_DETAILS = b'"port_details":null'
 _FORWARDED = ("protocol", "internal_ip_address", "internal_port", "external_port", "internal_port_id", "id")
 
 
@@ -32,11 +36,25 @@ def document(ip: Resource) -> dict[str, Any]:
         "fixed_ip_address": spec["fixed_ip_address"],
         "status": ip.status,
         "qos_policy_id": spec.get("qos_policy_id"),
+        "port_details": None,
         "port_forwardings": [
             {name: one[name] for name in _FORWARDED if one[name]} for one in spec["port_forwardings"] or ()
         ],
         **standard.tail(ip),
     }
+
+
+async def detailed(tx: Transaction, ips: Sequence[Sequence[Any]]) -> list[bytes]:
+    """(document, port id or None) of floating IPs: the documents with what their ports are now; one query for all.
+
+    A quotation mark inside a text is escaped: the bytes that are replaced are the attribute's own.
+    """
+    wanted = {str(port_id) for _, port_id in ips if port_id}
+    filters = (Filter("id", sorted(wanted), "in"),)
+    ports = await resources.list_documents(tx, Query(Kind.PORT, filters=filters)) if wanted else []
+    known = {port["id"]: {name: port[name] for name in _DETAILS} for port in map(orjson.loads, ports)}
+    shown = {port_id: b'"port_details":' + resources.dump(found) for port_id, found in known.items()}
+    return [document.replace(_NO_DETAILS, shown.get(port_id, _NO_DETAILS), 1) for document, port_id in ips]
 
 
 async def of_ports(tx: Transaction, port_ids: Iterable[str]) -> dict[str, list[Resource]]:

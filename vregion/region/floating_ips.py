@@ -99,7 +99,7 @@ async def update(
         raise Conflict(message, reason="FipInUseByPortForwarding")
     if asked["port_id"] or "port_id" in wanted or "fixed_ip_address" in wanted:
         found = await _association(tx, caller, ip, asked, zones)
-        spec |= {k: v for k, v in found.items() if not (ip.spec["port_forwardings"] and k == "router_id")}
+        spec |= {k: v for k, v in found.items() if not (ip.spec["port_forwardings"] and "router" in k)}
     policy_id = ip.spec.get("qos_policy_id")
     if "qos_policy_id" in wanted:
         await qos_policies.choose(tx, caller, wanted["qos_policy_id"], policy_id)
@@ -152,6 +152,14 @@ async def leads_to(tx: Transaction, ip: Resource, port_id: str, address: str) ->
     return None
 
 
+async def chosen_router(tx: Transaction, ip: Resource) -> str | None:
+    """The backend's id of the router that the tenant chose, which the backend would not; None: it chooses the same."""
+    if not ip.spec.get("router_is_chosen"):
+        return None
+    there = await realizations.on_backend(tx, Kind.ROUTER, ip.spec["router_id"], str(ip.backend_id))
+    return there.external_id if there is not None else None
+
+
 async def is_coming(tx: Transaction, ip: Resource, port_id: str | None) -> bool:
     """Whether the port is, or shall be, in the floating IP's zone."""
     if port_id is None:
@@ -162,6 +170,11 @@ async def is_coming(tx: Transaction, ip: Resource, port_id: str | None) -> bool:
 
 async def find_router(tx: Transaction, network: Resource, port: Resource, subnet_id: str) -> str:
     """The router that joins a port's subnet with the outside: best the one that is the subnet's gateway."""
+    return (await _find_routers(tx, network, port, subnet_id))[0]
+
+
+async def _find_routers(tx: Transaction, network: Resource, port: Resource, subnet_id: str) -> list[str]:
+    """All that do, the best first. Raises NotFound without any."""
     subnet = await resources.get(tx, Kind.SUBNET, subnet_id)
     on = await resources.get(tx, Kind.NETWORK, port.spec["network_id"])
     doors = (await resources.find_many(tx, Kind.PORT, on.spec.get("router_ports", ()))).values()
@@ -178,7 +191,27 @@ async def find_router(tx: Transaction, network: Resource, port: Resource, subnet
             f"Port {port.id} with a Floating IP.",
             reason="ExternalGatewayForFloatingIPNotFound",
         )
-    return min(found)[1]
+    return [router_id for _, router_id in sorted(found)]
+
+
+async def _router(
+    tx: Transaction, caller: Caller, network: Resource, port: Resource, subnet_id: str, wanted: str | None
+) -> tuple[str, bool]:
+    """Through which router, and whether it is another one than a zone would choose by itself.
+
+    The wanted one must lead outside, and be on the port's subnet, too: it is in a zone by its networks only.
+    """
+    if not wanted:
+        return await find_router(tx, network, port, subnet_id), False
+    router = await routers.get(tx, caller, wanted)
+    if router.spec["gateway_network_id"] != network.id:
+        # Neutron's own words: it raises the fault without any (29.0.0 _validate_requested_floatingip_router).
+        raise Conflict("An unknown exception occurred.", reason="Conflict")
+    found = await _find_routers(tx, network, port, subnet_id)
+    if wanted not in found:
+        message = f"Router {wanted} is not on subnet {subnet_id} of port {port.id}."
+        raise Conflict(message, reason="FloatingIPRouterNotOnSubnet")
+    return wanted, wanted != found[0]
 
 
 async def _show_on(tx: Transaction, port_ids: Iterable[str | None]) -> None:
@@ -242,14 +275,15 @@ async def _association(
     port = await ports.get(tx, caller, wanted["port_id"])
     fixed = _fixed(port, ip, wanted.get("fixed_ip_address"), is_admin=caller.is_admin)
     network = await resources.get(tx, Kind.NETWORK, ip.spec["floating_network_id"])
-    router_id = await find_router(tx, network, port, fixed["subnet_id"])
+    router_id, is_chosen = await _router(tx, caller, network, port, fixed["subnet_id"], wanted.get("router_id"))
     await associations.require_same_zone(tx, ip, port)
     if ip.spec["port_id"] != port.id:
         await _require_single(tx, ip, port, fixed["ip_address"])
     if port.backend_id is None:
         on = await resources.get(tx, Kind.NETWORK, port.spec["network_id"])
         await networks.settle_beside(tx, on, ip, zones)
-    return {"port_id": port.id, "fixed_ip_address": fixed["ip_address"], "router_id": router_id}
+    spec = {"port_id": port.id, "fixed_ip_address": fixed["ip_address"], "router_id": router_id}
+    return {**spec, "router_is_chosen": is_chosen}
 
 
 def _fixed(port: Resource, ip: Resource, address: str | None, *, is_admin: bool) -> dict[str, str]:

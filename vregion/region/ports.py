@@ -18,6 +18,7 @@ from vregion.region import (
     associations,
     fixed_ips,
     networks,
+    port_addresses,
     port_protection,
     qos_policies,
     realizations,
@@ -102,9 +103,14 @@ async def update(
     standard.check_revision(port, revision)
     spec = dict(wanted)
     spec |= await port_protection.protect(tx, port.project_id, {**port.spec, **spec}, now, changing=port)
-    if "fixed_ips" in spec:
-        seat = await _seat(tx, replace(port, spec={**port.spec, **spec}))
-        spec |= _addressed(seat, await fixed_ips.change(tx, seat, port.spec["fixed_ips"], spec["fixed_ips"]))
+    seat, ips = await _seat(tx, replace(port, spec={**port.spec, **spec})), port.spec["fixed_ips"]
+    if seat.mac != port.spec["mac_address"]:
+        ips = await port_addresses.change_mac(tx, port, seat)
+        spec |= _addressed(seat, ips) if "fixed_ips" not in spec else {}
+    if "fixed_ips" in wanted:
+        await port_addresses.check_floating(tx, port, wanted["fixed_ips"])
+        spec |= _addressed(seat, await fixed_ips.change(tx, seat, ips, wanted["fixed_ips"]))
+        port_addresses.check_interface(port, spec["fixed_ips"])
     columns = {"name": spec.pop("name")} if "name" in spec else {}
     if not wanted:
         return port

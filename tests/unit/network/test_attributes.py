@@ -42,7 +42,7 @@ HOSTS = "it is about a backend's hosts and hardware"
 ZONES = "each zone has its own: one answer for all would be wrong"
 NAMES = "no zone's name service is ours"
 ONLY_OVN = "only OVN has it (29.0.0 `neutron/common/ovn/extensions.py`)"
-LATER = "not built yet"
+NEVER = "Neutron 29 has its definition only: no plugin of its offers it"
 REFUSED = {
     "data-plane-status": HOSTS,
     "port-device-profile": HOSTS,
@@ -70,12 +70,11 @@ REFUSED = {
     "subnet-dns-publish-fixed-ip": NAMES,
     "expose-l3-conntrack-helper": "the zones' Neutrons rarely load it",
     "l3-ext-ndp-proxy": "the zones' Neutrons rarely load it",
-    "fip-port-details": LATER,
     "router-enable-snat": "whether a gateway translates takes the zone's own admin",
     "router-service-type": "there is one kind of router",
     "external-gateway-multihoming": ONLY_OVN,
-    "project-default-networks": LATER,
-    "qos-fip-network-policy": LATER,
+    "project-default-networks": NEVER,
+    "qos-fip-network-policy": NEVER,
 }
 # Attributes that an extension of ours has and we do not.
 ABSENT = {
@@ -95,6 +94,7 @@ DIFFERENT = {
     ("networks", "provider:physical_network"): HIDDEN,
     ("networks", "provider:segmentation_id"): HIDDEN,
     ("ports", "binding:host_id"): HIDDEN,
+    ("floatingips", "router_id"): "the definition is l3's; with floating-ip-router-writable it may be given",
     ("ports", "fixed_ips"): "a filter by a table of its own (`api.network.ports`)",
     ("port_forwardings", "description"): "we sort by it, too",
     ("security_group_rules", "normalized_cidr"): "Neutron 29 says that it filters and sorts by it, and does not (seen)",

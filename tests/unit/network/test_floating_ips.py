@@ -268,3 +268,44 @@ async def test_ranges_of_ports_are_forwarded(world: World) -> None:
     async with world.region.read() as tx:
         shown = floating_ips.document(await resources.get(tx, Kind.FLOATING_IP, ip.id))["port_forwardings"]
     assert [(f.get("internal_port"), f.get("external_port")) for f in shown] == [(22, None), (80, 8080)]
+
+
+async def test_of_two_routers_the_chosen_one_leads_in(world: World) -> None:
+    outside = await lead_outside(world)
+    async with world.region.write() as tx:
+        best = await router(tx, outside)
+        inside = await joined(tx, best)
+        (subnet_id,) = inside.spec["subnets"]
+        door = await ports.create(tx, WHO, {"network_id": inside.id}, NOW)
+        other = await router(tx, outside)
+        await router_interfaces.add(tx, WHO, other.id, {"port_id": door.id}, ZONES, NOW)
+        port = await plug(tx, inside, "s1")
+        ip = await floating_ip(tx, outside, port_id=port.id, router_id=other.id)
+    await world.turn()
+    await world.turn()
+    async with world.region.write() as tx:
+        there = [await realizations.on_backend(tx, Kind.ROUTER, one.id, "b1") for one in (best, other)]
+        assert [row["router_id"] for row in on_cloud(world)] == [there[1].external_id if there[1] else ""]
+        await floating_ips.update(tx, WHO, ip.id, {"port_id": None}, BOUND, None, NOW)
+    await world.turn()
+    async with world.region.write() as tx:
+        await floating_ips.update(tx, WHO, ip.id, {"port_id": port.id}, BOUND, None, NOW)
+    await world.turn()
+    assert [row["router_id"] for row in on_cloud(world)] == [there[0].external_id if there[0] else ""]
+    async with world.region.write() as tx:
+        astray = await router(tx, outside)
+        with pytest.raises(Conflict, match=f"Router {astray.id} is not on subnet {subnet_id}"):
+            await floating_ips.update(tx, WHO, ip.id, {"router_id": astray.id}, BOUND, None, NOW)
+        closed = await router(tx)
+        with pytest.raises(Conflict, match="An unknown exception occurred"):
+            await floating_ips.update(tx, WHO, ip.id, {"router_id": closed.id}, BOUND, None, NOW)
+
+
+async def test_a_port_in_a_zone_keeps_its_mac(world: World) -> None:
+    outside = await lead_outside(world)
+    async with world.region.write() as tx:
+        inside = await joined(tx, await router(tx, outside))
+        port = await plug(tx, inside, "s1")
+        with pytest.raises(Conflict, match="already bound, availability zone: az1") as refused:
+            await ports.update(tx, WHO, port.id, {"mac_address": "fa:16:3e:00:00:09"}, None, NOW)
+        assert refused.value.kind == "PortBound"

@@ -83,6 +83,7 @@ RULES = {
     "get_extension": "any",
     "get_availability_zone": "reader",
     "get_quota": "reader",
+    "get_own_project": "any",
     "update_quota": "admin",
     "delete_quota": "admin",
     "get_auto_allocated_topology": "reader",

@@ -10,6 +10,7 @@ _TYPES = {
     ("NotFound", 404): "HTTPNotFound",
     ("BadRequest", 404): "HTTPNotFound",
     ("BadRequest", 403): "PolicyNotAuthorized",
+    ("BadRequest", 501): "HTTPNotImplemented",
     ("RequestTooLarge", 413): "HTTPRequestEntityTooLarge",
     ("NotImplemented", 501): "HTTPNotImplemented",
     ("ServiceUnavailable", 503): "HTTPServiceUnavailable",

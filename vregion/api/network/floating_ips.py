@@ -1,5 +1,6 @@
 """Floating IPs."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,8 +9,9 @@ from vregion.api.http import Call, Reply, Routes
 from vregion.api.network import bodies, listing
 from vregion.api.network.bodies import Noun
 from vregion.api.schemas.network.floating_ips import FLOATING_IPS
-from vregion.model.resource import Kind
-from vregion.region import floating_ips
+from vregion.model.resource import Kind, Resource
+from vregion.region import associations, floating_ips
+from vregion.region.regions import Transaction
 
 routes = Routes()
 NOUN = Noun("floatingip", Kind.FLOATING_IP, FLOATING_IPS)
@@ -27,7 +29,7 @@ async def index(call: Call) -> Reply:
 async def show(call: Call) -> Reply:
     """One floating IP."""
     async with call.region.read() as tx:
-        return listing.show(call, NOUN, await floating_ips.get(tx, call.caller, call.path["id"]))
+        return listing.show(call, NOUN, await _told(tx, await floating_ips.get(tx, call.caller, call.path["id"])))
 
 
 @routes.post("/floatingips", policy="create_floatingip")
@@ -36,7 +38,8 @@ async def create(call: Call) -> Reply:
     wanted = bodies.creation(call, NOUN)
     actor = bodies.actor(call, wanted)
     ip = await making.create(call, actor, wanted | {"project_id": actor.project_id})
-    return listing.created(NOUN, [ip], bulk=False)
+    async with call.region.read() as tx:
+        return listing.created(NOUN, [await _told(tx, ip)], bulk=False)
 
 
 @routes.put("/floatingips/{id}", policy="update_floatingip")
@@ -46,6 +49,7 @@ async def update(call: Call) -> Reply:
     zones = await call.use.directory.bindings(call.region.id)
     async with call.region.write() as tx:
         ip = await floating_ips.update(tx, call.caller, call.path["id"], wanted, zones, revision, datetime.now(UTC))
+        ip = await _told(tx, ip)
     return listing.show(call, NOUN, ip)
 
 
@@ -56,3 +60,9 @@ async def delete(call: Call) -> Reply:
     async with call.region.write() as tx:
         await floating_ips.delete(tx, call.caller, call.path["id"], bodies.revision(call), datetime.now(UTC))
     return Reply(status=204)
+
+
+async def _told(tx: Transaction, ip: Resource) -> Resource:
+    """With what its port is."""
+    (document,) = await associations.detailed(tx, [(ip.document, ip.parent_id)])
+    return replace(ip, document=document)

@@ -16,7 +16,7 @@ from vregion.api.schemas.network.attributes import Attributes
 from vregion.api.schemas.network.values import bad, boolean, moment
 from vregion.model.refusals import Invalid, NotFound
 from vregion.model.resource import Resource
-from vregion.region import resources, sharing
+from vregion.region import associations, resources, sharing
 from vregion.region.regions import Transaction
 from vregion.region.resources import Filter, Query
 
@@ -92,7 +92,9 @@ def not_found(noun: Noun, resource_id: str) -> NotFound:
 
 
 async def _documents(tx: Transaction, call: Call, noun: Noun, query: Query) -> list[bytes]:
-    """`shared` is so for who asks."""
+    """`shared` is so for who asks; a floating IP tells of its port."""
+    if "port_details" in noun.attributes:
+        return await associations.detailed(tx, await resources.list_fields(tx, query, "document", "parent_id"))
     if "shared" not in noun.attributes:
         return await resources.list_documents(tx, query)
     rows = await resources.list_fields(tx, query, "document", "spec.shared_with")

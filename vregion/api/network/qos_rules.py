@@ -20,6 +20,9 @@ from vregion.region.regions import Transaction
 
 routes = Routes()
 _NOT_FILTERS = ("fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse")
+# Whose paths Neutron has with hyphens, too: these are the ones that its extensions name (29.0.0 `neutron/extensions/
+# qos_pps_minimum_rule.py`); the others answer in underscores there as well.
+_HYPHENS = ("minimum_packet_rate",)
 Find = Callable[[Transaction, Call], Awaitable[Resource]]
 
 
@@ -119,15 +122,18 @@ def _register(rule_type: str) -> None:
         return await qos_rules.policy_of(tx, call.caller, rule_type, call.path["rule_id"])
 
     below = f"/qos/policies/{{id}}/{rule_type}_rules"
-    rule, one = Rules(rule_type, f"{rule_type}_rule", _named), f"{below}/{{rule_id}}"
-    routes.get(below, policy=f"get_policy_{rule_type}_rule")(rule.index)
-    routes.get(one, policy=f"get_policy_{rule_type}_rule")(rule.show)
-    routes.post(below, policy=f"create_policy_{rule_type}_rule")(rule.create)
-    routes.put(one, policy=f"update_policy_{rule_type}_rule")(rule.update)
-    routes.delete(one, policy=f"delete_policy_{rule_type}_rule")(rule.delete)
-    if rule_type != "packet_rate_limit":  # Neutron's aliases are older than this type, and never got it
-        alias = Rules(rule_type, f"alias_{rule_type}_rule", unnamed)
-        alone = f"/qos/alias_{rule_type}_rules/{{rule_id}}"
+    rule = Rules(rule_type, f"{rule_type}_rule", _named)
+    for path in (below, below.replace("_", "-")) if rule_type in _HYPHENS else (below,):
+        one = f"{path}/{{rule_id}}"
+        routes.get(path, policy=f"get_policy_{rule_type}_rule")(rule.index)
+        routes.get(one, policy=f"get_policy_{rule_type}_rule")(rule.show)
+        routes.post(path, policy=f"create_policy_{rule_type}_rule")(rule.create)
+        routes.put(one, policy=f"update_policy_{rule_type}_rule")(rule.update)
+        routes.delete(one, policy=f"delete_policy_{rule_type}_rule")(rule.delete)
+    if rule_type == "packet_rate_limit":  # Neutron's aliases are older than this type, and never got it
+        return
+    alias, word = Rules(rule_type, f"alias_{rule_type}_rule", unnamed), f"alias_{rule_type}_rules"
+    for alone in (f"/qos/{word}/{{rule_id}}", f"/qos/{word.replace('_', '-')}/{{rule_id}}"):
         routes.get(alone, policy=f"get_alias_{rule_type}_rule")(alias.show)
         routes.put(alone, policy=f"update_alias_{rule_type}_rule")(alias.update)
         routes.delete(alone, policy=f"delete_alias_{rule_type}_rule")(alias.delete)

@@ -22,7 +22,7 @@ class FloatingIps(Described):
     kind = Kind.FLOATING_IP
     required = ("floating_network_id",)
     mutable: ClassVar[frozenset[str]] = frozenset({
-        "port_id", "fixed_ip_address", "port_forwardings", "qos_policy_id",
+        "port_id", "fixed_ip_address", "router_id", "port_forwardings", "qos_policy_id",
     })  # fmt: skip
 
     def make(self, body: dict[str, Any], mark: str | None) -> Row:
@@ -42,28 +42,35 @@ class FloatingIps(Described):
             row.document["qos_policy_id"] = fields["qos_policy_id"]
         if "port_id" in fields or "fixed_ip_address" in fields:
             port_id = fields.pop("port_id", row.document["port_id"])
-            row.document |= self._associated(row, port_id, fields.pop("fixed_ip_address", None)) if port_id else _FREE
+            fixed, router_id = fields.pop("fixed_ip_address", None), fields.pop("router_id", None)
+            row.document |= self._associated(row, port_id, fixed, router_id) if port_id else _FREE
             fields = {name: value for name, value in fields.items() if name != "fixed_ip_address"}
         if (wanted := fields.get("port_forwardings")) is not None:
             row.document["port_forwardings"] = [self._forwarding(row, one) for one in wanted]
 
-    def _associated(self, row: Row, port_id: str, fixed: str | None) -> dict[str, Any]:
+    def _associated(self, row: Row, port_id: str, fixed: str | None, router_id: str | None) -> dict[str, Any]:
         port = self.cloud.visible(Kind.PORT, port_id, self.project)
         if port is None:
             raise Permanent(f"Port {port_id} could not be found.", 404)
         address = fixed or port.document["fixed_ips"][0]["ip_address"]
-        router = self._router(row, port, address)
+        router = self._router(row, port, address, router_id)
         return {"port_id": port_id, "fixed_ip_address": address, "router_id": router.id, "status": "ACTIVE"}
 
-    def _router(self, row: Row, port: Row, address: str) -> Row:
-        """The one that joins the port's subnet with the outside."""
+    def _router(self, row: Row, port: Row, address: str, chosen: str | None = None) -> Row:
+        """One that joins the port's subnet with the outside: the chosen one, else best the subnet's gateway."""
         subnet = next(ip["subnet_id"] for ip in port.document["fixed_ips"] if ip["ip_address"] == address)
+        found: list[tuple[bool, str, Row]] = []
         for router in self.cloud.of(Kind.ROUTER):
             gateway = router.document["external_gateway_info"] or {}
             ips = [ip for one in interfaces(self.cloud, router.id) for ip in one.document["fixed_ips"]]
             outside = gateway.get("network_id") == row.document["floating_network_id"]
-            if outside and any(ip["subnet_id"] == subnet for ip in ips):
-                return router
+            on = [ip["ip_address"] for ip in ips if ip["subnet_id"] == subnet]
+            if outside and on and chosen in (None, router.id):
+                known = self.cloud.visible(Kind.SUBNET, subnet, self.project)
+                best = known is not None and known.document["gateway_ip"] in on
+                found.append((not best, router.id, router))
+        if found:
+            return min(found)[2]
         words = f"External network {row.document['floating_network_id']} is not reachable from subnet {subnet}."
         raise Permanent(f"{words}  Therefore, cannot associate Port {port.id} with a Floating IP.", 404)
 

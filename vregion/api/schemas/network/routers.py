@@ -9,7 +9,13 @@ from vregion.api.schemas.network.standard import ID, NAME, OWNER, STANDARD
 from vregion.api.schemas.network.subnets import host_routes
 from vregion.api.schemas.network.values import Wrong, boolean, uuid_or_none, uuid_text
 
+PROVIDER = "provider"  # no persona of a tenant: each zone has its own way
 _GATEWAY = ("network_id", "external_fixed_ips", "enable_snat", "qos_policy_id")
+
+
+def boolean_or_none(value: Any) -> bool | None:
+    """True, false or null."""
+    return None if value is None else boolean(value)
 
 
 def gateway(value: Any) -> dict[str, Any] | None:
@@ -41,7 +47,7 @@ ROUTERS: Attributes = {
     "availability_zones": shown("", sorts=False),
     "availability_zone_hints": Attribute(hints, [], put=False),
     "flavor_id": Attribute(default=CHOSEN, put=False, only="nobody"),
-    "ha": Attribute(default=CHOSEN, only="nobody"),
-    "distributed": Attribute(default=CHOSEN, only="nobody"),
+    "ha": Attribute(boolean_or_none, CHOSEN, only=PROVIDER),
+    "distributed": Attribute(boolean_or_none, CHOSEN, only=PROVIDER),
     **STANDARD,
 }

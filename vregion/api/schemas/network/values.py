@@ -165,6 +165,11 @@ def mac(value: Any) -> str:
     return found
 
 
+def mac_or_random(value: Any) -> str:
+    """A MAC address; null is another one (neutron_lib converters convert_to_mac_if_none)."""
+    return macs.random() if value is None else mac(value)
+
+
 def prefix(value: Any) -> str | None:
     """A CIDR; an address alone is one of full length."""
     if value is None:

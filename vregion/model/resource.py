@@ -18,6 +18,7 @@ class Kind(StrEnum):
     SERVER_GROUP = "server_group"
     KEYPAIR = "keypair"
     FLAVOR = "flavor"
+    FLAVOR_ACCESS = "flavor_access"
     IMAGE = "image"
     VOLUME = "volume"
     DEFAULT_TYPE = "default_type"

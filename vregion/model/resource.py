@@ -15,6 +15,7 @@ class Kind(StrEnum):
 
     SERVER = "server"
     DELETED_SERVER = "deleted_server"
+    MIGRATION = "migration"
     SERVER_GROUP = "server_group"
     KEYPAIR = "keypair"
     FLAVOR = "flavor"

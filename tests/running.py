@@ -35,6 +35,7 @@ PASSWORD = "password-of-the-tests"
 ZONES = ("az1", "az2")
 SHAPES = (("1", "m1.tiny", 1, 512, 1), ("2", "m1.small", 1, 2048, 20), ("3", "m1.medium", 2, 4096, 40))
 FLAVORS = tuple(Flavor(*shape) for shape in SHAPES)
+PRIVATE = Flavor("private", "m1.private", 2, 1000, 3, is_public=False)  # acme has it, rival has not
 
 
 @dataclass
@@ -111,12 +112,13 @@ class Running:
             Networks.to_the_outside(self.clouds[zone], f"203.0.{112 + len(self.clouds)}.0/24")
             backend = Backend(zone, f"cloud-{zone}", "memory", name, "")
             await backends.add(app.provider, backend, Credential({"project": "admin"}))
-        for flavor in FLAVORS:
+        for flavor in (*FLAVORS, PRIVATE):
             await flavors.add(app.provider, flavor)
         zones = [Zone(zone, f"cloud-{zone}") for zone in ZONES]
         for name in ("acme", "rival"):
             self.tenants[name] = await tenants.open_(app.provider, name, PASSWORD, zones)
         acme = self.tenants["acme"]
+        await flavors.give(app.provider, PRIVATE.id, "acme")
         for persona, roles in (("reader", ["reader"]), ("member", ["member", "reader"]), ("admin", ["admin"])):
             self.tokens[persona] = await self._token(acme, await self._user(acme, persona, roles))
         self.tokens["manager"] = await self._token(acme, acme.admin_id)

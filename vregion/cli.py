@@ -281,18 +281,33 @@ def flavor_add(
     extra_spec: Annotated[
         list[str] | None, typer.Option("--property", metavar="KEY=VALUE", help="An extra spec.")
     ] = None,
+    private: Annotated[bool, typer.Option("--private", help="For the tenants alone who are given it.")] = False,
     form: FormOption = Form.TABLE,
 ) -> None:
     """Add a flavor, and find or make it in every backend."""
     numbers = {key: int(value) for key, value in _pairs(shape).items()}
-    body = {"name": name, "extra_specs": _pairs(extra_spec), **numbers} | ({"id": id} if id else {})
+    body = {"name": name, "is_public": not private, "extra_specs": _pairs(extra_spec), **numbers}
+    body |= {"id": id} if id else {}
     _show(_ask("POST", "/flavors", body), form)
 
 
 @flavor_app.command("list")
 def flavor_list(form: FormOption = Form.TABLE) -> None:
-    """Every flavor, and the backends that lack it."""
-    _list(_ask("GET", "/flavors")["flavors"], ("id", "name", "vcpus", "ram", "disk", "extra_specs", "lacking"), form)
+    """Every flavor, the tenants who have a private one, and the backends that lack it."""
+    columns = ("id", "name", "vcpus", "ram", "disk", "extra_specs", "is_public", "tenants", "lacking")
+    _list(_ask("GET", "/flavors")["flavors"], columns, form)
+
+
+@flavor_app.command("give")
+def flavor_give(id: str, tenant: str) -> None:
+    """Let a tenant have a private flavor: his admin gives it to projects."""
+    _ask("PUT", f"/tenants/{_path(tenant)}/flavors/{_path(id)}")
+
+
+@flavor_app.command("take")
+def flavor_take(id: str, tenant: str) -> None:
+    """Take a private flavor from a tenant; his servers keep what they were made with."""
+    _ask("DELETE", f"/tenants/{_path(tenant)}/flavors/{_path(id)}")
 
 
 @flavor_app.command("remove")

@@ -1,9 +1,10 @@
 """Where the stories run: against a whole vregion of this process, or against a bare region of the lab.
 
 A story finds its words in environment variables: COMPUTE, NETWORK, VOLUME, IMAGE (endpoints with their version, no
-trailing slash), TOKEN (a member), READER, MANAGER, FLAVOR and FLAVOR_ALT (ids), IMAGE_ID (a bootable image), NETWORK_ID
-(a network with a subnet 10.77.0.0/24), ZONE, PROJECT. Stories in a folder `zones` also use ZONE1, ZONE2 and OTHER
-(another tenant's token); they are about vregion itself and do not run against a bare region.
+trailing slash), TOKEN (a member), READER, MANAGER, ADMIN, FLAVOR and FLAVOR_ALT (ids), FLAVOR_PRIVATE (no project has
+it), IMAGE_ID (a bootable image), NETWORK_ID (a network with a subnet 10.77.0.0/24), ZONE, PROJECT. Stories in a folder
+`zones` also use ZONE1, ZONE2, OTHER and OTHER_PROJECT (another tenant's); they are about vregion itself and do not run
+against a bare region.
 """
 
 import os
@@ -51,8 +52,10 @@ def vregion_environment(running: Running) -> dict[str, str]:
         "ADMIN": running.tokens["admin"],
         "OTHER": running.tokens["other"],
         "PROJECT": running.tenants["acme"].project_id,
+        "OTHER_PROJECT": running.tenants["rival"].project_id,
         "FLAVOR": "1",
         "FLAVOR_ALT": "2",
+        "FLAVOR_PRIVATE": "private",
         "ZONE": "az1",
         "ZONE1": "az1",
         "ZONE2": "az2",

@@ -29,6 +29,9 @@ def lab_environment(cloud: str) -> dict[str, str]:
         words[word] = public.rstrip("/") + VERSIONS.get(word, "")
     flavors = call(words, "GET", words["COMPUTE"] + "/flavors/detail?sort_key=memory_mb")["flavors"]
     words["FLAVOR"], words["FLAVOR_ALT"] = (flavor["id"] for flavor in flavors[:2])
+    private = {"name": "story-private", "vcpus": 2, "ram": 1000, "disk": 3, "os-flavor-access:is_public": False}
+    made = call(words, "POST", words["COMPUTE"] + "/flavors", json={"flavor": private}, headers=_admin(words))
+    words["FLAVOR_PRIVATE"] = made["flavor"]["id"]
     zones = call(words, "GET", words["COMPUTE"] + "/os-availability-zone")["availabilityZoneInfo"]
     words["ZONE"] = zones[0]["zoneName"]
     return words | furnish(words)
@@ -37,6 +40,11 @@ def lab_environment(cloud: str) -> dict[str, str]:
 def remove_leftovers(words: dict[str, str]) -> None:
     """The lab outlives the stories; nothing of them does."""
     remove(words)
+    call(words, "DELETE", f"{words['COMPUTE']}/flavors/{words['FLAVOR_PRIVATE']}", headers=_admin(words))
+
+
+def _admin(words: dict[str, str]) -> dict[str, str]:
+    return {"X-Auth-Token": words["ADMIN"]}
 
 
 def _sign_in(cloud: dict[str, Any]) -> tuple[str, dict[str, Any]]:

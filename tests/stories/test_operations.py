@@ -101,6 +101,8 @@ def ask(
         path = path.replace(name, value)
     if service == "compute" and path == ACTION and server_id:
         path = path.replace("{id}", server_id)
+    if path == "/os-migrations":
+        path += f"?project_id={os.environ['PROJECT']}"  # without it they are an admin's alone
     while "{" in path:
         path = f"{path[: path.index('{')]}{uuid4()}{path[path.index('}') + 1 :]}"
     versions = module.VERSIONS

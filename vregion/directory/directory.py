@@ -108,6 +108,10 @@ class Directory(Store):
         """The flavors that a backend has: our id -> its id."""
         return await self.remember("backend_flavors", backend_id, flavors.matched)
 
+    async def private_flavors(self, region_id: str) -> frozenset[str]:
+        """The private flavors that a virtual region's admin may give to its projects, by id."""
+        return await self.remember("private_flavors", region_id, flavors.given)
+
     async def credential(self, binding_id: str) -> Credential:
         """The tenant's credential in the backend of this binding; LookupError or SealBroken when there is none."""
         return await self._open_seal("binding", binding_id)

@@ -1,4 +1,4 @@
-"""The provider's flavors, and which of a backend's own flavors each of them is.
+"""The provider's flavors, which of a backend's own flavors each of them is, and who has the private ones.
 
 The hot path reads them through `Directory`; `vregion.provider.flavors` writes them and does the matching.
 """
@@ -10,7 +10,7 @@ from sqlalchemy import delete, insert, or_, select
 
 from vregion.database import Connection
 from vregion.directory.store import Store
-from vregion.directory.tables import backend_flavors, flavors
+from vregion.directory.tables import backend_flavors, flavor_tenants, flavors, tenants
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,22 @@ async def matched(connection: Connection, backend_id: str) -> Mapping[str, str]:
     return {row.flavor_id: row.external_id for row in await connection.execute(chosen)}
 
 
+async def given(connection: Connection, region_id: str) -> frozenset[str]:
+    """The private flavors that a tenant has."""
+    chosen = select(flavor_tenants.c.flavor_id).where(flavor_tenants.c.region_id == region_id)
+    return frozenset((await connection.execute(chosen)).scalars())
+
+
+async def whose(store: Store) -> dict[str, list[str]]:
+    """Private flavor id -> names of the tenants who have it."""
+    chosen = select(flavor_tenants.c.flavor_id, tenants.c.name).join(tenants).order_by(tenants.c.name)
+    found: dict[str, list[str]] = {}
+    async with store.read() as connection:
+        for row in await connection.execute(chosen):
+            found.setdefault(row.flavor_id, []).append(row.name)
+    return found
+
+
 async def lacking(store: Store) -> dict[str, dict[str, str]]:
     """Flavor id -> backend id -> why that backend lacks it."""
     found: dict[str, dict[str, str]] = {}
@@ -65,8 +81,8 @@ async def lacking(store: Store) -> dict[str, dict[str, str]]:
 async def add(store: Store, flavor: Flavor) -> bool:
     """Write a flavor down; False when its id or name is taken."""
     async with store.write() as connection:
-        taken = or_(flavors.c.id == flavor.id, flavors.c.name == flavor.name)
-        if await connection.scalar(select(flavors.c.id).where(taken)):
+        known = or_(flavors.c.id == flavor.id, flavors.c.name == flavor.name)
+        if await connection.scalar(select(flavors.c.id).where(known)):
             return False
         await connection.execute(insert(flavors).values(**asdict(flavor)))
     return True
@@ -87,6 +103,25 @@ async def match(store: Store, backend_id: str, matches: Mapping[str, Match]) -> 
         ]
         if rows:
             await connection.execute(insert(backend_flavors), rows)
+
+
+async def give(store: Store, flavor_id: str, region_id: str) -> bool:
+    """The tenant has it from now on, or had it already. False when there is no such private flavor."""
+    async with store.write() as connection:
+        private = select(flavors.c.id).where(flavors.c.id == flavor_id, flavors.c.is_public.is_(False))
+        if await connection.scalar(private) is None:
+            return False
+        if flavor_id not in await given(connection, region_id):
+            await connection.execute(insert(flavor_tenants).values(flavor_id=flavor_id, region_id=region_id))
+    return True
+
+
+async def take(store: Store, flavor_id: str, region_id: str) -> bool:
+    """The tenant has it no longer. False when he did not have it."""
+    one = (flavor_tenants.c.flavor_id == flavor_id, flavor_tenants.c.region_id == region_id)
+    async with store.write() as connection:
+        taken = await connection.execute(delete(flavor_tenants).where(*one))
+    return bool(taken.rowcount)
 
 
 async def remove(store: Store, flavor_id: str) -> bool:

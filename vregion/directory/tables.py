@@ -120,6 +120,14 @@ backend_flavors = Table(
     Column("reason", Text),
 )
 
+# The tenants who may give a private flavor to their projects.
+flavor_tenants = Table(
+    "flavor_tenants",
+    metadata,
+    Column("flavor_id", String(255), ForeignKey("flavors.id", ondelete="CASCADE"), primary_key=True),
+    Column("region_id", String(36), ForeignKey("tenants.region_id", ondelete="CASCADE"), primary_key=True),
+)
+
 # How backends are joined for tenants' traffic; both ends of the range of segments belong to it.
 interconnects = Table(
     "interconnects",

@@ -15,9 +15,11 @@ class Kind(StrEnum):
 
     SERVER = "server"
     DELETED_SERVER = "deleted_server"
+    MIGRATION = "migration"
     SERVER_GROUP = "server_group"
     KEYPAIR = "keypair"
     FLAVOR = "flavor"
+    FLAVOR_ACCESS = "flavor_access"
     IMAGE = "image"
     VOLUME = "volume"
     DEFAULT_TYPE = "default_type"

@@ -233,8 +233,21 @@ async def list_flavors(asked: Asked) -> Any:
     for backend_id, reasons in (await flavors.lacks(asked.provider)).items():
         for flavor, reason in reasons.items():
             lacking.setdefault(flavor, {})[known[backend_id].name] = reason
-    all_flavors = (await asked.provider.directory.flavors()).values()
-    return {"flavors": [asdict(flavor) | {"lacking": lacking.get(flavor.name, {})} for flavor in all_flavors]}
+    whose = await flavors.whose(asked.provider)
+    return {
+        "flavors": [
+            asdict(flavor) | {"lacking": lacking.get(flavor.name, {}), "tenants": whose.get(flavor.id, [])}
+            for flavor in (await asked.provider.directory.flavors()).values()
+        ]
+    }
+
+
+async def give_flavor(asked: Asked) -> None:
+    await flavors.give(asked.provider, asked.path["id"], asked.path["name"])
+
+
+async def take_flavor(asked: Asked) -> None:
+    await flavors.take(asked.provider, asked.path["id"], asked.path["name"])
 
 
 async def remove_flavor(asked: Asked) -> None:
@@ -304,4 +317,6 @@ OPERATIONS: tuple[tuple[str, str, Operation, dict[str, Any] | None, int], ...] =
     ("POST", "/flavors", add_flavor, schemas.FLAVOR, 201),
     ("GET", "/flavors", list_flavors, None, 200),
     ("DELETE", "/flavors/{id}", remove_flavor, None, 204),
+    ("PUT", "/tenants/{name}/flavors/{id}", give_flavor, None, 204),
+    ("DELETE", "/tenants/{name}/flavors/{id}", take_flavor, None, 204),
 )

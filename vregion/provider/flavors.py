@@ -32,6 +32,25 @@ async def remove(provider: Provider, flavor_id: str) -> None:
         raise NotFound(f"There is no flavor {flavor_id}.")
 
 
+async def give(provider: Provider, flavor_id: str, tenant_name: str) -> None:
+    """Let a tenant have a private flavor: his admin gives it to projects. What is public everybody has."""
+    tenant = await provider.tenant(tenant_name)
+    if not await flavors.give(provider.directory, flavor_id, tenant.region_id):
+        raise NotFound(f"There is no private flavor {flavor_id}.")
+
+
+async def take(provider: Provider, flavor_id: str, tenant_name: str) -> None:
+    """Take a private flavor from a tenant; his servers keep what they were made with."""
+    tenant = await provider.tenant(tenant_name)
+    if not await flavors.take(provider.directory, flavor_id, tenant.region_id):
+        raise NotFound(f"Tenant {tenant_name} has no private flavor {flavor_id}.")
+
+
+async def whose(provider: Provider) -> dict[str, list[str]]:
+    """Private flavor id -> names of the tenants who have it."""
+    return await flavors.whose(provider.directory)
+
+
 async def match(provider: Provider, backend: Backend, flavor: Flavor | None = None) -> None:
     """Find or make this flavor, or every one, in a backend, and keep what came of it."""
     wanted = [flavor] if flavor else list((await provider.directory.flavors()).values())

@@ -14,6 +14,10 @@ from vregion.region.regions import Region
 from vregion.region.tables import metadata, resources
 from vregion.region.tables import realizations as rows
 
+_OF_OTHERS = (  # they go with what they are of, or say nothing by themselves
+    Kind.SECURITY_GROUP_RULE, Kind.ATTACHMENT, Kind.DELETED_SERVER, Kind.MIGRATION, Kind.DEFAULT_TYPE,
+    Kind.FLAVOR_ACCESS,
+)  # fmt: skip
 _MADE_WHERE_NEEDED = (Kind.KEYPAIR, Kind.SECURITY_GROUP, Kind.ADDRESS_GROUP, Kind.SERVER_GROUP, Kind.QOS_POLICY)
 
 
@@ -25,7 +29,7 @@ async def on_backend(region: Region, backend_id: str) -> list[str]:
 async def in_region(region: Region) -> list[str]:
     """Everything that the region has and keeps, but for the default groups of its projects, which nobody can delete."""
     default = and_(resources.c.kind == Kind.SECURITY_GROUP, resources.c.spec["default"].as_boolean())
-    parts = resources.c.kind.in_((Kind.SECURITY_GROUP_RULE, Kind.ATTACHMENT, Kind.DELETED_SERVER, Kind.DEFAULT_TYPE))
+    parts = resources.c.kind.in_(_OF_OTHERS)
     return await _named(region, _all(region).where(not_(or_(default, parts, resources.c.deleting))))
 
 

@@ -1,10 +1,11 @@
-"""Flavors as a virtual region offers them: pure, since the provider's directory has them and the region has no rows.
+"""Flavors as a virtual region offers them: pure, since the provider's directory has them and the region has no rows
+but those of `flavor_access`.
 
 Asked by the flavors API and by servers, which keep the flavor that they were made with (`embedded`), as Nova does:
 what becomes of the flavor later does not change them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from vregion.model.refusals import NotFound
@@ -34,10 +35,14 @@ class Flavor(Protocol):
 F = TypeVar("F", bound=Flavor)
 
 
-def offered(flavors: Mapping[str, F], on_backends: Iterable[Mapping[str, str]]) -> dict[str, F]:
-    """Those that a tenant may see: public, and on at least one of his backends (each: our id -> its id)."""
+def offered(
+    flavors: Mapping[str, F], on_backends: Iterable[Mapping[str, str]], private: Container[str] = ()
+) -> dict[str, F]:
+    """Those that a caller may see: public or one of these `private` ones, and on at least one of the tenant's backends
+    (each: our id -> its id).
+    """
     somewhere = {flavor_id for backend in on_backends for flavor_id in backend}
-    return {i: flavor for i, flavor in flavors.items() if flavor.is_public and i in somewhere}
+    return {i: flavor for i, flavor in flavors.items() if (flavor.is_public or i in private) and i in somewhere}
 
 
 def get(flavors: Mapping[str, F], flavor_id: str) -> F:

@@ -28,6 +28,8 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from vregion.model.refusals import Invalid, NotFound
 from vregion.model.resource import Kind, Resource
@@ -42,6 +44,10 @@ _FIND_IN_PROJECT = _FIND.where(same(resources.c.project_id))
 _FIND_MANY = select(*_COLUMNS).where(_KIND, resources.c.id.in_(bindparam("its_ids", expanding=True)))
 _CHILDREN = select(*_COLUMNS).where(_KIND, same(resources.c.parent_id)).order_by(resources.c.created_at, resources.c.id)
 _INSERT, _CHANGE, _REMOVE = insert(resources), update(resources).where(_ONE), delete(resources).where(_ONE)
+_INSERT_NEW = {
+    sqlite: make(resources).on_conflict_do_nothing().returning(resources.c.id)
+    for sqlite, make in ((True, sqlite_insert), (False, postgresql_insert))
+}
 _ADVANCE = _CHANGE.values(generation=resources.c.generation + 1)
 _SPECIAL = frozenset(".^$*+?{}[]\\|()")  # in a regex
 _SERVERS = (Kind.SERVER, Kind.DELETED_SERVER)
@@ -93,6 +99,13 @@ async def insert_resources(tx: Transaction, rows: Iterable[Resource]) -> None:
     ]
     if values:
         await tx.execute(_INSERT, values)
+
+
+async def insert_new(tx: Transaction, resource: Resource) -> bool:
+    """Write a new row, unless there is one of its id, whoever else writes it at the same time."""
+    values = {c.name: getattr(resource, c.name) for c in _COLUMNS} | _searched(resource.kind, resource.spec)
+    made = await tx.execute(_INSERT_NEW[tx.sqlite], {"region_id": tx.region_id, **values})
+    return made.first() is not None
 
 
 async def find(tx: Transaction, kind: Kind, resource_id: str, project_id: str | None = None) -> Resource | None:
@@ -176,9 +189,9 @@ async def advance(tx: Transaction, resource: Resource) -> None:
     await tx.execute(_ADVANCE, _its(tx, resource.kind, id=resource.id))
 
 
-async def remove(tx: Transaction, kind: Kind, resource_id: str) -> None:
-    """Delete a row; absent is fine."""
-    await tx.execute(_REMOVE, _its(tx, kind, id=resource_id))
+async def remove(tx: Transaction, kind: Kind, resource_id: str) -> bool:
+    """Delete a row; absent is fine. Whether there was one."""
+    return bool((await tx.execute(_REMOVE, _its(tx, kind, id=resource_id))).rowcount)
 
 
 async def remove_older(tx: Transaction, kind: Kind, before: datetime) -> None:

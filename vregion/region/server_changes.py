@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from vregion.model.refusals import Conflict, Invalid, NotFound, OverQuota
 from vregion.model.resource import Kind, Resource
-from vregion.region import ports, resources, servers, usages, user_limits, volumes
+from vregion.region import ports, resources, server_migrations, servers, usages, user_limits, volumes
 from vregion.region.regions import Transaction
 
 _REBUILT = (
@@ -65,6 +65,7 @@ async def forget_resize(tx: Transaction, server_id: str, now: datetime) -> None:
     flavor = spec["flavor"]
     wanted = {"instances": 1, "cores": flavor["vcpus"], "ram": flavor["ram"]}
     await usages.release(tx, server.project_id, {n: spec["reserved"][n] - wanted[n] for n in wanted})
+    await server_migrations.refused(tx, server_id)
     await servers.write(tx, server, now, {**spec, "reserved": wanted})
 
 
@@ -76,6 +77,7 @@ async def confirming(tx: Transaction, server_id: str, now: datetime) -> None:
     if "resize" not in server.spec:
         return
     resize = {**server.spec["resize"], "confirming": True}
+    await server_migrations.confirming(tx, server_id, now)
     await servers.write(tx, server, now, {**server.spec, "resize": resize})
     await servers.look_again(tx, server, now)
 

@@ -26,6 +26,7 @@ from vregion.region import (
     resources,
     server_addresses,
     server_documents,
+    server_migrations,
     server_shelving,
     usages,
     volumes,
@@ -182,6 +183,7 @@ async def vanished(tx: Transaction, server: Resource) -> None:
             await volumes.detached(tx, volume, server.id, now)
     await usages.release(tx, server.project_id, server.spec["reserved"])
     await actions.finish(tx, server.id, now)
+    await server_migrations.forget(tx, server.id)
     await deleted_servers.bury(tx, server, now)
 
 
@@ -284,13 +286,16 @@ async def _resized(tx: Transaction, server: Resource, spec: dict[str, Any], seen
     grown = _alike(seen["flavor"], resize["to"]["flavor"])
     now_has = resize["to"] if grown else resize["from"]
     spec = spec | {"flavorRef": now_has["id"], "flavor": now_has["flavor"]}
+    now = datetime.now(UTC)
+    await server_migrations.seen(tx, server.id, spec["vm_state"], spec["task_state"], now)
     if spec["vm_state"] == "resized" and resize.get("confirming"):
-        await look_again(tx, server, datetime.now(UTC) + AGAIN)
+        await look_again(tx, server, now + AGAIN)
     if spec["task_state"] is not None or spec["vm_state"] == "resized":
         return spec | {"resize": {**resize, "begun": True}}
-    if not (grown or resize.get("begun") or datetime.now(UTC) >= datetime.fromisoformat(resize["until"])):
-        await look_again(tx, server, datetime.now(UTC) + AGAIN)
+    if not (grown or resize.get("begun") or now >= datetime.fromisoformat(resize["until"])):
+        await look_again(tx, server, now + AGAIN)
         return spec
+    await server_migrations.ended(tx, server.id, grown, spec["vm_state"] == "error", now)
     wanted = {"instances": 1, "cores": spec["flavor"]["vcpus"], "ram": spec["flavor"]["ram"]}
     await usages.release(tx, server.project_id, {n: spec["reserved"][n] - wanted[n] for n in wanted})
     spec["reserved"] = wanted

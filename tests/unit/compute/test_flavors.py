@@ -19,6 +19,11 @@ def test_offered_are_public_ones_that_at_least_one_zone_has() -> None:
     assert flavors.offered(FLAVORS, []) == {}
 
 
+def test_a_private_one_is_offered_to_who_has_it() -> None:
+    assert list(flavors.offered(FLAVORS, [{"3": "x", "1": "a"}], {"3", "9"})) == ["1", "3"]
+    assert list(flavors.offered(FLAVORS, [{"1": "a"}], {"3"})) == ["1"]
+
+
 def test_one_that_is_not_offered_is_not_there() -> None:
     with pytest.raises(NotFound, match=r"Flavor 9 could not be found\."):
         flavors.get(FLAVORS, "9")

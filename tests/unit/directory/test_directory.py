@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -259,6 +260,27 @@ async def test_flavors_and_their_matches(directory: Directory) -> None:
     assert await flavors.remove(directory, "1")
     assert not await flavors.remove(directory, "1")
     assert await directory.backend_flavors(north.id) == {"2": "x2"}
+
+
+async def test_a_private_flavor_is_given_to_tenants(directory: Directory) -> None:
+    await tenants.add(directory, tenant("a"))
+    mine = tenant("b")
+    await tenants.add(directory, mine)
+    await flavors.add(directory, BIG)
+    await flavors.add(directory, replace(SMALL, is_public=False))
+    assert not await flavors.give(directory, "2", mine.region_id)  # it is public
+    assert not await flavors.give(directory, "9", mine.region_id)
+    assert await directory.private_flavors(mine.region_id) == frozenset()
+    assert await flavors.give(directory, "1", mine.region_id)
+    assert await flavors.give(directory, "1", mine.region_id)
+    assert await directory.private_flavors(mine.region_id) == {"1"}
+    assert await flavors.whose(directory) == {"1": ["b"]}
+    assert await flavors.take(directory, "1", mine.region_id)
+    assert not await flavors.take(directory, "1", mine.region_id)
+    assert await directory.private_flavors(mine.region_id) == frozenset()
+    await flavors.give(directory, "1", mine.region_id)
+    await tenants.remove(directory, mine.region_id)
+    assert await flavors.whose(directory) == {}
 
 
 async def test_credentials_are_not_readable_in_the_database(directory: Directory, tmp_path: Path) -> None:

@@ -70,7 +70,12 @@ async def test_a_provider_s_day(run: Run, name: str, tmp_path: Path) -> None:
     assert isinstance(shown, dict)
     assert shown["state"] == "ready"
     assert name in (await run("tenant", "show", name)).stdout
+    private = ("flavor", "add", "secret", "vcpus=1", "ram=1024", "disk=2", "--id", "f2", "--private")
+    assert (await run(*private)).exit_code == 0
     for last in (
+        ("flavor", "give", "f2", name),
+        ("flavor", "take", "f2", name),
+        ("flavor", "remove", "f2"),
         ("zone", "unbind", name, "az1"),
         ("tenant", "close", name),
         ("backend", "remove", "north"),

@@ -99,6 +99,16 @@ async def test_everything_once(served: Served, backend: dict[str, Any], regions:
     status, checked = await served.ask("POST", "/backends/north/check")
     assert (status, checked["state"]) == (200, "unreachable")
     assert (await served.ask("GET", "/flavors"))[1]["flavors"][0]["lacking"] == {}
+    given = f"/tenants/{name}/flavors"
+    assert (await served.ask("PUT", f"{given}/f1"))[0] == 404  # it is public
+    secret = flavor | {"id": "f2", "name": "v.secret", "is_public": False}
+    assert (await served.ask("POST", "/flavors", secret))[0] == 201
+    assert await served.ask("PUT", f"{given}/f2") == (204, None)
+    assert [f["tenants"] for f in (await served.ask("GET", "/flavors"))[1]["flavors"]] == [[], [name]]
+    assert await served.ask("DELETE", f"{given}/f2") == (204, None)
+    assert (await served.ask("DELETE", f"{given}/f2"))[0] == 404
+    assert (await served.ask("PUT", "/tenants/nobody/flavors/f2"))[0] == 404
+    assert await served.ask("DELETE", "/flavors/f2") == (204, None)
     assert await served.ask("DELETE", f"/tenants/{name}") == (204, None)
     assert await served.ask("DELETE", "/backends/north") == (204, None)
     assert await served.ask("DELETE", "/flavors/f1") == (204, None)

@@ -4,6 +4,7 @@ from vregion.api import faults, operations
 from vregion.api.compute import (
     availability_zones,
     extensions,
+    flavor_access,
     flavors,
     floating_ips_proxy,
     images_proxy,
@@ -34,6 +35,7 @@ from vregion.api.compute.versions import VERSIONS, documents
 _FILES = (
     availability_zones,
     extensions,
+    flavor_access,
     flavors,
     images_proxy,
     instance_actions,

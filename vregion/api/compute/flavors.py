@@ -1,10 +1,11 @@
 """Flavors: the provider's, as far as this virtual region has a zone for them. A tenant reads them and writes none: what
 would write is refused by the table of operations.
 
-`offered` is also what servers choose from. Private flavors of the provider are nobody's here: there is no access list.
+`offered` is also what servers choose from. A private flavor is offered to the projects that have it (`flavor_access`),
+and to the tenant's admin, of those that the provider gave to the tenant.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from vregion.api.compute.links import asked, links, listed, next_page, page_size
@@ -13,15 +14,13 @@ from vregion.api.schemas.compute import flavors as schema
 from vregion.directory.flavors import Flavor
 from vregion.model.microversion import Microversion
 from vregion.model.refusals import Invalid, NotFound
-from vregion.region import flavors
+from vregion.region import flavor_access, flavors
 
 routes = Routes()
 _SPECS = "os_compute_api:os-flavor-extra-specs"
-_ACCESS = "os_compute_api:os-flavor-access"
 RULES = {
     f"{_SPECS}:index": "reader",
     f"{_SPECS}:show": "reader",
-    _ACCESS: "admin",
     "os_compute_api:flavors": "any",
 }
 _READ = "os_compute_api:flavors"
@@ -32,11 +31,27 @@ _TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})
 
 
 async def offered(call: Call) -> dict[str, Flavor]:
-    """What this virtual region offers, the smallest first."""
+    """What this virtual region offers to the caller, the smallest first."""
     directory = call.use.directory
     bindings = await directory.bindings(call.caller.region_id)
     matches = [await directory.backend_flavors(binding.backend_id) for binding in bindings]
-    return flavors.offered(await directory.flavors(), matches)
+    region_id, is_admin = call.caller.region_id, call.caller.is_admin
+    private = await (directory.private_flavors(region_id) if is_admin else _given(call))
+    return flavors.offered(await directory.flavors(), matches, private)
+
+
+async def find(call: Call) -> Flavor:
+    """The one that the path names. Raises NotFound."""
+    return flavors.get(await offered(call), call.path["id"])
+
+
+async def _given(call: Call) -> frozenset[str]:
+    """The private ones that the caller's project has; without a query while the tenant has none."""
+    private = await call.use.directory.private_flavors(call.caller.region_id)
+    if not private:
+        return private
+    async with call.region.read() as tx:
+        return private & await flavor_access.flavors_of(tx, call.project_id)
 
 
 @routes.get("/flavors", policy=_READ)
@@ -59,40 +74,29 @@ async def detail(call: Call) -> Reply:
 async def show(call: Call) -> Reply:
     """One."""
     schema.SHOW.check(asked(call), call.microversion)
-    return Reply({"flavor": _document(call, await _flavor(call))})
+    return Reply({"flavor": _document(call, await find(call))})
 
 
 @routes.get("/flavors/{id}/os-extra_specs", policy=f"{_SPECS}:index")
 async def extra_specs(call: Call) -> Reply:
     """All extra specs of one."""
     schema.SHOW.check(asked(call), call.microversion)
-    return Reply({"extra_specs": (await _flavor(call)).extra_specs})
+    return Reply({"extra_specs": (await find(call)).extra_specs})
 
 
 @routes.get("/flavors/{id}/os-extra_specs/{key}", policy=f"{_SPECS}:show")
 async def extra_spec(call: Call) -> Reply:
     """One of them."""
     schema.SHOW.check(asked(call), call.microversion)
-    specs, key = (await _flavor(call)).extra_specs, call.path["key"]
+    specs, key = (await find(call)).extra_specs, call.path["key"]
     if key not in specs:
         raise NotFound(f"Flavor {call.path['id']} has no extra specs with key {key}.")
     return Reply({key: specs[key]})
 
 
-@routes.get("/flavors/{id}/os-flavor-access", policy=_ACCESS)
-async def access(call: Call) -> Reply:
-    """Only private flavors have an access list, and none of those is offered."""
-    await _flavor(call)
-    raise NotFound("Access list not available for public flavors.")
-
-
-async def _flavor(call: Call) -> Flavor:
-    return flavors.get(await offered(call), call.path["id"])
-
-
 async def _page(call: Call) -> list[Flavor]:
     schema.LIST.check(asked(call), call.microversion)
-    found = list(_filtered(call, await offered(call)))
+    found = _filtered(call, await offered(call), await _given(call))
     key = call.query.get("sort_key", "flavorid")
     key = _SORTED_BY.get(key, key)
     found.sort(key=lambda flavor: (_rank(flavor, key), flavor.id), reverse=call.query.get("sort_dir") == "desc")
@@ -110,14 +114,15 @@ def _rank(flavor: Flavor, key: str) -> tuple[bool, Any]:
     return value is not None, value
 
 
-def _filtered(call: Call, flavors: Mapping[str, Flavor]) -> list[Flavor]:
+def _filtered(call: Call, flavors: Mapping[str, Flavor], given: Container[str]) -> list[Flavor]:
+    """What the project has by access counts as public here (nova 34.0.0 objects/flavor.py)."""
     public = _is_public(call)
     least = {name: _number(call, name) for name in ("minRam", "minDisk")}
     name = call.query.get("name")
     return [
         flavor
         for flavor in flavors.values()
-        if public in (None, flavor.is_public)
+        if (public in (None, flavor.is_public) or (public and flavor.id in given))
         and flavor.ram >= least["minRam"]
         and flavor.disk >= least["minDisk"]
         and name in (None, flavor.name)

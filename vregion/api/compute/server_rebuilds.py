@@ -17,7 +17,7 @@ from vregion.api.live import in_doubt, realized
 from vregion.model.microversion import Microversion
 from vregion.model.refusals import Invalid, NotFound
 from vregion.model.resource import Kind, Resource
-from vregion.region import flavors, images, keypairs, realizations, server_changes, user_limits
+from vregion.region import flavors, images, keypairs, realizations, server_changes, server_migrations, user_limits
 
 _USER_DATA = Microversion(2, 57)
 _KEYS = Microversion(2, 54)
@@ -35,8 +35,10 @@ async def resize(call: Call, server: Resource, given: Any) -> Reply:
     there = await call.use.directory.backend_flavors(str(server.backend_id))
     if flavor_id not in there:
         raise Invalid(f"Flavor {flavor_id} is not available in availability zone {server.availability_zone}.")
+    now = datetime.now(UTC)
     async with call.region.write() as tx:
-        await server_changes.begin_resize(tx, server, flavor_id, flavors.embedded(known), datetime.now(UTC))
+        await server_changes.begin_resize(tx, server, flavor_id, flavors.embedded(known), now)
+        await server_migrations.begin(tx, call.caller, server.id, now)
     external = there[flavor_id]
     wanted = {**given, "flavorRef": external}
     try:

@@ -6,10 +6,9 @@ from typing import Any
 from vregion.api.http import Call, Reply, Routes
 from vregion.api.network import bodies, listing
 from vregion.api.network.bodies import Noun
+from vregion.api.projects import is_of_tenant
 from vregion.api.schemas.network.rbac_policies import RBAC_POLICIES
-from vregion.identity.client import IdentityRefused
-from vregion.identity.tokens import IdentityUnavailable
-from vregion.model.refusals import Forbidden, Invalid, Unavailable
+from vregion.model.refusals import Forbidden, Invalid
 from vregion.model.resource import Kind
 from vregion.region import rbac_policies
 from vregion.region.sharing import EVERYBODY
@@ -73,14 +72,6 @@ async def _check_target(call: Call, wanted: dict[str, Any], rules: str) -> None:
     target = wanted.get("target_tenant", call.project_id)
     if target == EVERYBODY and not call.caller.is_admin:
         raise Forbidden(f"{rules} is disallowed by policy", reason="PolicyNotAuthorized")
-    if target in (EVERYBODY, call.project_id):
-        return
-    try:
-        domain_id = (await call.use.identity.request("GET", f"/projects/{target}"))["project"]["domain_id"]
-    except IdentityUnavailable as ill:
-        raise Unavailable("The Keystone service is temporarily unavailable.") from ill
-    except IdentityRefused:
-        domain_id = None
-    if domain_id != call.caller.domain_id:
+    if target != EVERYBODY and not await is_of_tenant(call, target):
         words = f"Invalid input for operation: '{target}' is not a project of this tenant."
         raise Invalid(words, reason="InvalidInput")

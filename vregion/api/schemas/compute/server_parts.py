@@ -87,6 +87,22 @@ ATTACH_INTERFACE = Schema(
         "additionalProperties": False,
     }
 )
+LIST_MIGRATIONS = Schema(
+    {
+        "type": "object",
+        "properties": {
+            **dict.fromkeys(("hidden", "host", "instance_uuid", "source_compute", "status", "migration_type"), _ANY),
+            "limit": Since(("2.59", _NUMBERS | {"maxItems": 1})),
+            "marker": Since(("2.59", _ANY | {"maxItems": 1})),
+            "changes-since": Since(("2.59", _ONE_TIME)),
+            "changes-before": Since(("2.66", _ONE_TIME)),
+            "user_id": Since(("2.80", _ANY | {"maxItems": 1})),
+            "project_id": Since(("2.80", _ANY | {"maxItems": 1})),
+        },
+        "additionalProperties": Since(("2.1", True), ("2.59", False)),
+    },
+    query=True,
+)
 LIST_ACTIONS = Schema(
     {
         "type": "object",

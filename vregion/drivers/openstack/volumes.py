@@ -13,7 +13,7 @@ from vregion.model.microversion import Microversion
 _HINTS = "OS-SCH-HNT:scheduler_hints"
 _PASSING = {
     "attaching", "backing-up", "creating", "deleting", "detaching", "downloading", "extending", "maintenance",
-    "reserved", "restoring-backup", "retyping", "uploading",
+    "restoring-backup", "retyping", "uploading",
 }  # fmt: skip
 _HELD = {"reserved", "attaching", "in-use", "detaching"}  # states in which there are attachments
 _ATTACHMENTS = Window("volume.attachments", Microversion(3, 27))
@@ -83,7 +83,7 @@ class Volumes(Resources):
         return {"volume": document, _HINTS: hints} if hints else {"volume": document}
 
     def settled(self, document: dict[str, Any]) -> bool:
-        """Whether the status is one that lasts."""
+        """Whether the status is one that lasts. `reserved` does: a shelved server's volumes are, all the time."""
         return document["status"] not in _PASSING
 
     def failed(self, document: dict[str, Any]) -> str | None:

@@ -31,14 +31,16 @@ class Volumes(Resources):
     mark = InMetadata()
 
     async def get(self, external_id: str) -> Observed:
-        """With all attachments of a volume that has some; and with Cinder's words when it gave up: they are not in the
-        volume but in its user messages.
+        """With all attachments of a volume that has some, how it is encrypted if it is, and with Cinder's words when
+        it gave up: they are not in the volume but in its user messages.
         """
         document = await self.raw(external_id)
         if document["status"] in _HELD and await self.service.knows(_ATTACHMENTS):
             params = [("volume_id", external_id)]
             told = (await self.service.send("GET", "/attachments/detail", params=params)).part("attachments")
             document["every_attachment"] = [{name: one[name] for name in _TOLD} for one in told]
+        if document.get("encrypted"):
+            document["encryption"] = (await self.service.send("GET", f"{self.url(external_id)}/encryption")).body
         seen = self.observe(document)
         if seen.failed is None:
             return seen

@@ -259,6 +259,8 @@ async def test_a_server_boots_from_a_volume_of_an_image(bench: Bench, ground: Gr
     """The volume is made from the image first; the server has no image of its own then."""
     volume = await bench.ready(Kind.VOLUME, {"name": "suite", "size": 1, "imageRef": ground.image})
     assert volume.document["bootable"] == "true"
+    named = await bench.driver.collections[Kind.VOLUME].update(volume.external_id, {"name": "suite too"})
+    assert named.document["volume_image_metadata"] == volume.document["volume_image_metadata"]
     disk = {"uuid": volume.external_id, "source_type": "volume", "destination_type": "volume", "boot_index": 0}
     body = {key: value for key, value in ground.server().items() if key != "imageRef"}
     server = await bench.ready(Kind.SERVER, body | {"block_device_mapping_v2": [disk]})

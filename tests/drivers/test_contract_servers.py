@@ -142,15 +142,10 @@ async def test_the_image_of_a_shelved_server(bench: Bench, ground: Ground, drive
     """None before; an active one while it is shelved; it goes with the server."""
     server = await bench.ready(Kind.SERVER, ground.server())
     assert await driver.shelved_image(server.external_id) is None
-    answer = await driver.call(Kind.SERVER, server.external_id, "POST", "/action", {"shelve": None})
-    assert answer.status == 202
-    end = time.monotonic() + LIMIT
-    while (seen := await driver.collections[Kind.SERVER].get(server.external_id)).document["status"] != SHELVED:
-        assert time.monotonic() < end, seen.document["status"]
-        await asyncio.sleep(0.2)
+    await act(driver, server.external_id, {"shelve": None}, SHELVED)
     image = await driver.shelved_image(server.external_id)
     assert image is not None
-    assert (image.document["status"], image.document["name"]) == ("active", f"{seen.document['name']}-shelved")
+    assert (image.document["status"], image.document["name"]) == ("active", f"{server.document['name']}-shelved")
     await driver.collections[Kind.SERVER].delete(server.external_id)
     await bench.gone(Kind.SERVER, server.external_id)
     await bench.gone(Kind.IMAGE, image.external_id)
@@ -161,15 +156,38 @@ async def test_volumes_come_and_go_by_live_calls(bench: Bench, ground: Ground, d
     server = await bench.ready(Kind.SERVER, ground.server())
     volume = await bench.ready(Kind.VOLUME, {"name": "suite", "size": 1})
     path = "/os-volume_attachments"
-    body = {"volumeAttachment": {"volumeId": volume.external_id}}
-    answer = await driver.call(Kind.SERVER, server.external_id, "POST", path, body)
-    assert answer.status in (200, 202)
-    await volume_in(driver, volume.external_id, "in-use")
+    await attach(driver, server.external_id, volume.external_id)
     answer = await driver.call(Kind.SERVER, server.external_id, "DELETE", f"{path}/{volume.external_id}")
     assert answer.status == 202
     await volume_in(driver, volume.external_id, "available")
     answer = await driver.call(Kind.SERVER, server.external_id, "DELETE", f"{path}/{volume.external_id}")
     assert answer.status == 404, "the volume is not attached, which does not make the server gone"
+
+
+async def test_volumes_of_a_shelved_server(bench: Bench, ground: Ground, driver: Driver) -> None:
+    """One that it had is reserved, and that lasts; one that it gets then is in use, as both are when it is back."""
+    before, meanwhile = [(await bench.ready(Kind.VOLUME, {"name": "suite", "size": 1})).external_id for _ in range(2)]
+    server = (await bench.ready(Kind.SERVER, ground.server())).external_id
+    await attach(driver, server, before)
+    await act(driver, server, {"shelve": None}, SHELVED)
+    seen = await driver.collections[Kind.VOLUME].get(before)
+    assert (seen.document["status"], seen.document["attachments"], seen.settled) == ("reserved", [], True)
+    assert [(status, instance) for _, status, instance in await every_of(driver, before)] == [("reserved", server)]
+    await attach(driver, server, meanwhile)
+    [one] = (await driver.collections[Kind.VOLUME].get(meanwhile)).document["attachments"]
+    assert (one["server_id"], one["device"]) == (server, None)
+    await act(driver, server, {"unshelve": None}, "ACTIVE")
+    for volume in (before, meanwhile):
+        await volume_in(driver, volume, "in-use")
+        [one] = (await driver.collections[Kind.VOLUME].get(volume)).document["attachments"]
+        assert one["device"].startswith("/dev/")
+
+
+async def attach(driver: Driver, server: str, volume: str) -> None:
+    """Attached when this returns."""
+    body = {"volumeAttachment": {"volumeId": volume}}
+    assert (await driver.call(Kind.SERVER, server, "POST", "/os-volume_attachments", body)).status in (200, 202)
+    await volume_in(driver, volume, "in-use")
 
 
 async def test_attachments_by_block_storage_alone(bench: Bench, driver: Driver) -> None:
@@ -199,15 +217,23 @@ async def test_attachments_by_block_storage_alone(bench: Bench, driver: Driver) 
     assert gone.status == 404, "the attachment has ended, which does not make the volume gone"
 
 
+async def test_a_volume_that_is_being_attached_is_on_its_way(bench: Bench, driver: Driver) -> None:
+    """Its `attaching` does not last, as `reserved` does."""
+    volume = (await bench.ready(Kind.VOLUME, {"name": "suite", "size": 1})).external_id
+    assert (await driver.call(Kind.VOLUME, volume, "POST", "/action", {"os-reserve": {}})).status == 202
+    assert (await driver.collections[Kind.VOLUME].get(volume)).settled is False
+    assert (await driver.call(Kind.VOLUME, volume, "POST", "/action", {"os-unreserve": {}})).status == 202
+    seen = await driver.collections[Kind.VOLUME].get(volume)
+    assert (seen.settled, seen.document["status"]) == (True, "available")
+
+
 async def test_a_servers_attachment_is_told_and_not_ended_by_block_storage(
     bench: Bench, ground: Ground, driver: Driver
 ) -> None:
     """Cinder asks Nova first (cinder 29.0.0 volume/api.py `attachment_deletion_allowed`)."""
     server = (await bench.ready(Kind.SERVER, ground.server())).external_id
     volume = (await bench.ready(Kind.VOLUME, {"name": "suite", "size": 1})).external_id
-    body = {"volumeAttachment": {"volumeId": volume}}
-    assert (await driver.call(Kind.SERVER, server, "POST", "/os-volume_attachments", body)).status in (200, 202)
-    await volume_in(driver, volume, "in-use")
+    await attach(driver, server, volume)
     [(one, status, instance)] = await every_of(driver, volume)
     assert (status, instance) == ("attached", server)
     assert (await driver.call(Kind.VOLUME, volume, "DELETE", f"/attachments/{one}")).status == 409
@@ -233,6 +259,8 @@ async def test_a_server_boots_from_a_volume_of_an_image(bench: Bench, ground: Gr
     """The volume is made from the image first; the server has no image of its own then."""
     volume = await bench.ready(Kind.VOLUME, {"name": "suite", "size": 1, "imageRef": ground.image})
     assert volume.document["bootable"] == "true"
+    named = await bench.driver.collections[Kind.VOLUME].update(volume.external_id, {"name": "suite too"})
+    assert named.document["volume_image_metadata"] == volume.document["volume_image_metadata"]
     disk = {"uuid": volume.external_id, "source_type": "volume", "destination_type": "volume", "boot_index": 0}
     body = {key: value for key, value in ground.server().items() if key != "imageRef"}
     server = await bench.ready(Kind.SERVER, body | {"block_device_mapping_v2": [disk]})

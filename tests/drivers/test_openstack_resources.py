@@ -13,6 +13,7 @@ from vregion.drivers.contract import DriverError, Permanent, Transient
 from vregion.drivers.openstack import OpenStackDriver
 from vregion.drivers.openstack.address_groups import AddressGroups, Members
 from vregion.drivers.openstack.security_groups import SecurityGroups
+from vregion.drivers.openstack.volumes import Volumes
 from vregion.model.resource import Kind
 
 pytestmark = [pytest.mark.lab, pytest.mark.asyncio(loop_scope="module")]
@@ -69,6 +70,22 @@ async def test_without_address_groups_a_rule_has_each_prefix(
     prefixes = sorted(one["remote_ip_prefix"] for one in seen.document["security_group_rules"])
     assert prefixes == ["10.1.0.0/16", "10.2.0.0/16"]
     await named.delete(made.external_id)
+
+
+async def test_how_an_encrypted_volume_is_encrypted_is_asked(
+    lab_driver: OpenStackDriver, lab_bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lab has no keys: a plain volume, said to be encrypted, shows that Cinder is asked."""
+    volume = (await lab_bench.ready(Kind.VOLUME, {"name": "suite", "size": 1})).external_id
+    assert "encryption" not in (await lab_driver.collections[Kind.VOLUME].get(volume)).document
+    asked = Volumes.raw
+
+    async def encrypted(self: Volumes, external_id: str) -> dict[str, Any]:
+        return await asked(self, external_id) | {"encrypted": True}
+
+    monkeypatch.setattr(Volumes, "raw", encrypted)
+    seen = await lab_driver.collections[Kind.VOLUME].get(volume)
+    assert seen.document["encryption"] == {"encryption_key_id": None}
 
 
 async def test_a_volume_that_fails_says_why(lab_driver: OpenStackDriver, lab_bench: Bench) -> None:

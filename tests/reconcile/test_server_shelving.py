@@ -90,7 +90,7 @@ async def test_what_the_tenant_deletes_goes_from_the_cloud(world: World) -> None
 
 
 async def test_a_volume_attached_meanwhile_has_a_device_when_the_server_is_active(world: World) -> None:
-    (server,) = await booted(world, disks=_with_volume)
+    (server,) = await booted(world, disks=with_volume)
     await world.turn()
     (before,) = (await found(world, server)).spec["volumes"]  # type: ignore[union-attr]
     await asked(world, server, "shelve")
@@ -110,6 +110,6 @@ async def test_a_volume_attached_meanwhile_has_a_device_when_the_server_is_activ
     assert volume.status == "in-use"
 
 
-def _with_volume(image_id: str) -> list[dict[str, object]]:
+def with_volume(image_id: str) -> list[dict[str, object]]:
     root = {"source_type": "image", "destination_type": "local", "uuid": image_id, "boot_index": 0}
     return [root, {"source_type": "blank", "destination_type": "volume", "volume_size": 1, "boot_index": -1}]

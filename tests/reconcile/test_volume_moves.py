@@ -5,7 +5,7 @@ There are so many awaits that one in five or more is taken, unless VREGION_EVERY
 """
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,7 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.reconcile.test_server_moves import HERE, THERE, counts, look, statuses, told
-from tests.reconcile.test_server_moves import shelved as without_a_look
+from tests.reconcile.test_server_moves import HERE, THERE, counts, look, shelved, statuses, told
 from tests.reconcile.test_servers import WHO, Disks, deleted, found, instances
 from tests.reconcile.world import World
 from vregion.drivers.contract import Permanent
@@ -47,20 +46,6 @@ def below(image_id: str) -> Disks:
     """It boots from a volume."""
     root = {"source_type": "image", "destination_type": "volume", "uuid": image_id, "volume_size": 1, "boot_index": 0}
     return [root | {"delete_on_termination": False}]
-
-
-async def shelved(world: World, disks: Callable[[str], Disks]) -> Resource:
-    """Its cloud has reserved its volumes for it, and that was seen."""
-    server = await without_a_look(world, disks)
-    await looked_at(world, await its_volumes(world, server))
-    return server
-
-
-async def looked_at(world: World, rows: list[Resource]) -> None:
-    async with world.region.write() as tx:
-        for volume in rows:
-            await volumes.look_again(tx, volume, world.clock.now)
-    await world.turn()
 
 
 async def begun(world: World, server: Resource, request_id: str = "req-move") -> None:
@@ -190,7 +175,6 @@ async def test_and_back_again(world: World) -> None:
     (row,) = world.clouds[THERE].of(Kind.SERVER, "project")
     await driver.call(Kind.SERVER, row.id, "POST", "/action", {"shelve": None})
     await look(world, server)
-    await looked_at(world, await its_volumes(world, server))
     async with world.region.write() as tx:
         caller = type(WHO)(WHO.user_id, WHO.project_id, WHO.domain_id, WHO.region_id, WHO.roles, "req-back")
         moved = await resources.get(tx, Kind.SERVER, server.id)

@@ -5,6 +5,7 @@ the helper of such a copy holds it: one more attachment for the same server, com
 volume shows as in use. It is the only read-only one, and ends with the helper, whatever became of that.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from vregion.drivers.contract import Answer, Gone, Observed, Permanent
@@ -55,6 +56,15 @@ async def make(work: Work, resource: Resource, body: dict[str, Any]) -> Observed
     if resource.spec.get(volume_copies.HELD):
         await _hold(work, str(body["source_volid"]))
     return await work.collection.create(resource.id, body)
+
+
+async def watch(work: Work, observed: Observed) -> Observed:
+    """Cinder calls a volume reserved for the moment before it is attached, and for as long as its server is shelved."""
+    if observed.document["status"] != "reserved":
+        return observed
+    async with work.region.read() as tx:
+        on_its_way = await attachments.coming(tx, work.realization.resource_id)
+    return replace(observed, settled=not on_its_way)
 
 
 async def release(work: Work, resource: Resource) -> None:
@@ -116,5 +126,6 @@ RECIPE = Recipe(
     lost=volume_moves.lost,
     vanished=volumes.vanished,
     make=make,
+    fill=watch,
     release=release,
 )

@@ -48,6 +48,16 @@ async def of_volume(tx: Transaction, volume_id: str) -> list[Resource]:
     return await resources.children(tx, Kind.ATTACHMENT, volume_id)
 
 
+async def coming(tx: Transaction, volume_id: str) -> bool:
+    """Whether a server is getting the volume, or letting go of it, so that `reserved` is only on the way: not one that
+    is offloaded or in error, for which it stays so (nova 34.0.0 compute/manager.py `_terminate_volume_connections`).
+    """
+    named = {str(row.spec["instance"]) for row in await of_volume(tx, volume_id)}
+    found = await resources.find_many(tx, Kind.SERVER, sorted(named))
+    moving = [server for server in found.values() if server.spec["vm_state"] not in ("shelved_offloaded", "error")]
+    return any(entry["volumeId"] == volume_id for server in moving for entry in server.spec["volumes"])
+
+
 async def reserve(
     tx: Transaction, volume: Resource, attachment_id: str, instance: str | None, now: datetime, **more: Any
 ) -> Resource:

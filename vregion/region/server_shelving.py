@@ -33,10 +33,9 @@ async def seen(
     tx: Transaction, server: Resource, spec: dict[str, Any], document: Mapping[str, Any], now: datetime
 ) -> dict[str, Any]:
     """`spec` is the server's after this look, with the image and the devices that belong to it."""
-    # Its volumes are looked at only when it comes back: until then Cinder calls them `reserved`, which its driver takes
-    # for on their way, and what is on its way is not copied to another zone.
-    if is_shelved(server.spec) and not is_shelved(spec):
-        spec = await _with_devices(tx, server, spec, document.get(DEVICES, {}))
+    if spec["vm_state"] != server.spec["vm_state"] and (is_shelved(server.spec) or is_shelved(spec)):
+        if not is_shelved(spec):
+            spec = await _with_devices(tx, server, spec, document.get(DEVICES, {}))
         for entry in spec["volumes"]:
             await realizations.look(tx, (Kind.VOLUME, entry["volumeId"]), now)
     if not is_shelved(spec):

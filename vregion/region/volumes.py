@@ -36,10 +36,13 @@ RESERVED = "vregion:reserved_by"  # the server that will get it; nobody else may
 GIGABYTES = volume_type_limits.GIGABYTES
 READONLY = "vregion:readonly"
 FAULT = "vregion:fault"
+ENCRYPTION = "vregion:encryption"  # what its zone tells of it: the key's id there, cipher, key size, provider
 METADATA_TEXT = "vregion:metadata"  # for the list's filter
 SIZE_TEXT = "vregion:size"  # so that the order by text is the order by size
 DELETABLE = ("available", "error", "error_restoring", "error_extending", "error_managing")
+NOT_ENCRYPTED: Mapping[str, Any] = {"encryption_key_id": None}
 GIB = 1 << 30
+_FIXED_KEY = "00000000-0000-0000-0000-000000000000"  # not shown (cinder 29.0.0 common/constants.py FIXED_KEY_ID)
 _NOT_DELETABLE = (
     "Invalid volume: Volume status must be available or error or error_restoring or error_extending or error_managing "
     "and must not be migrating, attached, belong to a group, have snapshots, awaiting a transfer, or be disassociated "
@@ -79,6 +82,8 @@ def document(volume: Resource) -> dict[str, Any]:
         "consumes_quota": True,
         "os-vol-tenant-attr:tenant_id": volume.project_id,
     }
+    if (key := spec.get(ENCRYPTION, NOT_ENCRYPTED)["encryption_key_id"]) not in (None, _FIXED_KEY):
+        shown["encryption_key_id"] = key
     if spec.get("volume_image_metadata"):
         shown["volume_image_metadata"] = spec["volume_image_metadata"]
     return shown
@@ -301,6 +306,9 @@ async def settled(tx: Transaction, volume: Resource, observed: Observed) -> None
     spec["size"] = seen["size"]
     spec["bootable"] = str(seen.get("bootable", "false")).lower()
     spec |= {name: bool(seen.get(name)) for name in ("multiattach", "encrypted")}
+    spec.pop(ENCRYPTION, None)
+    if told := seen.get("encryption"):
+        spec[ENCRYPTION] = {**NOT_ENCRYPTED, **told}
     spec["attachments"] = await attachments.settled(tx, volume, seen, spec.get(RESERVED), datetime.now(UTC))
     if "readonly" in seen.get("metadata", {}):
         spec[READONLY] = seen["metadata"]["readonly"]

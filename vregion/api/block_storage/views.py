@@ -19,6 +19,7 @@ VOLUME: Mapping[str, Microversion] = {
     "shared_targets": Microversion(3, 48),
     "service_uuid": Microversion(3, 48),
     "volume_type_id": Microversion(3, 63),
+    "encryption_key_id": Microversion(3, 64),
     "consumes_quota": Microversion(3, 65),
 }
 SNAPSHOT: Mapping[str, Microversion] = {

@@ -82,12 +82,17 @@ def attach_all(cloud: MemoryCloud, server: Row) -> None:
     for attachment in server.extra["attachments"]:
         attachment["device"] = attachment["device"] or next_device(server)
         volume = cloud.rows[Kind.VOLUME][attachment["volumeId"]]
-        for held in volume.extra["held"]:
-            if held["id"] == attachment["attachment_id"]:
-                at = cloud.clock().strftime("%Y-%m-%dT%H:%M:%S.%f")
-                held |= {"status": "attached", "attach_mode": "rw", "attached_at": at, "device": attachment["device"]}
-        refresh(volume)
+        complete(cloud, volume, attachment)
         cloud.touch(volume)
+
+
+def complete(cloud: MemoryCloud, volume: Row, attachment: dict[str, Any]) -> None:
+    """What was reserved for a server is attached to it now, unless it has been taken off meanwhile."""
+    at = cloud.clock().strftime("%Y-%m-%dT%H:%M:%S.%f")
+    for held in volume.extra["held"]:
+        if held["id"] == attachment["attachment_id"]:
+            held |= {"status": "attached", "attach_mode": "rw", "attached_at": at, "device": attachment["device"]}
+    refresh(volume)
 
 
 def next_device(server: Row) -> str:

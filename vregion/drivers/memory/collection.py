@@ -18,15 +18,19 @@ from vregion.model.resource import Kind
 T = TypeVar("T")
 _PASSING = frozenset(
     {
-        "creating",
-        "queued",
-        "deleting",
-        "extending",
-        "detaching",
-        "uploading",
+        "attaching",
         "backing-up",
+        "creating",
+        "deleting",
+        "detaching",
+        "downloading",
+        "extending",
+        "maintenance",
+        "queued",
         "restoring",
         "restoring-backup",
+        "retyping",
+        "uploading",
     }
 )
 

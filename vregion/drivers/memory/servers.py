@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from vregion.drivers.contract import Answer, Flavor, Observed, Permanent, Unsupported
-from vregion.drivers.memory import labels, server_actions, server_attachments
+from vregion.drivers.memory import attachments, labels, server_actions, server_attachments
 from vregion.drivers.memory.cloud import Row
 from vregion.drivers.memory.collection import MemoryCollection
 from vregion.drivers.memory.marks import InTag
@@ -232,7 +232,8 @@ class Servers(MemoryCollection):
             row.extra["content"] = volume.extra["content"]
         first = "a" if row.document["image"] == "" else "b"
         device = disk.get("device_name") or f"/dev/vd{chr(ord(first) + position)}"
-        attach(volume, row, device, bool(disk.get("delete_on_termination", False)))
+        attachment = attach(volume, row, device, bool(disk.get("delete_on_termination", False)))
+        attachments.complete(self.cloud, volume, attachment)
         self.cloud.touch(volume)
 
     def _built(self, row: Row, error: str | None) -> None:

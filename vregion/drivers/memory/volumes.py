@@ -157,9 +157,8 @@ def settled(row: Row, **fields: Any) -> None:
 
 
 def attach(volume: Row, server: Row, device: str | None, delete_on_termination: bool) -> dict[str, Any]:
-    """Both sides know of the attachment from now on."""
-    at = server.changed.strftime("%Y-%m-%dT%H:%M:%S.%f")
-    held = attachments.hold(volume, server.id, "attached", attached_at=at, attach_mode="rw", device=device)
+    """Both sides know of the attachment from now on; it is reserved until `attachments.complete`."""
+    held = attachments.hold(volume, server.id, "reserved", attach_mode="null")
     attachment = {
         "volumeId": volume.id,
         "serverId": server.id,

@@ -41,7 +41,7 @@ from vregion.reconcile.feed import Feeds
 from vregion.reconcile.loop import Loop
 from vregion.reconcile.recipes import RECIPES
 from vregion.reconcile.room import Rooms
-from vregion.region import census, external_networks, realizations, room, server_account, topology
+from vregion.region import census, external_networks, image_limits, realizations, room, server_account, topology
 from vregion.region.regions import Regions
 from vregion.settings import Settings
 
@@ -130,13 +130,19 @@ class Application:
 
     def _told(self) -> tuple[Any, ...]:
         """What the provider's operations are told of virtual regions."""
-        return self._resources_on, self._clear, self._forget, self._outside, self._joined, self._topology, self._server
+        held = (self._resources_on, self._clear, self._forget, self._outside, self._joined)
+        return *held, self._topology, self._server, self._image_limits
 
     async def _topology(self, region_id: str) -> dict[str, Any]:
         return await topology.topology(await self.regions.open(region_id))
 
     async def _server(self, region_id: str, server_id: str) -> dict[str, Any]:
         return await server_account.account(await self.regions.open(region_id), server_id)
+
+    async def _image_limits(self, region_id: str, project_id: str, wanted: Mapping[str, int]) -> dict[str, int]:
+        region = await self.regions.open(region_id)
+        async with region.write() as tx:
+            return await image_limits.set_limits(tx, project_id, wanted)
 
     async def _resources_on(self, region_id: str, backend_id: str | None) -> list[str]:
         region = await self.regions.open(region_id)

@@ -40,7 +40,8 @@ from vregion.provider.provider import Provider
 from vregion.reconcile.feed import Feeds
 from vregion.reconcile.loop import Loop
 from vregion.reconcile.recipes import RECIPES
-from vregion.region import census, external_networks, realizations, server_account, topology
+from vregion.reconcile.room import Rooms
+from vregion.region import census, external_networks, image_limits, realizations, room, server_account, topology
 from vregion.region.regions import Regions
 from vregion.settings import Settings
 
@@ -73,6 +74,7 @@ class Application:
         self.loop.joins, self.backends.own = directory, directory.own
         self.loop.web, self.loop.copies_gib = Web.of(settings), settings.image_copies_gib
         self.feeds = Feeds(self.loop, self.backends)
+        self.rooms = Rooms(self.loop, self.regions, self.backends, directory.bindings)
         self.regions.bell = self.loop.ring
         self.provider = Provider(directory, identity, drivers, *self._told())
         self._running: asyncio.Task[None] | None = None
@@ -106,6 +108,7 @@ class Application:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._running
         await self.feeds.close()
+        await self.rooms.close()
         await self.backends.close()
         await self.identity.close()
         await self.regions.close()
@@ -127,13 +130,19 @@ class Application:
 
     def _told(self) -> tuple[Any, ...]:
         """What the provider's operations are told of virtual regions."""
-        return self._resources_on, self._clear, self._forget, self._outside, self._joined, self._topology, self._server
+        held = (self._resources_on, self._clear, self._forget, self._outside, self._joined)
+        return *held, self._topology, self._server, self._image_limits
 
     async def _topology(self, region_id: str) -> dict[str, Any]:
         return await topology.topology(await self.regions.open(region_id))
 
     async def _server(self, region_id: str, server_id: str) -> dict[str, Any]:
         return await server_account.account(await self.regions.open(region_id), server_id)
+
+    async def _image_limits(self, region_id: str, project_id: str, wanted: Mapping[str, int]) -> dict[str, int]:
+        region = await self.regions.open(region_id)
+        async with region.write() as tx:
+            return await image_limits.set_limits(tx, project_id, wanted)
 
     async def _resources_on(self, region_id: str, backend_id: str | None) -> list[str]:
         region = await self.regions.open(region_id)
@@ -152,6 +161,8 @@ class Application:
         async with region.write() as tx:
             chosen = external_networks.chosen(found, wanted)
             await external_networks.join(tx, backend_id, zone, chosen, datetime.now(UTC))
+            await room.forget(tx, backend_id)
+        self.rooms.watch(region_id)
 
     async def _joined(self, region_id: str) -> None:
         region = await self.regions.open(region_id)

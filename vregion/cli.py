@@ -223,6 +223,25 @@ def tenant_server(name: str, server_id: str, form: FormOption = Form.TABLE) -> N
     _show(_ask("GET", f"/tenants/{_path(name)}/servers/{_path(server_id)}"), form)
 
 
+@tenant_app.command("limits")
+def tenant_limits(
+    name: str,
+    limits: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[KEY=NUMBER]...",
+            help="image_size_total, image_stage_total (MiB), image_count_total, image_count_uploading; -1: no limit.",
+        ),
+    ] = None,
+    project: Annotated[str, typer.Option(help="Its id; else of every project without its own.")] = "",
+    form: FormOption = Form.TABLE,
+) -> None:
+    """Limits of his images: set those that are named, show all."""
+    wanted = {key: int(value) for key, value in _pairs(limits).items()}
+    path, params = f"/tenants/{_path(name)}/limits", {"project_id": project} if project else None
+    _show(_ask("PUT", path, wanted, params) if wanted else _ask("GET", path, None, params), form)
+
+
 @tenant_app.command("close")
 def tenant_close(name: str) -> None:
     """Close a tenant who has nothing left."""

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from tests.drivers.bench import Cloud
+from tests.drivers.bench import Bench, Cloud
 from vregion.drivers.contract import Driver, Flavor, Permanent, Transient
 from vregion.model.resource import Kind
 
@@ -19,6 +19,17 @@ async def test_check_names_what_is_there(driver: Driver) -> None:
     assert report.capabilities
     assert all(isinstance(value, int) for value in report.limits.values())
     assert list(report.missing) == []
+
+
+async def test_room_counts_what_is_made(driver: Driver, bench: Bench) -> None:
+    """Limits and usage of the project; a volume takes one of the number, and its size."""
+    before = await driver.room()
+    assert before.keys() == {"instances", "cores", "ram", "volumes", "gigabytes"}
+    assert all(most >= -1 and used >= 0 for most, used in before.values())
+    await bench.ready(Kind.VOLUME, {"name": "suite", "size": 2})
+    after = await driver.room()
+    assert (after["volumes"][1], after["gigabytes"][1]) == (before["volumes"][1] + 1, before["gigabytes"][1] + 2)
+    assert {name: most for name, (most, _) in after.items()} == {name: most for name, (most, _) in before.items()}
 
 
 async def test_flavors_are_what_they_are(driver: Driver) -> None:
@@ -91,6 +102,7 @@ async def test_nobody_answers(kind: Kind, cloud: Cloud) -> None:
         cloud.unreachable.changes(Kind.SERVER, None),
         cloud.unreachable.flavors(),
         cloud.unreachable.check(),
+        cloud.unreachable.room(),
     ):
         with pytest.raises(Transient) as trouble:
             await call

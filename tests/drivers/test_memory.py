@@ -433,3 +433,22 @@ async def test_a_binding_opens_the_cloud_of_its_address() -> None:
     one, two = (MemoryDriver.open(backend, Credential({"project": project})) for project in ("p", "q"))
     assert one.cloud is two.cloud is MemoryCloud.at("memory://test-open")
     assert (one.project_id, two.project_id) == ("p", "q")
+
+
+async def test_limits_of_cores_and_gigabytes(cloud: MemoryCloud, driver: MemoryDriver) -> None:
+    """What is used counts for each project by itself, and is free again when it is gone."""
+    cloud.limits = {"cores": 1, "gigabytes": 5}
+    volumes = driver.collections[Kind.VOLUME]
+    made = await volumes.create("m1", {"size": 4})
+    words = "Quota exceeded for gigabytes: Requested 2, but already used 4 of 5 gigabytes"
+    with pytest.raises(Exhausted, match=words):
+        await volumes.create("m2", {"size": 2})
+    await MemoryDriver(cloud, "another").collections[Kind.VOLUME].create("m3", {"size": 5})
+    assert (await driver.room())["gigabytes"] == (5, 4)
+    await volumes.get(made.external_id)
+    await volumes.delete(made.external_id)
+    with pytest.raises(Gone):
+        await volumes.get(made.external_id)
+    assert await driver.room() == {
+        "instances": (-1, 0), "cores": (1, 0), "ram": (-1, 0), "volumes": (-1, 0), "gigabytes": (5, 0)
+    }  # fmt: skip

@@ -26,9 +26,8 @@ def _binding(row: Row[Any]) -> Binding:
 
 def _values(binding: Binding) -> dict[str, Any]:
     values = asdict(binding)
-    del values["joins"]
-    del values["volume_types"]
-    del values["qos_rule_types"]
+    for told in ("joins", "volume_types", "qos_rule_types", "capabilities"):
+        del values[told]
     return values | {"is_default": values.pop("default")}
 
 
@@ -54,6 +53,7 @@ async def in_use(connection: Connection, region_id: str) -> tuple[Binding, ...]:
             binding,
             volume_types=_volume_types(row.report),
             qos_rule_types=row.report.get("services", {}).get("network", {}).get("qos_rule_types"),
+            capabilities=frozenset(row.report.get("capabilities", ())),
             joins=_joins(binding, found, known),
         )
         for binding, row in zip(found, rows, strict=True)

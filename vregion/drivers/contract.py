@@ -172,6 +172,13 @@ class Driver(Protocol):
         """Stream an image's bytes, from a byte offset; raises `Gone` when there are none."""
         ...
 
+    async def room(self) -> Mapping[str, tuple[int, int]]:
+        """The limits of our credential's project and what is used of them: name -> (most, used); most -1: any number.
+
+        The names are `instances`, `cores`, `ram` (MiB), `volumes` and `gigabytes`; what nobody can tell is absent.
+        """
+        ...
+
     async def project(self) -> str:
         """The backend's id of the project that this credential is for: what is made for that project is its own."""
         ...

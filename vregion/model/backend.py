@@ -42,6 +42,7 @@ class Binding:
 
     `volume_types`: what the backend offered at its last check; only the bindings in use carry it, and `qos_rule_types`:
     the types of QoS rules that it can carry out, with what it says of their parameters; None: it was not asked yet.
+    `capabilities`: what that check found that the backend can do; empty: nobody knows.
     `joins`: the interconnects between this zone and others of the region, the one that joins most zones first. They
     are told for the zones in use (`Directory.bindings`), not for a binding that is looked up by its id.
     """
@@ -54,6 +55,7 @@ class Binding:
     default: bool
     volume_types: tuple[VolumeType, ...] = field(default=(), compare=False)
     qos_rule_types: Mapping[str, Sequence[Any]] | None = field(default=None, compare=False)
+    capabilities: frozenset[str] = field(default=frozenset(), compare=False)
     joins: tuple[Join, ...] = ()
 
 

@@ -172,6 +172,10 @@ async def show_server(asked: Asked) -> Any:
     return await servers.show(asked.provider, asked.path["name"], asked.path["id"])
 
 
+async def tenant_limits(asked: Asked) -> Any:
+    return await tenants.limits(asked.provider, asked.path["name"], asked.query.get("project_id", ""), asked.body)
+
+
 async def close_tenant(asked: Asked) -> None:
     await tenants.close(asked.provider, asked.path["name"])
 
@@ -306,6 +310,8 @@ OPERATIONS: tuple[tuple[str, str, Operation, dict[str, Any] | None, int], ...] =
     ("DELETE", "/tenants/{name}", close_tenant, None, 204),
     ("GET", "/tenants/{name}/topology", show_topology, None, 200),
     ("GET", "/tenants/{name}/servers/{id}", show_server, None, 200),
+    ("GET", "/tenants/{name}/limits", tenant_limits, None, 200),
+    ("PUT", "/tenants/{name}/limits", tenant_limits, schemas.LIMITS, 200),
     ("GET", "/tenants/{name}/zones", list_zones, None, 200),
     ("PUT", "/tenants/{name}/zones/{zone}", bind_zone, schemas.ZONE, 200),
     ("POST", "/tenants/{name}/zones/{zone}/drain", drain_zone, None, 200),

@@ -33,7 +33,8 @@ class Provider:
     backend_id, zone, found, wanted)` says which external networks a zone's backend has, and which of them is named to
     be used. `joined(region_id)` makes its routers due, since its zones are joined anew. `topology_of(region_id)` is
     `vregion.region.topology`'s account of its networks, `server_of(region_id, server_id)` that of one of its servers
-    (`vregion.region.server_account`). `notice_seconds` is how long another node may not have noticed
+    (`vregion.region.server_account`). `image_limits(region_id, project_id, wanted)` sets limits of its images (of all
+    projects where that is '') and answers what they are. `notice_seconds` is how long another node may not have noticed
     that a zone drains, a tenant closes, or what joins zones.
     """
 
@@ -47,6 +48,7 @@ class Provider:
     joined: Callable[[str], Awaitable[None]]
     topology_of: Callable[[str], Awaitable[dict[str, Any]]]
     server_of: Callable[[str, str], Awaitable[dict[str, Any]]]
+    image_limits: Callable[[str, str, Mapping[str, int]], Awaitable[dict[str, int]]]
     notice_seconds: float = 1.5 * CHECK_SECONDS
     _turns: "WeakValueDictionary[str, asyncio.Lock]" = field(default_factory=WeakValueDictionary)
 

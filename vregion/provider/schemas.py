@@ -76,6 +76,15 @@ INTERCONNECT = _object(
     transit_prefix={"type": "string", "maxLength": 64},
 )
 
+_LIMIT = {"type": "integer", "minimum": -1, "maximum": 0x7FFFFFFF}
+LIMITS = _object(
+    [],
+    image_size_total=_LIMIT,
+    image_stage_total=_LIMIT,
+    image_count_total=_LIMIT,
+    image_count_uploading=_LIMIT,
+)
+
 FLAVOR = _object(
     ["name", "vcpus", "ram", "disk"],
     id=NAME,

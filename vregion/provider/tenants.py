@@ -7,7 +7,7 @@ interrupted goes on when it is asked for again. He is served only while he is op
 import asyncio
 import secrets
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from vregion.directory import bindings, tenants
@@ -106,3 +106,9 @@ async def _refuse_if_used(provider: Provider, tenant: Tenant) -> None:
     left = await provider.resources_on(tenant.region_id, None)
     if left:
         raise Conflict(f"Tenant {tenant.name} still has: {listed(left)}.")
+
+
+async def limits(provider: Provider, name: str, project_id: str, wanted: Mapping[str, int]) -> dict[str, int]:
+    """Set limits of his images, of one project or ('') of his region, and show what they are."""
+    tenant = await provider.tenant(name)
+    return await provider.image_limits(tenant.region_id, project_id, wanted)

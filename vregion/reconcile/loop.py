@@ -33,6 +33,7 @@ POLL = 0.25  # first look at something in progress; grows by half each time
 POLL_LONGEST = 5.0
 FED = 30.0  # a change feed watches it: look by itself only after this
 FAILED_LONGEST = 60.0
+TAKING_ROOM = frozenset({Kind.SERVER, Kind.VOLUME})
 SHARED_LOOK = 1.0  # between looks for what other processes have written
 
 log = logging.getLogger(__name__)
@@ -76,6 +77,7 @@ class Loop:
         self._hints: dict[tuple[str, str, str], tuple[Observed, datetime]] = {}
         self._woken = asyncio.Event()
         self.on_progress: Callable[[Region, str, Kind], bool] = lambda region, backend_id, kind: False
+        self.on_work: Callable[[str], None] = lambda region_id: None
 
     def ring(self, region_id: str) -> None:
         """Something is due in that region."""
@@ -143,6 +145,8 @@ class Loop:
                 room = 1 if self._backends.silent(backend_id) else self._budget - self._in_flight[backend_id]
                 claims += await leases.claim(tx, self._owner, backend_id, now, LEASE, room)
             next_due = await leases.next_due(tx, {*unreachable, *full})
+        if any(claim.realization.kind in TAKING_ROOM for claim in claims):
+            self.on_work(region.id)
         for claim in claims:
             self._in_flight[claim.realization.backend_id] += 1
             task = asyncio.create_task(self._work(region, claim))

@@ -47,6 +47,7 @@ class Recipe:
     completes                     the create body is not all: send `update` once after it
     recreate                      made again when lost: it holds nothing of the tenant's (keypair, image copy, group)
     outlasts                      no backend lets it go before what needs it: it waits for that, and asks then
+    full                          before the backend's words when it has no room for another one
     wishes                        only `update` needs what it needs, and an external id is enough: groups may name each
                                   other. `update` also finds the resource's own external id among the references
     """
@@ -69,4 +70,5 @@ class Recipe:
     completes: bool = False
     recreate: bool = False
     outlasts: bool = False
+    full: str = ""
     wishes: bool = False

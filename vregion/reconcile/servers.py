@@ -132,4 +132,5 @@ RECIPE = Recipe(
     vanished=server_moves.vanished,
     lost=server_moves.lost,
     stillborn=stillborn,
+    full="No valid host was found. There are not enough hosts available. ",
 )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from vregion.drivers.contract import Collection, Driver, DriverError, Gone, Observed, Permanent, Transient
+from vregion.drivers.contract import Collection, Driver, DriverError, Exhausted, Gone, Observed, Permanent, Transient
 from vregion.drivers.web import Web
 from vregion.model.interconnect import Interconnect
 from vregion.model.resource import Kind, Realization, Resource, State
@@ -118,7 +118,8 @@ async def reconcile(work: Work) -> Outcome:
     except Permanent as refusal:
         if not work.realization.wanted or refusal.status == 409:
             return Retry(None, refusal.message, failed=True)
-        return Stop(refusal.message)
+        words = work.recipe.full if isinstance(refusal, Exhausted) else ""
+        return Stop(words + refusal.message)
 
 
 async def _present(work: Work, resource: Resource) -> Outcome:

@@ -14,7 +14,7 @@ from vregion.model.caller import Caller
 from vregion.model.observed import Observed
 from vregion.model.refusals import Conflict, Invalid
 from vregion.model.resource import Kind, Realization, Resource, State
-from vregion.region import images, leases, realizations
+from vregion.region import image_limits, images, leases, realizations
 from vregion.region.image_imports import STAGED
 from vregion.region.leases import LeaseLost
 from vregion.region.regions import Region, Transaction
@@ -24,14 +24,23 @@ ADOPT_AFTER = timedelta(seconds=60)  # a backend that was asked to make an image
 
 
 async def begin_upload(
-    tx: Transaction, caller: Caller, image_id: str, place: tuple[str, str], now: datetime, status: str = "saving"
+    tx: Transaction,
+    caller: Caller,
+    image_id: str,
+    place: tuple[str, str],
+    now: datetime,
+    status: str = "saving",
+    size: int | None = None,
 ) -> tuple[Resource, Realization]:
     """The image is saving, and its realization in that place (zone, backend) is ours. Raises what Glance answers.
 
     With status 'uploading' the bytes are staged: they lie in that zone, and are the image's only once it is imported.
+    `size` is what was announced, in bytes.
     """
     zone, backend_id = place
     image = await images.own(tx, caller, image_id, "upload_image" if status == "saving" else "modify_image")
+    limit = image_limits.SIZE if status == "saving" else image_limits.STAGE
+    await image_limits.require(tx, caller.project_id, {limit: (size or 0) // image_limits.MIB})
     if image.status != "queued":
         raise Conflict(f"Image status transition from {image.status} to {status} is not allowed")
     if image.spec["disk_format"] is None or image.spec["container_format"] is None:
@@ -40,7 +49,10 @@ async def begin_upload(
     realization = await leases.seize(tx, (Kind.IMAGE, image.id), backend_id, "upload", now, now + LEASE)
     if realization is None:
         raise Conflict(f"Image {image.id} is being uploaded, or an upload that failed is being cleaned up.")
-    image = await images.write(tx, image, now, status=status, availability_zone=zone, backend_id=backend_id)
+    there = {"availability_zone": zone, "backend_id": backend_id}
+    spec = image_limits.announced(image.spec, size or 0)
+    image = await images.write(tx, image, now, status=status, spec=spec, **there)
+    await image_limits.require(tx, caller.project_id, {image_limits.UPLOADING: 0})
     return image, realization
 
 
@@ -57,10 +69,11 @@ async def uploaded(
     await leases.finish(tx, realization, None, state=State.READY, generation=image.generation, attempts=0)
     if image.status == "uploading":
         staged = {"size": facts["size"], STAGED: dict(facts)}
-        await images.write(tx, image, now, spec=image.spec | staged)
+        await images.write(tx, image, now, spec=image_limits.announced(image.spec, None) | staged)
         return True
     stores = {realization.backend_id: str(image.availability_zone)}
-    await images.write(tx, image, now, status="active", spec=image.spec | dict(facts) | {images.STORES: stores})
+    spec = image_limits.announced(image.spec, None) | dict(facts) | {images.STORES: stores}
+    await images.write(tx, image, now, status="active", spec=spec)
     return True
 
 
@@ -76,7 +89,8 @@ async def upload_died(tx: Transaction, image_id: str, now: datetime) -> None:
     """A saving image that nobody saves any more is queued again (glance 33.0.0 api/v2/image_data.py _restore)."""
     image = await images.present(tx, image_id)
     if image is not None and unfinished(image):
-        await images.write(tx, image, now, status="queued", availability_zone=None, backend_id=None)
+        spec = image_limits.announced(image.spec, None)
+        await images.write(tx, image, now, status="queued", spec=spec, availability_zone=None, backend_id=None)
         await realizations.unwant(tx, Kind.IMAGE, image_id, now)
 
 

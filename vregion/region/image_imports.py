@@ -12,9 +12,9 @@ from typing import Any
 
 from vregion.model.caller import Caller
 from vregion.model.observed import Observed
-from vregion.model.refusals import Conflict, Invalid
+from vregion.model.refusals import Conflict, Invalid, OverQuota
 from vregion.model.resource import Kind, Realization, Resource, State
-from vregion.region import images, realizations, tasks
+from vregion.region import image_limits, images, realizations, tasks
 from vregion.region.regions import Transaction
 
 IMPORT = "vregion:import"  # {"task", "method", "uri", "all", "targets": {backend: zone}, "order": [backend]}
@@ -56,7 +56,8 @@ def check(image: Resource, method: str) -> None:
 
 
 async def begin(tx: Transaction, caller: Caller, image: Resource, wanted: Import, now: datetime) -> Resource:
-    """Written down; answers the task. What is there already is done at once. Raises Conflict and Invalid."""
+    """Written down; answers the task. What is there already is done at once. Raises Conflict, Invalid and OverQuota."""
+    await image_limits.require(tx, caller.project_id, {image_limits.SIZE: 0})
     check(image, wanted.method)
     targets = list(wanted.targets)
     if wanted.method == COPY:
@@ -80,9 +81,22 @@ async def begin(tx: Transaction, caller: Caller, image: Resource, wanted: Import
     if wanted.method == DIRECT:
         spec |= image.spec[STAGED]
     status = image.status if wanted.method == COPY else "importing"
+    spec[IMPORTING] = ",".join(sorted(zone for _, zone in targets))
     image = await images.write(tx, image, now, spec=spec, status=status)
+    try:
+        await image_limits.require(tx, caller.project_id, _deltas(image, wanted.method))
+    except OverQuota as over:
+        known = {r.backend_id: r for r in await realizations.of_resource(tx, Kind.IMAGE, image.id) if r.wanted}
+        await _fail(tx, image, known, [], now, over.message)
+        return task
     await _go_on(tx, image, now)
     return task
+
+
+def _deltas(image: Resource, method: str) -> dict[str, int]:
+    """What an import takes once it is written down (glance 33.0.0 async_/flows/api_image_import.py get_flow)."""
+    mib = (image.spec["size"] or 0) // MIB
+    return {image_limits.SIZE: mib} if method == DIRECT else {image_limits.STAGE: mib, image_limits.UPLOADING: 0}
 
 
 async def settled(tx: Transaction, image: Resource, observed: Observed) -> None:
@@ -186,7 +200,12 @@ async def _finish(
 
 
 async def _fail(
-    tx: Transaction, image: Resource, known: Mapping[str, Realization], failed: list[str], now: datetime
+    tx: Transaction,
+    image: Resource,
+    known: Mapping[str, Realization],
+    failed: list[str],
+    now: datetime,
+    why: str = "the availability zone refused it",
 ) -> None:
     """What was made for this import goes. An image that had no bytes before is queued again."""
     running: dict[str, Any] = image.spec[IMPORT]
@@ -202,7 +221,7 @@ async def _fail(
         if backend_id not in kept and not copy:
             await realizations.unwant(tx, Kind.IMAGE, image.id, now, backend_id)
     await images.write(tx, image, now, spec=spec, **columns)
-    reason = next((known[b].reason for b in failed if known[b].reason), "the availability zone refused it")
+    reason = next((known[b].reason for b in failed if known[b].reason), why)
     await tasks.end(tx, running["task"], now, failure=str(reason))
 
 

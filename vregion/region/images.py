@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Integer, case, cast, func, select
+from sqlalchemy import select
 
 from vregion.model.caller import Caller
 from vregion.model.observed import Observed
 from vregion.model.refusals import Conflict, Forbidden, Invalid, NotFound, OverQuota
 from vregion.model.resource import Kind, Resource, State
-from vregion.region import leases, realizations, resources, tasks, usages
+from vregion.region import image_limits, leases, realizations, resources, tasks, usages
 from vregion.region.regions import Transaction
 from vregion.region.resources import Filter
 from vregion.region.tables import resources as rows
@@ -103,7 +103,8 @@ async def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any], now
     try:
         await usages.reserve(tx, caller.project_id, {"images": 1})
     except OverQuota as over:
-        raise OverQuota(over.message, status=413) from over
+        known = (await usages.limits(tx, caller.project_id))["images"]
+        raise image_limits.over(caller.project_id, image_limits.COUNT, known, 1) from over
     spec = {**_FRESH, "owner": caller.project_id, **given}
     spec["tags"] = sorted(set(spec["tags"]))
     image = Resource(
@@ -283,32 +284,6 @@ async def lost(tx: Transaction, image: Resource) -> None:
 async def vanished(tx: Transaction, image: Resource) -> None:
     """The last copy is gone."""
     await usages.release(tx, image.project_id, {"images": 1})
-
-
-async def usage(tx: Transaction, project_id: str) -> dict[str, tuple[int, int]]:
-    """(limit, used) of a project, by the names of Glance's registered limits; sizes in MiB, one query."""
-    size = cast(rows.c.spec["size"].as_integer(), Integer)
-    staged = rows.c.status == "uploading"
-    moving = rows.c.status.in_(("saving", "uploading", "importing"))
-    found = await tx.execute(
-        select(
-            func.sum(case((staged, 0), else_=func.coalesce(size, 0))),
-            func.sum(case((staged, func.coalesce(size, 0)), else_=0)),
-            func.sum(case((moving, 1), else_=0)),
-        ).where(
-            rows.c.region_id == tx.region_id,
-            rows.c.kind == Kind.IMAGE,
-            rows.c.project_id == project_id,
-            rows.c.deleting.is_(False),
-        )
-    )
-    total, stage, uploading = (int(value or 0) for value in found.one())
-    return {
-        "image_size_total": (-1, total >> 20),
-        "image_stage_total": (-1, stage >> 20),
-        "image_count_total": (await usages.limits(tx, project_id))["images"],
-        "image_count_uploading": (-1, uploading),
-    }
 
 
 def _may_see(image: Resource, project_id: str) -> bool:

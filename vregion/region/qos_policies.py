@@ -24,6 +24,7 @@ from vregion.region.tables import needs
 from vregion.region.tables import resources as rows
 
 POLICY_ID = "qos_policy_id"
+NO_QOS = "QoS"
 _COUNTED = "qos_policy"  # without a limit: whoever makes a default policy holds this row of the project's usage
 _USERS = {Kind.PORT: "port", Kind.NETWORK: "network", Kind.FLOATING_IP: "fip", Kind.ROUTER: "router"}
 
@@ -189,18 +190,24 @@ async def require(tx: Transaction, port: Resource, binding: Binding) -> None:
     A zone that was not asked yet what it can do is not refused: it says so itself.
     """
     policy_id = port.spec.get(POLICY_ID) or port.spec.get("qos_network_policy_id")
-    offered = binding.qos_rule_types
-    if not policy_id or offered is None:
+    if not policy_id or binding.qos_rule_types is None:
         return
-    policy = await resources.get(tx, Kind.QOS_POLICY, policy_id)
-    zone = binding.availability_zone
-    if not offered:
+    lacks, zone = lacking(await resources.get(tx, Kind.QOS_POLICY, policy_id), binding), binding.availability_zone
+    if lacks == NO_QOS:
         message = f"Port {port.id} has QoS policy {policy_id}, and availability zone {zone} has no QoS."
         raise Conflict(message, reason="QosNotInAvailabilityZone")
-    for rule in policy.spec["rules"]:
-        if rule["type"] not in offered:
-            message = f"Rule {rule['type']} is not supported by port {port.id} in availability zone {zone}"
-            raise Conflict(message, reason="QosRuleNotSupported")
+    if lacks:
+        message = f"Rule {lacks} is not supported by port {port.id} in availability zone {zone}"
+        raise Conflict(message, reason="QosRuleNotSupported")
+
+
+def lacking(policy: Resource, binding: Binding) -> str:
+    """The first type of its rules that the zone cannot carry out, or NO_QOS; empty: none, or it was not asked yet."""
+    if binding.qos_rule_types is None:
+        return ""
+    if not binding.qos_rule_types:
+        return NO_QOS
+    return next((rule["type"] for rule in policy.spec["rules"] if rule["type"] not in binding.qos_rule_types), "")
 
 
 async def show_on_ports(tx: Transaction, network: Resource, render: standard.Render) -> None:

@@ -1,8 +1,9 @@
 """Which backend a new server goes to: pure, called once per request by `vregion.region.server_boots`.
 
-A zone that the tenant names is binding. Without one it follows what it needs (volumes, networks, other servers), then
-the tenant's default zone, then a zone that has its image, the emptiest first. It never asks a backend and never reads a
-row.
+A zone that the tenant names is binding. Without one it follows what it needs (volumes, networks, other servers). Where
+that leaves a choice, a zone that is able comes before one that is not, one with room before a full one, then the
+tenant's default, then a zone that has the image, the emptiest first. When no zone has room the server is accepted all
+the same, as Nova accepts it. It never asks a backend and never reads a row.
 """
 
 from collections.abc import Sequence
@@ -19,12 +20,14 @@ MISMATCH = "The availability zone between the server and its attached volumes do
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """A binding with what the choice depends on."""
+    """A binding with what the choice depends on. `unable` names what it cannot do, `full` says why it has no room."""
 
     binding: Binding
     has_flavor: bool
     servers: int
     has_image: bool = False
+    unable: str = ""
+    full: str = ""
 
     @property
     def name(self) -> str:
@@ -73,13 +76,38 @@ def choose(named: str | None, flavor: str, zones: Sequence[Zone], ties: Sequence
     fit = [zone for zone in zones if zone.open and zone.has_flavor]
     if not fit:
         raise Invalid(f"No availability zone takes new servers of flavor {flavor}.")
-    best = min(fit, key=lambda zone: (not zone.binding.default, not zone.has_image, zone.servers, zone.name))
+    best = min(
+        fit, key=lambda zone: (*_against(zone), not zone.binding.default, not zone.has_image, zone.servers, zone.name)
+    )
+    alike = [zone for zone in fit if _against(zone) == _against(best) and zone.has_image == best.has_image]
     if best.binding.default:
-        return Decision(best.binding, f"zone {best.name}: the tenant's default")
-    if best.has_image:
-        having = sum(zone.has_image for zone in fit)
-        return Decision(best.binding, f"zone {best.name}: the emptiest of {having} that have the image")
-    return Decision(best.binding, f"zone {best.name}: the emptiest of {len(fit)}")
+        why = "the tenant's default"
+    elif len(alike) == 1 < len(fit) and not best.has_image:
+        why = "the only one that will do"
+    else:
+        why = f"the emptiest of {len(alike)}" + (" that have the image" if best.has_image else "")
+    return Decision(best.binding, f"zone {best.name}: {why}{_others(best, fit)}")
+
+
+def good(zone: Zone) -> bool:
+    """Whether it is open and nothing speaks against it."""
+    return zone.open and zone.has_flavor and not zone.unable and not zone.full
+
+
+def _against(zone: Zone) -> tuple[bool, bool]:
+    return bool(zone.unable), bool(zone.full)
+
+
+def _others(best: Zone, fit: Sequence[Zone]) -> str:
+    """What was said against the zones that stood behind because of it, and against the one that it is all the same."""
+    behind = [zone for zone in fit if _against(zone) > _against(best)]
+    words = [f"{zone.name} {_words(zone)}" for zone in behind]
+    passed = f"; passed by: {', '.join(words)}" if words else ""
+    return passed + (f"; none will do, and this one {_words(best)}" if any(_against(best)) else "")
+
+
+def _words(zone: Zone) -> str:
+    return f"has no {zone.unable}" if zone.unable else f"has no room ({zone.full})"
 
 
 def _named(named: str, flavor: str, zones: Sequence[Zone], ties: Sequence[Tie]) -> Decision:
@@ -117,8 +145,9 @@ def _within_reach(zones: Sequence[Zone], ties: Sequence[Tie]) -> Decision | None
     if not fit:
         return None
     home = ties[0].backend_id
-    best = min(fit, key=lambda zone: (not zone.binding.default, zone.binding.backend_id != home, zone.name))
-    return Decision(best.binding, f"zone {best.name}: {ties[0].noun} {ties[0].id} is there or reaches there")
+    best = min(fit, key=lambda z: (*_against(z), not z.binding.default, z.binding.backend_id != home, z.name))
+    why = f"{ties[0].noun} {ties[0].id} is there or reaches there"
+    return Decision(best.binding, f"zone {best.name}: {why}{_others(best, fit)}")
 
 
 def _elsewhere(tie: Tie, wanted: str, zones: Sequence[Zone]) -> Refusal:

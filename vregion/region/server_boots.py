@@ -7,12 +7,10 @@ and the action. No cloud is asked. The words are those of nova 34.0.0 `compute/a
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
-
-from sqlalchemy import func, select
 
 from vregion.model.backend import Binding
 from vregion.model.caller import Caller
@@ -25,6 +23,7 @@ from vregion.region import (
     images,
     keypairs,
     networks,
+    placement,
     ports,
     realizations,
     resources,
@@ -41,9 +40,8 @@ from vregion.region import (
 )
 from vregion.region.realizations import Key
 from vregion.region.regions import Transaction
-from vregion.region.scheduler import Decision, Tie, Zone
+from vregion.region.scheduler import Decision, Tie
 from vregion.region.server_disks import Disk
-from vregion.region.tables import resources as rows
 
 GIB = 1 << 30
 _KEPT = (
@@ -85,13 +83,14 @@ class Found:
     security_groups: list[Resource]
     ties: list[Tie]
     servers: list[Resource]  # other servers that the hints name
+    plugged: list[Resource]  # the ports, and the networks that it gets new ports on
 
 
 async def boot(tx: Transaction, request: Boot) -> list[Resource]:
     """Accept the servers. Raises Refusal, and then nothing is left behind."""
     found = await _find(tx, request)
     named = request.server.get("availability_zone")
-    zones = await _zones(tx, request, found.image, free=named is None and not found.ties)
+    zones = await placement.zones(tx, request.zones, named, _wanted(request, found))
     decision = scheduler.choose(named, request.flavor_id, zones, found.ties)
     count = await _reserve(tx, request)
     reservation = f"r-{secrets.token_hex(4)}"
@@ -110,7 +109,7 @@ async def _find(tx: Transaction, request: Boot) -> Found:
     disks = server_disks.requested(server, request.flavor, server_disks.of_image(image.spec if image else None))
     _check_counts(request, disks)
     _check_image(request, image, disks)
-    found = Found(disks, image, await _keypair(tx, request), None, [], [], [], [])
+    found = Found(disks, image, await _keypair(tx, request), None, [], [], [], [], [])
     await _find_disks(tx, request, found)
     await _find_networks(tx, request, found)
     await _find_hints(tx, request, found)
@@ -222,7 +221,8 @@ async def _find_networks(tx: Transaction, request: Boot, found: Found) -> None:
         found.ties.append(Tie("floating IP", ip.id, str(ip.backend_id)))
     seen: set[str] = set()
     for item in wanted:
-        network = await _network_of(tx, request, item, seen)
+        network, port = await _network_of(tx, request, item, seen)
+        found.plugged.append(port or network)
         for one in (network, *await trunks.networks_behind(tx, item.get("port"))):
             found.ties += _tie_of(one, request)
 
@@ -256,7 +256,10 @@ async def _chosen_networks(tx: Transaction, request: Boot, wanted: Any) -> list[
     return [{"uuid": network.id} for network in available]
 
 
-async def _network_of(tx: Transaction, request: Boot, item: Mapping[str, Any], seen: set[str]) -> Resource:
+async def _network_of(
+    tx: Transaction, request: Boot, item: Mapping[str, Any], seen: set[str]
+) -> tuple[Resource, Resource | None]:
+    """The network, and the port when one was named."""
     port_id = item.get("port")
     if port_id is None:
         try:
@@ -267,7 +270,7 @@ async def _network_of(tx: Transaction, request: Boot, item: Mapping[str, Any], s
             raise Forbidden(f"It is not allowed to create an interface on external network {network.id}")
         if not network.spec.get("subnets"):
             raise Invalid(f"Network {network.id} requires a subnet in order to boot instances on.")
-        return network
+        return network, None
     if port_id in seen:
         raise Invalid(f"Port ID '{port_id}' was specified twice: you cannot attach a port multiple times.")
     seen.add(port_id)
@@ -282,7 +285,7 @@ async def _network_of(tx: Transaction, request: Boot, item: Mapping[str, Any], s
         raise Invalid(f"Port id {port_id} could not be found.")
     if port.spec.get("device_id"):
         raise Conflict(f"Port {port_id} is still in use.")
-    return await resources.get(tx, Kind.NETWORK, port.spec["network_id"])
+    return await resources.get(tx, Kind.NETWORK, port.spec["network_id"]), port
 
 
 async def _find_hints(tx: Transaction, request: Boot, found: Found) -> None:
@@ -308,22 +311,14 @@ async def _tie_to(tx: Transaction, found: Found, server_ids: Sequence[str]) -> N
             found.ties.append(Tie("server", server.id, server.backend_id))
 
 
-async def _zones(tx: Transaction, request: Boot, image: Resource | None, *, free: bool) -> list[Zone]:
-    """The bindings; with the number of servers in each, and whether the image is there, where the choice is free and no
-    default decides it.
-    """
-    zones = [Zone(binding, binding.backend_id in request.having, 0) for binding in request.zones]
-    if not free or any(zone.binding.default and zone.open and zone.has_flavor for zone in zones):
-        return zones
-    counted = await tx.execute(
-        select(rows.c.backend_id, func.count().label("servers"))
-        .where(rows.c.region_id == tx.region_id, rows.c.kind == Kind.SERVER)
-        .group_by(rows.c.backend_id)
-    )
-    servers_on = {row.backend_id: row.servers for row in counted}
-    having = (await realizations.places(tx, Kind.IMAGE, [image.id])).get(image.id, set()) if image else set()
-    known = ((zone, zone.binding.backend_id) for zone in zones)
-    return [replace(zone, servers=servers_on.get(there, 0), has_image=there in having) for zone, there in known]
+def _wanted(request: Boot, found: Found) -> placement.Wanted:
+    """All of its servers with their new volumes: where they fit, they shall be."""
+    most = request.counts[1]
+    amounts = {name: amount * most for name, amount in charge(request.flavor).items()}
+    new = [disk for disk in found.disks if disk["destination_type"] == "volume" and disk["source_type"] != "volume"]
+    amounts["volumes"] = len(new) * most
+    amounts["gigabytes"] = sum(int(disk.get("volume_size") or 0) for disk in new) * most
+    return placement.Wanted(amounts, request.having, found.image, found.plugged, found.ties)
 
 
 async def _reserve(tx: Transaction, request: Boot) -> int:

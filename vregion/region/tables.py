@@ -240,3 +240,14 @@ watermarks = Table(
     Column("seen_at", UtcDateTime, nullable=False),
     PrimaryKeyConstraint("region_id", "backend_id", "kind"),
 )
+
+# What a backend lets the region's project there still make, as it was seen last: name -> [most, used].
+rooms = Table(
+    "rooms",
+    metadata,
+    Column("region_id", String(36), nullable=False),
+    Column("backend_id", String(36), nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("amounts", Json, nullable=False),
+    PrimaryKeyConstraint("region_id", "backend_id"),
+)

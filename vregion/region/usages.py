@@ -48,6 +48,9 @@ DEFAULT_LIMITS: dict[str, int] = {
     "subnetpool": 20,
     "rbac_policy": 50,
     "images": 500,
+    "image_size_total": -1,
+    "image_stage_total": -1,
+    "image_count_uploading": -1,
 }
 
 _ROW = update(usages).where(same(usages.c.region_id, usages.c.project_id, usages.c.resource))

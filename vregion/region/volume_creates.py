@@ -4,7 +4,7 @@ Called by the block storage API, the compute API's proxies, servers that boot fr
 Cinder answers, in Cinder's words, before anything is written.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +20,7 @@ from vregion.region import (
     default_types,
     image_imports,
     images,
+    placement,
     realizations,
     resources,
     volume_copies,
@@ -39,9 +40,10 @@ async def create(
     given = kind or await _given_type(tx, caller.project_id, source, zones)
     here = volume_types.having(zones, given)
     anywhere = not wanted.get("availability_zone") and (source is None or source.kind is Kind.IMAGE)
-    zone = zone_of(zones, wanted.get("availability_zone"), source, given if anywhere and here else kind)
-    kind = given if zone in here else kind
     size = _size(wanted.get("size"), source)
+    full = await placement.full(tx, here or zones, {"volumes": 1, "gigabytes": size}) if anywhere else set()
+    zone = zone_of(zones, wanted.get("availability_zone"), source, given if anywhere and here else kind, full)
+    kind = given if zone in here else kind
     of = (kind["name"], kind["id"]) if kind else (volume_types.NAME, volume_types.ID)
     await volumes.charge(tx, caller.project_id, of, volumes=1, gigabytes=size)
     kept = (
@@ -139,8 +141,12 @@ def zone_of(
     name: str | None,
     source: Resource | None = None,
     kind: Mapping[str, Any] | None = None,
+    full: Collection[str] = (),
 ) -> Binding:
-    """The zone of the request, else the source's, else the default; one that has the volume type. Raises Invalid."""
+    """The zone of the request, else the source's, else the default; one that has the volume type. Raises Invalid.
+
+    Where nothing is said of the zone, one on the backends that are `full` is the last to be taken.
+    """
     home = source.backend_id if source is not None and source.kind is not Kind.IMAGE else None
     chosen = next((z for z in zones if z.availability_zone == name), None)
     if name and (chosen is None or chosen.state != "enabled"):
@@ -148,7 +154,7 @@ def zone_of(
     if home is not None and chosen is None:
         chosen = next((z for z in zones if z.backend_id == home), None)
     enabled = [z for z in volume_types.having(zones, kind) if z.state == "enabled"]
-    chosen = chosen or next((z for z in enabled if z.default), enabled[0] if enabled else None)
+    chosen = chosen or min(enabled, key=lambda z: (z.backend_id in full, not z.default), default=None)
     if chosen is None:
         raise Invalid("Availability zone 'None' is invalid.")
     if kind is not None and chosen not in volume_types.having(zones, kind):

@@ -54,6 +54,36 @@ def test_a_zone_with_the_image_before_an_empty_one() -> None:
     assert decision.reason == "zone az2: the emptiest of 2 that have the image"
 
 
+def test_able_then_room_then_the_default_then_the_image() -> None:
+    default, image = replace(zone("az1", default=True), servers=9), replace(zone("az2"), has_image=True, servers=5)
+    other = zone("az3")
+    assert choose(None, "f", [default, image, other], []).binding is default.binding
+    full = replace(default, full="4 of 4 cores in use")
+    decision = choose(None, "f", [full, image, other], [])
+    assert decision.reason == (
+        "zone az2: the emptiest of 1 that have the image; passed by: az1 has no room (4 of 4 cores in use)"
+    )
+    unable = replace(image, unable="QoS")
+    decision = choose(None, "f", [full, unable, other], [])
+    assert decision.reason == (
+        "zone az3: the only one that will do; passed by: az1 has no room (4 of 4 cores in use), az2 has no QoS"
+    )
+    decision = choose(None, "f", [full, unable], [])
+    assert decision.reason == (
+        "zone az1: the tenant's default; passed by: az2 has no QoS; "
+        "none will do, and this one has no room (4 of 4 cores in use)"
+    )
+
+
+def test_a_network_that_reaches_another_zone_leaves_a_choice_by_room() -> None:
+    spans = Tie("network", "n", "backend-az1", frozenset({"backend-az2"}))
+    full = replace(ONE, full="no")
+    decision = choose(None, "f", [full, TWO], [spans])
+    assert decision.reason == "zone az2: network n is there or reaches there; passed by: az1 has no room (no)"
+    assert choose("az1", "f", [full, TWO], [spans]).binding is full.binding
+    assert choose(None, "f", [full, TWO], [Tie("volume", "v", "backend-az1")]).binding is full.binding
+
+
 def test_nowhere_at_all() -> None:
     with pytest.raises(Invalid):
         choose(None, "f", [zone("az1", flavor=False)], [])

@@ -32,6 +32,7 @@ class Regions:
     told: dict[str, list[str]] = field(default_factory=dict)
     joined: list[str] = field(default_factory=list)
     servers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    limits: dict[str, dict[str, int]] = field(default_factory=dict)
 
     async def join(self, region_id: str) -> None:
         self.joined.append(region_id)
@@ -50,6 +51,10 @@ class Regions:
         if server_id not in self.servers:
             raise NotFound(f"There is no server {server_id}.")
         return self.servers[server_id]
+
+    async def limit(self, region_id: str, project_id: str, wanted: Mapping[str, int]) -> dict[str, int]:
+        self.limits.setdefault(project_id, {}).update(wanted)
+        return self.limits[project_id]
 
     async def forget(self, region_id: str) -> None:
         self.forgotten.append(region_id)
@@ -71,7 +76,7 @@ async def provider(keystone: RunningKeystone, tmp_path: Path, regions: Regions) 
     async with keystone.admin() as identity:
         drivers = {"memory": MemoryDriver.open}
         told = (regions.resources_on, regions.clear, regions.forget, regions.outside, regions.join, regions.topology)
-        yield Provider(directory, identity, drivers, *told, regions.server, notice_seconds=0)
+        yield Provider(directory, identity, drivers, *told, regions.server, regions.limit, notice_seconds=0)
     await directory.close()
 
 

@@ -138,6 +138,19 @@ async def test_why_a_server_is_where_it_is(run: Run, two: Provider, regions: Reg
     assert (lacking.exit_code, "There is no server s2." in str(lacking.exception)) == (1, True)
 
 
+async def test_limits_of_a_tenants_images(run: Run, two: Provider, regions: Regions, name: str) -> None:
+    await run("tenant", "open", name, "--zone", "az1=north", "--password-file", "-", stdin=SECRET)
+    told = await _json(run, "tenant", "limits", name, "image_size_total=100", "image_count_uploading=-1")
+    assert told == {"image_size_total": 100, "image_count_uploading": -1}
+    assert await _json(run, "tenant", "limits", name) == told
+    assert await _json(run, "tenant", "limits", name, "image_stage_total=7", "--project", "p") == {
+        "image_stage_total": 7
+    }
+    assert regions.limits == {"": told, "p": {"image_stage_total": 7}}
+    assert "image_tags" in str((await run("tenant", "limits", name, "image_tags=1")).exception)
+    assert (await run("tenant", "limits", name, "image_size_total=-2")).exit_code == 1
+
+
 async def test_the_tenants_whose_zones_it_joins_look_at_their_routers(
     served: Served, two: Provider, regions: Regions
 ) -> None:

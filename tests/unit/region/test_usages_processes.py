@@ -1,4 +1,4 @@
-"""A hundred servers, or volumes of a type, asked for at once by four processes: as many are made as fit, on either
+"""A hundred servers, volumes of a type, or uploads asked for at once by four processes: as many begin as fit, on either
 database.
 """
 
@@ -16,7 +16,17 @@ from vregion.model.backend import Binding, VolumeType
 from vregion.model.caller import Caller
 from vregion.model.refusals import OverQuota
 from vregion.model.resource import Kind
-from vregion.region import images, resources, server_boots, usages, volume_creates, volume_type_limits, volume_types
+from vregion.region import (
+    image_data,
+    image_limits,
+    images,
+    resources,
+    server_boots,
+    usages,
+    volume_creates,
+    volume_type_limits,
+    volume_types,
+)
 from vregion.region.regions import Region, Regions
 from vregion.region.resources import Query
 from vregion.region.server_boots import Boot
@@ -26,6 +36,7 @@ ME = Caller("user", "project", "domain", "region", frozenset({"member"}), "req-1
 ZONES = (Binding("b1", "region", "az1", "one", "enabled", True, (VolumeType("fast"),)),)
 FLAVOR = {"vcpus": 2, "ram": 512, "disk": 1, "ephemeral": 0, "swap": 0, "original_name": "two", "extra_specs": {}}
 PROCESSES, EACH = 4, 25
+LONG = 400  # seconds: a machine that others use, too, takes a minute to start them
 _start: Barrier
 
 
@@ -77,8 +88,31 @@ async def _create_many(regions: Regions, region_id: str) -> int:
     return await _all_at_once(regions, one)
 
 
+def upload_many(database_url: str, folder: Path, region_id: str) -> int:
+    """How many of its uploads, of one MiB each, a process could begin."""
+    return asyncio.run(_upload_many(Regions(database_url, folder), region_id))
+
+
+async def _upload_many(regions: Regions, region_id: str) -> int:
+    await regions.prepare()
+    region = await regions.open(region_id)
+    wanted = {"name": "i", "disk_format": "raw", "container_format": "bare"}
+
+    async def one() -> bool:
+        async with region.write() as tx:
+            image = await images.create(tx, ME, wanted, NOW)
+        try:
+            async with region.write() as tx:
+                await image_data.begin_upload(tx, ME, image.id, ("az1", "one"), NOW, size=1 << 20)
+        except OverQuota:
+            return False
+        return True
+
+    return await _all_at_once(regions, one)
+
+
 async def _all_at_once(regions: Regions, one: Callable[[], Awaitable[bool]]) -> int:
-    _start.wait(60)
+    _start.wait(LONG)
     got = sum(await asyncio.gather(*(one() for _ in range(EACH))))
     await regions.close()
     return got
@@ -96,7 +130,7 @@ async def test_never_one_too_many(region: Region, database_url: str, tmp_path: P
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(PROCESSES, spawn, enter, (spawn.Barrier(PROCESSES),)) as pool:
         asked = [pool.submit(boot_many, database_url, tmp_path, region.id, image.id) for _ in range(PROCESSES)]
-        got = await asyncio.to_thread(lambda: [one.result(120) for one in asked])
+        got = await asyncio.to_thread(lambda: [one.result(LONG) for one in asked])
     assert sum(got) == 30
     assert sum(map(bool, got)) > 1, "one process took all: they did not run at once"
     async with region.read() as tx:
@@ -112,10 +146,25 @@ async def test_never_a_volume_of_a_type_too_many(region: Region, database_url: s
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(PROCESSES, spawn, enter, (spawn.Barrier(PROCESSES),)) as pool:
         asked = [pool.submit(create_many, database_url, tmp_path, region.id) for _ in range(PROCESSES)]
-        got = await asyncio.to_thread(lambda: [one.result(120) for one in asked])
+        got = await asyncio.to_thread(lambda: [one.result(LONG) for one in asked])
     assert sum(got) == 30
     assert sum(map(bool, got)) > 1, "one process took all: they did not run at once"
     async with region.read() as tx:
         assert await resources.count(tx, Query(Kind.VOLUME, ME.project_id)) == 30
         assert (await volume_type_limits.used(tx, ME.project_id))[limit] == 30
         assert (await usages.limits(tx, ME.project_id))["gigabytes"][1] == 30
+
+
+@pytest.mark.parametrize("limit", ["image_size_total", "image_count_uploading"])
+async def test_never_an_upload_too_many(region: Region, database_url: str, tmp_path: Path, limit: str) -> None:
+    async with region.write() as tx:
+        await usages.set_limits(tx, ME.project_id, {limit: 30})
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(PROCESSES, spawn, enter, (spawn.Barrier(PROCESSES),)) as pool:
+        asked = [pool.submit(upload_many, database_url, tmp_path, region.id) for _ in range(PROCESSES)]
+        got = await asyncio.to_thread(lambda: [one.result(LONG) for one in asked])
+    assert sum(got) == 30
+    assert sum(map(bool, got)) > 1, "one process took all: they did not run at once"
+    async with region.read() as tx:
+        known = await image_limits.usage(tx, ME.project_id)
+        assert (known[limit], known["image_count_total"][1]) == ((30, 30), PROCESSES * EACH)

@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 
 from vregion.api.http import Call, Reply, Routes, body_chunks
 from vregion.drivers import image_data as stream
-from vregion.drivers.contract import Driver, DriverError, Gone, Observed, Permanent, Transient
+from vregion.drivers.contract import Driver, DriverError, Exhausted, Gone, Observed, Permanent, Transient
 from vregion.model.backend import Binding
 from vregion.model.refusals import Conflict, Forbidden, Invalid, Refusal, Unavailable
 from vregion.model.resource import Kind, Realization, Resource, State
@@ -47,7 +47,7 @@ async def _receive(call: Call, status: str) -> Reply:
     zone = await chosen_zone(call)
     place = (zone.availability_zone, zone.backend_id)
     async with call.region.write() as tx:
-        begun = image_data.begin_upload(tx, call.caller, call.path["image_id"], place, _now(), status)
+        begun = image_data.begin_upload(tx, call.caller, call.path["image_id"], place, _now(), status, size)
         image, realization = await begun
     try:
         facts = await _store(call, image, realization, size)
@@ -186,6 +186,8 @@ def _refusal(trouble: BaseException, zone: Binding) -> Refusal | None:
     match trouble:
         case Transient() | Gone():
             return Unavailable(f"Availability zone {name} did not take the image: {trouble.message}")
+        case Exhausted():
+            return Refusal(trouble.message, status=413)
         case Permanent():
             return Refusal(trouble.message, status=trouble.status)
         case LeaseLost():

@@ -3,7 +3,7 @@
 from typing import Any
 
 from vregion.api.http import Call, Reply, Routes
-from vregion.region import images
+from vregion.region import image_limits
 
 routes = Routes()
 METHODS = ("glance-direct", "web-download", "copy-image")
@@ -33,7 +33,7 @@ async def import_methods(call: Call) -> Reply:
 async def usage(call: Call) -> Reply:
     """Used and limit (-1: none) by Glance's names of registered limits; sizes in MiB."""
     async with call.region.read() as tx:
-        found = await images.usage(tx, call.project_id)
+        found = await image_limits.usage(tx, call.project_id)
     return Reply({"usage": {name: {"limit": limit, "usage": used} for name, (limit, used) in found.items()}})
 
 

@@ -54,8 +54,9 @@ class Row:
 class MemoryCloud:
     """`settle_seconds`: how long builds, deletions and actions take by `clock`; 0: done at the next observation.
 
-    `quotas` are ceilings per kind and project. `flavors_forbidden` refuses `create_flavor` as a plain project's
-    credential is refused. `volume_types` are names; the first is the default.
+    `quotas` are ceilings per kind and project, `limits` those of cores, ram (MiB) and gigabytes. `flavors_forbidden`
+    refuses `create_flavor` as a plain project's credential is refused. `volume_types` are names; the first is the
+    default.
     `address_groups` are the members elsewhere of security groups, by the group's id.
     `administrators` are the projects whose credentials may act for others and choose segments; those in `managed` may
     make QoS policies for themselves, where the cloud has QoS at all (`has_qos`; `has_trunks` is the like).
@@ -76,6 +77,7 @@ class MemoryCloud:
         self.availability_zone = "nova"
         self.faults = Faults(sleep or asyncio.sleep)
         self.quotas: dict[Kind, int] = {}
+        self.limits: dict[str, int] = {}
         self.flavors = {f.external_id: f for f in (Flavor(str(uuid.uuid4()), *form) for form in FLAVORS)}
         self.flavors_forbidden = False
         self.volume_types = {"memory": str(uuid.uuid4())}

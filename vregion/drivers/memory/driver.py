@@ -19,6 +19,7 @@ from vregion.drivers.contract import (
     Report,
     Unsupported,
 )
+from vregion.drivers.memory import room
 from vregion.drivers.memory.address_groups import AddressGroups
 from vregion.drivers.memory.backups import Backups
 from vregion.drivers.memory.cloud import MemoryCloud
@@ -182,6 +183,9 @@ class MemoryDriver:
         content = await self._images.step("download", lambda: self._images.content(external_id))
         for chunk in content.read(offset):
             yield chunk
+
+    async def room(self) -> Mapping[str, tuple[int, int]]:
+        return await self._step("room", None, lambda: room.told(self.cloud, self.project_id))
 
     async def project(self) -> str:
         return self.project_id

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from vregion.drivers.contract import Answer, Flavor, Observed, Permanent, Unsupported
-from vregion.drivers.memory import attachments, labels, server_actions, server_attachments
+from vregion.drivers.memory import attachments, labels, room, server_actions, server_attachments
 from vregion.drivers.memory.cloud import Row
 from vregion.drivers.memory.collection import MemoryCollection
 from vregion.drivers.memory.marks import InTag
@@ -63,6 +63,7 @@ class Servers(MemoryCollection):
         ports = self._ports(body.get("networks"))
         for disk in disks:
             self._check_disk(disk)
+        room.take(self.cloud, self.project, {"cores": flavor.vcpus, "ram": flavor.ram})
         row = self.add(self._document(body, flavor, image), mark)
         content = image.extra["content"] if image else None
         row.extra = {"ports": [], "attachments": [], "content": content, "flavor": flavor}

@@ -4,7 +4,7 @@ import uuid
 from typing import Any, ClassVar
 
 from vregion.drivers.contract import Answer, Permanent, Transient
-from vregion.drivers.memory import attachments, volume_actions
+from vregion.drivers.memory import attachments, room, volume_actions
 from vregion.drivers.memory.cloud import Row
 from vregion.drivers.memory.collection import MemoryCollection
 from vregion.drivers.memory.images import Images
@@ -59,6 +59,7 @@ class Volumes(MemoryCollection):
             "attachments": [],
             "os-vol-tenant-attr:tenant_id": self.project,
         }
+        room.take(self.cloud, self.project, {"gigabytes": size})
         row = self.add(_ALWAYS | document, mark)
         row.extra |= {"content": content, "held": []}
         if source and source.kind == Kind.IMAGE:

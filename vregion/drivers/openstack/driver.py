@@ -20,7 +20,7 @@ from vregion.drivers.contract import (
     Transient,
     Unsupported,
 )
-from vregion.drivers.openstack import check, flavors, projects
+from vregion.drivers.openstack import check, flavors, projects, room
 from vregion.drivers.openstack.address_groups import AddressGroups
 from vregion.drivers.openstack.backups import Backups
 from vregion.drivers.openstack.collection import Resources
@@ -149,6 +149,10 @@ class OpenStackDriver:
     def download(self, external_id: str, offset: int = 0) -> AsyncIterator[bytes]:
         """Stream an image's bytes out."""
         return self._images.download(external_id, offset)
+
+    async def room(self) -> Mapping[str, tuple[int, int]]:
+        """By the limits of Nova and Cinder."""
+        return await room.told(self.compute, self.volume)
 
     async def project(self) -> str:
         """The project of our token; a credential for a domain has none."""

@@ -2,8 +2,10 @@
 
 The rows of one virtual region are filled directly: one server is made as any is, and is then copied with other ids,
 names, times, states and addresses; a tenth as many deleted ones come with them. No cloud is measured here, and none is
-needed: both zones are in memory. A page has 100 servers, at the newest microversion. The goal of every line is 20 ms:
-of the serving thread's CPU on SQLite, which runs in it, and of time where another process has the rows.
+needed: both zones are in memory. Every sort key and every filter of Nova's schema is walked, at compute 2.96, each in
+pages of 100 and of 1000 servers; the last column is a page of 1000 of which nothing was told before. The goal of a
+line is 20 ms: of the serving thread's CPU on SQLite, which runs in it, and of time where another process has the rows.
+A figure is the best of several, since the machine is seldom alone.
 """
 
 import argparse
@@ -20,10 +22,13 @@ from pathlib import Path
 import orjson
 from sqlalchemy import func, insert, select
 
-from bench.client import Endpoint, timed
+from bench.client import Endpoint
 from tests.running import Running
 from tests.stories.furniture import furnish
+from vregion.api.compute import servers as servers_api
 from vregion.api.compute.server_lists import STATUS
+from vregion.api.schemas.compute import servers as schema
+from vregion.api.schemas.compute.servers import JOINED, SORT_KEYS
 from vregion.model.resource import Kind, Resource
 from vregion.region import resources
 from vregion.region.regions import Region
@@ -37,25 +42,63 @@ START = datetime.now(UTC).replace(microsecond=0) - timedelta(days=3)  # what was
 AT_ONCE = 1000  # rows in one statement
 NETWORK = uuid.uuid4()
 STATES = ("active", "active", "active", "stopped", "error", "paused", "shelved_offloaded")
-SORTED_BY = (
-    "created_at", "updated_at", "display_name", "uuid", "availability_zone", "project_id", "user_id", "hostname",
-    "display_description", "image_ref", "instance_type_id", "key_name", "config_drive", "access_ip_v4", "launch_index",
-    "launched_at", "vm_state", "task_state", "power_state", "locked", "progress", "auto_disk_config",
-)  # fmt: skip
+PAGES = (100, 1000)
+HOSTS = ("host", "node")  # an admin's alone
 
-FILTERS = (
-    "name=server-5", "name=nothing", "status=ACTIVE", "status=ERROR", "flavor=2", "image=nothing", "ip=10.64.1.",
-    "ip=10.64", "ip=192.0.2.", "ip6=fe80", "reservation_id=none", "tags=tag-1", "tags=nothing", "tags-any=tag-1,tag-2",
-    "not-tags=all-0", "not-tags-any=all-0,all-1", "locked=true", "key_name=key-3", "availability_zone=az2",
-    "vm_state=error", "task_state=nothing", "user_id=another", "user_id=nobody", "hostname=host-77", "power_state=7",
-    "config_drive=true",
-)  # fmt: skip
-
-
-ADMINS = (
-    "", "deleted=true", "status=deleted", "all_tenants=1", "all_tenants=1&sort_key=hostname&sort_dir=asc",
-    f"changes-since={START:%Y-%m-%dT%H:%M:%SZ}&all_tenants=1",
-)  # fmt: skip
+# What is asked for by each filter, found or not.
+FILTERS: dict[str, tuple[str, ...]] = {
+    "name": ("server-5", "nothing", "%5Eserver-1-9999%24"),
+    "status": ("ACTIVE", "ERROR"),
+    "flavor": ("2", "nothing"),
+    "image": ("nothing",),
+    "ip": ("10.64.1.", "10.64", "192.0.2."),
+    "ip6": ("fe80",),
+    "reservation_id": ("none",),
+    "tags": ("tag-1", "nothing"),
+    "tags-any": ("tag-1,tag-2",),
+    "not-tags": ("all-0",),
+    "not-tags-any": ("all-0,all-1",),
+    "locked": ("true", "false"),
+    "key_name": ("key-3", "nothing"),
+    "availability_zone": ("az2", "nothing"),
+    "vm_state": ("error", "nothing"),
+    "task_state": ("nothing",),
+    "user_id": ("another", "nobody"),
+    "hostname": ("host-77", "nothing"),
+    "power_state": ("1", "7"),
+    "config_drive": ("true", "false"),
+    "progress": ("0", "50"),
+    "created_at": (f"{START + timedelta(seconds=5):%Y-%m-%dT%H:%M:%SZ}",),
+    "launched_at": (f"{START:%Y-%m-%dT%H}", "2001"),
+    "terminated_at": ("2001",),
+    "changes-since": (f"{START:%Y-%m-%dT%H:%M:%SZ}", f"{START + timedelta(hours=25):%Y-%m-%dT%H:%M:%SZ}"),
+    "changes-before": (f"{START + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}",),
+}
+# Those that Nova takes from its admins only, or passes over for all others.
+ADMINS: dict[str, tuple[str, ...]] = {
+    "display_name": ("server-5",),
+    "description": ("number%2077", "nothing"),
+    "display_description": ("number%2077",),
+    "image_ref": ("nothing",),
+    "uuid": ("nothing",),
+    "project_id": ("nothing",),
+    "tenant_id": ("nothing",),
+    "launch_index": ("0", "7"),
+    "access_ip_v4": ("192.0.2.",),
+    "access_ip_v6": ("fe80",),
+    "auto_disk_config": ("MANUAL", "AUTO"),
+    "host": ("nothing",),
+    "node": ("nothing",),
+    "kernel_id": ("nothing",),
+    "ramdisk_id": ("nothing",),
+    "root_device_name": ("nothing",),
+    "locked_by": ("nothing",),
+    "soft_deleted": ("true",),
+    "deleted": ("true", "false"),
+    "status": ("deleted",),
+    "all_tenants": ("1", "1&sort_key=hostname", f"1&changes-since={START:%Y-%m-%dT%H:%M:%SZ}"),
+}
+UNASKED = {"sort_key", "sort_dir", "limit", "marker", *JOINED}  # asked in their own way, or refused
 
 
 def servers(pattern: Resource, count: int) -> Iterator[tuple[Resource, Resource, str]]:
@@ -128,34 +171,52 @@ async def ids(region: Region, count: int) -> list[str]:
         return [(await tx.execute(order.offset(at))).scalar_one() for at in (10, count // 2, count - 200)]
 
 
-def questions(markers: list[str], count: int) -> Iterator[str]:
-    """What is asked for, as query strings."""
+def questions(markers: list[str]) -> Iterator[str]:
+    """What is asked for by a member, as query strings."""
     yield ""
     yield from (f"marker={marker}" for marker in markers)
-    for key in SORTED_BY:
+    for key in (key for key in (*SORT_KEYS, "locked") if key not in HOSTS):
         yield f"sort_key={key}&sort_dir=asc"
         yield f"sort_key={key}&sort_dir=desc"
         yield f"sort_key={key}&sort_dir=desc&marker={markers[1]}"
     yield "sort_key=vm_state&sort_dir=asc&sort_key=display_name&sort_dir=desc"
-    late = START + timedelta(seconds=count)
-    for since in (START, late, late + timedelta(hours=23)):
-        yield f"changes-since={since:%Y-%m-%dT%H:%M:%SZ}"
-    yield f"changes-since={START:%Y-%m-%dT%H:%M:%SZ}&changes-before={START + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
-    yield f"name=%5Eserver-1-{count - 1}%24"
-    yield from FILTERS
+    yield from (f"{name}={value}" for name, values in FILTERS.items() for value in values)
+    yield f"changes-since={START:%Y-%m-%dT%H:%M:%SZ}&sort_key=hostname&sort_dir=desc"
     yield "status=ACTIVE&flavor=2&tags=tag-1&sort_key=display_name&sort_dir=asc"
 
 
-def measure(end: Endpoint, questions: Iterable[str], asked: argparse.Namespace, clock: Clock) -> list[str]:
+def questions_of_admins() -> Iterator[str]:
+    """And by an admin, besides."""
+    yield ""
+    yield from (f"sort_key={key}" for key in (*HOSTS, "hostname", "launched_at"))
+    yield from (f"{name}={value}" for name, values in ADMINS.items() for value in values)
+
+
+def measure(end: Endpoint, questions: Iterable[str], times: int, clock: Clock) -> list[str]:
     """Print a row for each; the lines that miss the goal."""
     slow = []
     for question in questions:
-        path = f"/servers/detail?limit={asked.size}&{question}"
-        found = len(end.json("GET", path, None, VERSION)["servers"])
-        figure = timed(lambda p=path: end.send("GET", p, None, VERSION), asked.times, clock)  # type: ignore[misc]
-        print(f"| `{question or 'all'}` | {found} | {figure} |", flush=True)
-        slow += [f"{question or 'all'}: {figure}"] if figure.median > GOAL else []
+        figures = []
+        for size in PAGES:
+            path = f"/servers/detail?limit={size}&{question}"
+            found = len(end.json("GET", path, None, VERSION)["servers"])
+            figures.append(best(end, path, times, clock, forget=False))
+        figures.append(best(end, path, times, clock, forget=True))
+        print(f"| `{question or 'all'}` | {found} | {' | '.join(f'{figure:.1f}' for figure in figures)} |", flush=True)
+        slow += [question or "all"] if max(figures[: len(PAGES)]) > GOAL else []
     return slow
+
+
+def best(end: Endpoint, path: str, times: int, clock: Clock, *, forget: bool) -> float:
+    """Milliseconds of one request."""
+    seconds = []
+    for _ in range(times):
+        if forget:
+            servers_api._told.clear()
+        began = clock()
+        end.send("GET", path, None, VERSION)
+        seconds.append(clock() - began)
+    return min(seconds) * 1000
 
 
 def serving(running: Running) -> Clock:
@@ -170,10 +231,11 @@ def serving(running: Running) -> Clock:
 
 def main() -> None:
     """Print the table as Markdown, and what misses the goal."""
+    known = schema.LIST._data["properties"].keys() - UNASKED
+    assert known == {*FILTERS, *ADMINS}, f"not asked: {known ^ {*FILTERS, *ADMINS}}"
     parser = argparse.ArgumentParser(prog="bench.lists")
     parser.add_argument("--servers", type=int, default=10000)
-    parser.add_argument("--size", type=int, default=100)
-    parser.add_argument("--times", type=int, default=10)
+    parser.add_argument("--times", type=int, default=7)
     parser.add_argument("--database", default=os.environ.get("VREGION_DATABASE_URL", ""))
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -191,15 +253,18 @@ def main() -> None:
             region = running.run(running.application.regions.open(running.tenants["acme"].tenant.region_id))
             began = time.monotonic()
             running.run(fill(region, asked.servers))
-            print(f"{asked.servers} servers after {time.monotonic() - began:.0f} s; pages of {asked.size}\n")
+            print(f"{asked.servers} servers after {time.monotonic() - began:.0f} s\n")
             clock, what = (time.perf_counter, "time") if asked.database else (serving(running), "CPU")
-            print(f"| what is asked | found | {what} |\n|---|---|---|", flush=True)
+            print(
+                f"| what is asked | found | 100 ({what}, ms) | 1000 | 1000, untold |\n|---|---|---|---|---|", flush=True
+            )
             markers = running.run(ids(region, asked.servers))
             end = Endpoint(words["COMPUTE"], words["TOKEN"])  # the first one's connection was idle for too long
-            slow = measure(end, questions(markers, asked.servers), asked, clock)
+            slow = measure(end, questions(markers), asked.times, clock)
             print("\nBy an admin:\n", flush=True)
-            slow += measure(Endpoint(words["COMPUTE"], running.tokens["admin"]), ADMINS, asked, clock)
-            print(f"\n{len(slow)} over {GOAL:.0f} ms", *slow, sep="\n")
+            admin = Endpoint(words["COMPUTE"], running.tokens["admin"])
+            slow += measure(admin, questions_of_admins(), asked.times, clock)
+            print(f"\n{len(slow)} over {GOAL:.0f} ms when told before", *slow, sep="\n")
         finally:
             running.stop()
 

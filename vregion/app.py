@@ -28,11 +28,12 @@ from vregion.api.service import Service
 from vregion.backends import Backends, OpenDriver
 from vregion.directory.directory import Directory
 from vregion.directory.tenants import page
-from vregion.drivers.memory.driver import MemoryDriver
+from vregion.drivers.contract import Driver
 from vregion.drivers.openstack.driver import OpenStackDriver
 from vregion.drivers.web import Web
 from vregion.identity.catalog import ensure_catalog
 from vregion.identity.client import Identity, PasswordCredential
+from vregion.model.backend import Backend, Credential
 from vregion.model.resource import Kind
 from vregion.provider import api as provider_api
 from vregion.provider.access import provider_only
@@ -65,7 +66,7 @@ class Application:
             "openstack": lambda backend, credential: OpenStackDriver(
                 backend, credential, timeout=settings.backend_timeout
             ),
-            "memory": MemoryDriver.open,
+            "memory": _memory,
         }
         self.backends = Backends(directory.reach, drivers, 2 * settings.backend_budget)
         owner = f"{socket.gethostname()}:{os.getpid()}"
@@ -172,6 +173,13 @@ class Application:
 
     async def _flavors(self, backend_id: str) -> dict[str, str]:
         return dict(await self.directory.backend_flavors(backend_id))
+
+
+def _memory(backend: Backend, credential: Credential) -> Driver:
+    """The clouds in memory are for tests and demonstrations: a provider's process need not load them."""
+    from vregion.drivers.memory.driver import MemoryDriver
+
+    return MemoryDriver.open(backend, credential)
 
 
 async def metrics(request: Request) -> Response:

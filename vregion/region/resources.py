@@ -26,10 +26,12 @@ from sqlalchemy import (
     not_,
     or_,
     select,
+    type_coerce,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.types import NULLTYPE
 
 from vregion.model.refusals import Invalid, NotFound
 from vregion.model.resource import Kind, Resource
@@ -41,7 +43,8 @@ _KIND = same(resources.c.region_id, resources.c.kind)
 _ONE = and_(_KIND, same(resources.c.id))
 _FIND = select(*_COLUMNS).where(_ONE)
 _FIND_IN_PROJECT = _FIND.where(same(resources.c.project_id))
-_FIND_MANY = select(*_COLUMNS).where(_KIND, resources.c.id.in_(bindparam("its_ids", expanding=True)))
+_AMONG = resources.c.id.in_(bindparam("its_ids", expanding=True))
+_FIND_MANY = select(*_COLUMNS).where(_KIND, _AMONG)
 _CHILDREN = select(*_COLUMNS).where(_KIND, same(resources.c.parent_id)).order_by(resources.c.created_at, resources.c.id)
 _INSERT, _CHANGE, _REMOVE = insert(resources), update(resources).where(_ONE), delete(resources).where(_ONE)
 _INSERT_NEW = {
@@ -157,17 +160,25 @@ async def list_fields(tx: Transaction, query: Query, *fields: str) -> Sequence[S
 
 
 async def list_columns(tx: Transaction, query: Query, *names: str) -> Sequence[Sequence[Any]]:
-    """One page of short columns in one statement, which SQLite answers for servers out of an index alone."""
-    statement = await _sorted(tx, query, [resources.c[name] for name in names])
-    return (await tx.execute(statement.limit(query.limit))).all()
+    """One page of short columns in one statement, which SQLite answers for servers out of an index alone.
+
+    The values are as the database has them: a time is a text on SQLite, which costs less than the statement to convert.
+    SQLite is told no limit and asked for no more rows than that, since its sort for a limit takes up to three times as
+    long as that of everything (3.40, 1,000 of 10,000 rows).
+    """
+    statement = await _sorted(tx, query, [type_coerce(resources.c[name], NULLTYPE) for name in names])
+    if query.limit is None or not tx.sqlite:
+        return (await tx.execute(statement.limit(query.limit))).all()
+    with await tx.execute(statement) as found:
+        return found.fetchmany(query.limit)
 
 
 async def columns_of(tx: Transaction, query: Query, ids: Sequence[str], *names: str) -> Sequence[Sequence[Any]]:
-    """These columns of rows of the query's kinds, those that exist, in any order; no query for no ids."""
+    """These fields of rows of the query's kinds, those that exist, in any order; no query for no ids."""
     if not ids:
         return []
-    mine = (*_own(tx, query.kind, query.also), resources.c.id.in_(ids))
-    return (await tx.execute(select(*(resources.c[name] for name in names)).where(*mine))).all()
+    statement = select(*(_field(name) for name in names)).where(*_own(tx, query.kind, query.also), _AMONG)
+    return (await tx.execute(statement, {"its_ids": ids})).all()
 
 
 async def count(tx: Transaction, query: Query) -> int:
@@ -297,8 +308,8 @@ async def _page(tx: Transaction, query: Query, columns: Sequence[Any]) -> Sequen
     chosen = (await tx.execute((await _sorted(tx, query, keys)).limit(query.limit))).all()
     if not chosen:
         return []
-    mine = (*_own(tx, query.kind, query.also), resources.c.id.in_([row.id for row in chosen]))
-    rows = {tuple(row[:2]): row[2:] for row in await tx.execute(select(*keys, *columns).where(*mine))}
+    statement = select(*keys, *columns).where(*_own(tx, query.kind, query.also), _AMONG)
+    rows = {tuple(row[:2]): row[2:] for row in await tx.execute(statement, {"its_ids": [row.id for row in chosen]})}
     return [rows[key] for key in map(tuple, chosen) if key in rows]
 
 

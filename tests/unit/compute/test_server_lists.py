@@ -222,6 +222,23 @@ async def test_what_was_told_is_told_again_until_it_is_written(
     assert {one["id"] for one in await listed(region, minor)} == {known[1].id, known[2].id}
 
 
+@pytest.mark.parametrize("minor", [1, 96, 104])
+async def test_an_admin_is_told_more_than_others(region: Region, minor: int) -> None:
+    """Whoever asks first, each is told his own form, and the page has no more than its limit."""
+    one = a_server(str(uuid.uuid4()), 1, user_data="c2g=", launch_index=3, reservation_id="r-2")
+    async with region.write() as tx:
+        await resources.insert_resources(tx, [replace(one, name="n"), a_server(str(uuid.uuid4()), 0)])
+    shown = []
+    for role in ("member", "admin", "member", "admin"):
+        async with region.read() as tx:
+            _, (document,) = await documents_of(a_call("", role, minor), tx, resources.Query(Kind.SERVER, limit=1))
+        shown.append({key.partition(":")[2]: value for key, value in orjson.loads(document).items() if ":" in key})
+    own: dict[str, Any] = {"host": None, "instance_name": "n", "hypervisor_hostname": None}
+    later = {"kernel_id": "", "launch_index": 3, "ramdisk_id": "", "reservation_id": "r-2", "user_data": "c2g="}
+    admins = own | later | {"root_device_name": "/dev/vda"} if minor > 2 else own
+    assert shown == [{}, admins, {}, admins]
+
+
 def test_of_what_was_told_the_newest_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(servers_api, "_told", {})
     monkeypatch.setattr(servers_api, "_KEPT", 2)

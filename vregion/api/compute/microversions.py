@@ -5,7 +5,8 @@ asked for. Used by the servers' handlers; the facts are nova 34.0.0 `compute/vie
 `rest_api_version_history.rst`. What a change of the request's form was is in the schemas.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import orjson
@@ -72,16 +73,25 @@ _OF_ADDRESS = ("addr", "version")
 
 def older(document: Document, flavor_id: str, root: str, version: Microversion) -> Document:
     """The document as that microversion has it; the given one is changed."""
-    for since, undo in CHANGES:
-        if version >= since:
-            break
+    for undo in _undone(version):
         undo(document, flavor_id, root)
     return document
 
 
-def rendered(document: bytes, flavor_id: str, root: str, version: Microversion) -> bytes:
-    """The same for a stored document, ready to send."""
-    return document if version >= NEWEST else orjson.dumps(older(orjson.loads(document), flavor_id, root, version))
+@cache
+def _undone(version: Microversion) -> tuple[Undo, ...]:
+    return tuple(undo for since, undo in CHANGES if version < since)
+
+
+def rendered(
+    document: bytes, flavor_id: str, root: str, version: Microversion, more: Mapping[str, Any] | None = None
+) -> bytes:
+    """The same for a stored document and what else a caller sees, ready to send."""
+    if version >= NEWEST and not more:
+        return document
+    shown = orjson.loads(document)
+    shown.update(more or {})
+    return orjson.dumps(older(shown, flavor_id, root, version))
 
 
 def part(document: Document, version: Microversion, also: tuple[str, ...] = ()) -> Document:

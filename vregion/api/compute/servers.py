@@ -5,7 +5,7 @@ Lists and shows send the stored document as it is when the newest form is asked 
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -40,6 +40,9 @@ _GROUPS = Microversion(2, 71)
 _PINNING = Microversion(2, 104)
 _DESCRIPTIONS = Microversion(2, 19)
 Row = tuple[Any, ...]  # (form, kind, id, last write)
+_SHOWN = ("kind", "id", "document", "flavor_ref")
+_ADMINS = ("name", "launch_index", "reservation_id", "spec.user_data")  # what an admin sees besides
+_EXTENDED = "OS-EXT-SRV-ATTR:"
 _told: dict[Row, bytes] = {}
 _KEPT = 2048  # documents of some two KiB
 
@@ -133,14 +136,10 @@ async def detail(call: Call) -> Reply:
     values = query(call, schema.LIST)
     async with call.region.read() as tx:
         wanted = await server_lists.query(call, tx, values, f"{_RULE}:detail")
-        if call.caller.is_admin:
-            rows = await resources.list_resources(tx, wanted)
-            ids, documents = [server.id for server in rows], [orjson.dumps(form(call, server)) for server in rows]
-        else:
-            ids, documents = await _documents(call, tx, wanted)
+        ids, documents = await _documents(call, tx, wanted)
     more = next_page(call, "servers/detail", ids)
     tail = b',"servers_links":' + orjson.dumps(more) if more else b""
-    return Reply(b'{"servers":[' + b",".join(documents) + b"]" + tail + b"}")
+    return Reply(b"".join((b'{"servers":[', b",".join(documents), b"]", tail, b"}")))
 
 
 async def _documents(call: Call, tx: Transaction, wanted: resources.Query) -> tuple[list[str], list[bytes]]:
@@ -149,13 +148,15 @@ async def _documents(call: Call, tx: Transaction, wanted: resources.Query) -> tu
     Lists are asked for again and again: what was told is kept under its form and its row's last write, a time that no
     row has twice (`servers.write`), and only rows that were written since are read and rendered.
     """
-    version, root = call.microversion, server_documents.root(call.base)
-    form = f"{tx.region_id} {root} {version}"
+    version, root, also = call.microversion, server_documents.root(call.base), _ADMINS if call.caller.is_admin else ()
+    form = f"{tx.region_id} {root} {version} {bool(also)}"
     keys = [(form, *row) for row in await resources.list_columns(tx, wanted, "kind", "id", "updated_at")]
     told = {key: _told[key] for key in keys if key in _told}
     new = [key[2] for key in keys if key not in told]
-    rows = await resources.columns_of(tx, wanted, new, "kind", "id", "document", "flavor_ref")
-    read = {(row[0], row[1]): microversions.rendered(row[2], row[3], root, version) for row in rows}
+    read = {}
+    for kind, name, document, flavor_id, *rest in await resources.columns_of(tx, wanted, new, *_SHOWN, *also):
+        more = _admins_part(rest, version) if also else None
+        read[kind, name] = microversions.rendered(document, flavor_id, root, version, more)
     told |= {key: read[key[1:3]] for key in keys if key[1:3] in read}
     _keep({key: told[key] for key in keys if key[1:3] in read})
     shown = [key for key in keys if key in told]
@@ -173,23 +174,25 @@ def form(call: Call, server: Resource, more: Mapping[str, Any] | None = None) ->
     """A server as this caller sees it at this microversion."""
     document = {**servers.shown(server), **(more or {})}
     if call.caller.is_admin:
-        document |= _admins_part(server, call.microversion)
+        spec = server.spec
+        seen = (server.name, spec["launch_index"], spec["reservation_id"], spec.get("user_data"))
+        document |= _admins_part(seen, call.microversion)
     return microversions.older(document, server.spec["flavorRef"], server_documents.root(call.base), call.microversion)
 
 
-def _admins_part(server: Resource, version: Microversion) -> dict[str, Any]:
-    """OS-EXT-SRV-ATTR as os-extended-server-attributes shows it: a virtual region has no hosts to name."""
-    spec, name = server.spec, "OS-EXT-SRV-ATTR:"
-    shown = {f"{name}host": None, f"{name}instance_name": server.name, f"{name}hypervisor_hostname": None}
+def _admins_part(seen: Sequence[Any], version: Microversion) -> dict[str, Any]:
+    """OS-EXT-SRV-ATTR as os-extended-server-attributes shows it: a virtual region has no hosts."""
+    called, launch_index, reservation_id, user_data = seen
+    shown = {f"{_EXTENDED}host": None, f"{_EXTENDED}instance_name": called, f"{_EXTENDED}hypervisor_hostname": None}
     if version < Microversion(2, 3):
         return shown
     return shown | {
-        f"{name}kernel_id": "",
-        f"{name}launch_index": spec["launch_index"],
-        f"{name}ramdisk_id": "",
-        f"{name}reservation_id": spec["reservation_id"],
-        f"{name}root_device_name": "/dev/vda",
-        f"{name}user_data": spec.get("user_data"),
+        f"{_EXTENDED}kernel_id": "",
+        f"{_EXTENDED}launch_index": launch_index,
+        f"{_EXTENDED}ramdisk_id": "",
+        f"{_EXTENDED}reservation_id": reservation_id,
+        f"{_EXTENDED}root_device_name": "/dev/vda",
+        f"{_EXTENDED}user_data": user_data,
     }
 
 

@@ -7,6 +7,7 @@ by the backends alone. How it comes to be is told in docs/adr/0010-external-netw
 
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -90,16 +91,22 @@ async def subnet_of_zone(tx: Transaction, network: Resource, backend_id: str, zo
 
 
 async def _network(tx: Transaction, found: Mapping[str, Any], now: datetime) -> Resource:
-    known = await resources.find(tx, Kind.NETWORK, network_id(tx.region_id))
-    if known is not None:
-        return known
+    """The row, to be changed: two zones may be the first at the same time."""
+    name = network_id(tx.region_id)
+    if await resources.find(tx, Kind.NETWORK, name) is None:
+        await _make_network(tx, name, found, now)
+    await standard.lock(tx, Kind.NETWORK, name)
+    return await resources.get(tx, Kind.NETWORK, name)
+
+
+async def _make_network(tx: Transaction, name: str, found: Mapping[str, Any], now: datetime) -> None:
     spec: dict[str, Any] = {
         "subnets": [], "admin_state_up": True, "shared": False, "router:external": True, "port_security_enabled": True,
         "mtu": found.get("mtu") or networks.MTU, "mtu_is_chosen": False, "availability_zone_hints": [],
         "description": "", "tags": [], "revision_number": 1,
     }  # fmt: skip
-    network = Resource(network_id(tx.region_id), Kind.NETWORK, owner(tx.region_id), "", NAME, "ACTIVE", now, now, spec)
-    return await standard.insert(tx, network, networks.document)
+    network = Resource(name, Kind.NETWORK, owner(tx.region_id), "", NAME, "ACTIVE", now, now, spec)
+    await resources.insert_new(tx, replace(network, document=resources.dump(networks.document(network))))
 
 
 def _fresh(

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import requests
@@ -42,7 +43,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     started.stop()
 
 
-def send(running: Running, method: str, path: str, body: object = None, version: str = "3.70") -> requests.Response:
+def send(running: Running, method: str, path: str, body: Any = None, version: str = "3.70") -> requests.Response:
     url = f"{running.url}/block-storage/v3/{running.tenants['acme'].project_id}{path}"
     headers = {"X-Auth-Token": running.tokens["member"], "OpenStack-API-Version": f"volume {version}"}
     return requests.request(method, url, json=body, headers=headers, timeout=60)

@@ -40,7 +40,7 @@ class FloatingIps(Described):
         require_policy(self.cloud, self.project, fields)
         if "qos_policy_id" in fields:
             row.document["qos_policy_id"] = fields["qos_policy_id"]
-        if "port_id" in fields or "fixed_ip_address" in fields:
+        if fields.keys() & _FREE.keys():
             port_id = fields.pop("port_id", row.document["port_id"])
             fixed, router_id = fields.pop("fixed_ip_address", None), fields.pop("router_id", None)
             row.document |= self._associated(row, port_id, fixed, router_id) if port_id else _FREE

@@ -6,6 +6,7 @@ queries depends on what can still be decided, never on how many zones, servers o
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy import func, select
 
@@ -16,11 +17,13 @@ from vregion.region.regions import Transaction
 from vregion.region.scheduler import Tie, Zone, good
 from vregion.region.tables import resources as rows
 
+_NOT_ALWAYS = ("personality", "description", "tags", "trusted_image_certificates", "hostname")
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What is to be placed. `amounts` are in the quota's names; `plugged` are its ports, and networks where it gets a
-    port of its own.
+    port of its own; `features` are capabilities (`server.hostname`) without which a cloud refuses the request.
     """
 
     amounts: Mapping[str, int]
@@ -28,6 +31,21 @@ class Wanted:
     image: Resource | None
     plugged: Sequence[Resource]
     ties: Sequence[Tie]
+    features: frozenset[str] = frozenset()
+
+
+def features(server: Mapping[str, Any]) -> frozenset[str]:
+    """What of the request not every microversion knows, by the names that a backend's check has for it."""
+    named = {f"server.{name}" for name in _NOT_ALWAYS if server.get(name)}
+    networks, disks = server.get("networks"), server.get("block_device_mapping_v2") or ()
+    nics = networks if isinstance(networks, list) else ()
+    found = {
+        "server.hostname.fqdn": "." in (server.get("hostname") or ""),
+        "server.networks.none": networks == "none",
+        "server.device_tags": any(one.get("tag") for one in (*nics, *disks)),
+        "server.block_device.volume_type": any(one.get("volume_type") for one in disks),
+    }
+    return frozenset(named | {name for name, is_asked in found.items() if is_asked})
 
 
 async def zones(tx: Transaction, bindings: Sequence[Binding], named: str | None, wanted: Wanted) -> list[Zone]:
@@ -36,7 +54,7 @@ async def zones(tx: Transaction, bindings: Sequence[Binding], named: str | None,
     free = not wanted.ties or any(tie.reached for tie in wanted.ties)
     if named is not None or not free or sum(zone.open and zone.has_flavor for zone in found) < 2:
         return found
-    unable = await _unable(tx, bindings, wanted.plugged)
+    unable = await _unable(tx, bindings, wanted)
     known = await room.known(tx)
     for number, zone in enumerate(found):
         there = known.get(zone.binding.backend_id)
@@ -53,10 +71,10 @@ async def full(tx: Transaction, bindings: Sequence[Binding], amounts: Mapping[st
     return {backend_id for backend_id, there in known.items() if there.lacks(amounts)}
 
 
-async def _unable(tx: Transaction, bindings: Sequence[Binding], plugged: Sequence[Resource]) -> dict[str, str]:
-    """Binding -> what its zone lacks for these ports, as far as its backend's last check told."""
-    trunks = any(one.spec.get("trunk_details") for one in plugged)
-    ids = [one.spec.get("qos_policy_id") or one.spec.get("qos_network_policy_id") for one in plugged]
+async def _unable(tx: Transaction, bindings: Sequence[Binding], wanted: Wanted) -> dict[str, str]:
+    """Binding -> what its zone lacks for the server and its ports, as far as its backend's last check told."""
+    trunks = any(one.spec.get("trunk_details") for one in wanted.plugged)
+    ids = [one.spec.get("qos_policy_id") or one.spec.get("qos_network_policy_id") for one in wanted.plugged]
     named = {policy_id for policy_id in ids if policy_id}
     policies = (await resources.find_many(tx, Kind.QOS_POLICY, named)).values() if named else ()
     found = {}
@@ -64,6 +82,8 @@ async def _unable(tx: Transaction, bindings: Sequence[Binding], plugged: Sequenc
         lacking = [qos_policies.lacking(policy, binding) for policy in policies]
         if trunks and binding.capabilities and "network.trunk" not in binding.capabilities:
             lacking.append("trunks")
+        if binding.capabilities:
+            lacking += sorted(wanted.features - binding.capabilities)
         found[binding.id] = next(filter(None, lacking), "")
     return found
 

@@ -318,7 +318,8 @@ def _wanted(request: Boot, found: Found) -> placement.Wanted:
     new = [disk for disk in found.disks if disk["destination_type"] == "volume" and disk["source_type"] != "volume"]
     amounts["volumes"] = len(new) * most
     amounts["gigabytes"] = sum(int(disk.get("volume_size") or 0) for disk in new) * most
-    return placement.Wanted(amounts, request.having, found.image, found.plugged, found.ties)
+    features = placement.features(request.server)
+    return placement.Wanted(amounts, request.having, found.image, found.plugged, found.ties, features)
 
 
 async def _reserve(tx: Transaction, request: Boot) -> int:

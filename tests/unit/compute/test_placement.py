@@ -191,6 +191,18 @@ async def test_a_zone_without_trunks_is_passed_by(region: Region) -> None:
     assert (chosen, words) == ("az2", "zone az2: the only one that will do; passed by: az1 has no trunks")
 
 
+async def test_a_zone_that_is_too_old_for_the_request_is_passed_by(region: Region) -> None:
+    old = frozenset({"server.hostname", "server.networks.none"})
+    new = old | {"server.hostname.fqdn"}
+    async with region.write() as tx:
+        request = asked(imageRef=await an_image(tx), hostname="www.example.org")
+        zones = (replace(ZONES[0], capabilities=old), replace(ZONES[1], capabilities=new))
+        chosen, words = await placed(tx, replace(request, zones=zones))
+        plain = asked(imageRef=await an_image(tx), hostname="www")
+        assert (await placed(tx, replace(plain, zones=zones)))[0] == "az1"
+    assert (chosen, words) == ("az2", "zone az2: the only one that will do; passed by: az1 has no server.hostname.fqdn")
+
+
 async def test_no_room_is_asked_for_where_there_is_no_choice(region: Region) -> None:
     async with region.write() as tx:
         await told(tx, "one", instances=(0, 0))

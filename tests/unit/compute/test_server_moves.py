@@ -133,7 +133,7 @@ async def test_not_without_room_for_the_image(region: Region) -> None:
     async with region.write() as tx:
         await usages.set_limits(tx, ME.project_id, {"images": 1})
     server = await shelved(region)
-    await refused(region, server, "images", OverQuota)
+    await refused(region, server, "image_count_total is over limit", OverQuota)
 
 
 async def test_its_network_follows_it(region: Region) -> None:

@@ -56,8 +56,9 @@ _SERVICES: dict[str, dict[str, Any]] = {
     "image": {"version": "v2.17", "microversion": None},
 }
 _CAPABILITIES = frozenset({
-    "server.changes", "server.description", "server.tags", "server.hostname", "server.hostname.fqdn", "server.personality",
-    "server.trusted_image_certificates", "server.networks.none", "server.device_tags", "server.block_device.volume_type",
+    "server.changes", "server.description", "server.tags", "server.hostname", "server.hostname.fqdn",
+    "server.personality", "server.trusted_image_certificates", "server.networks.none", "server.device_tags",
+    "server.block_device.volume_type",
     "volume.extend.attached", "flavor.create", "project.open", "network.router", "network.floating-ip-port-forwarding",
     "network.segments", "network.provider",
 })  # fmt: skip

@@ -112,19 +112,23 @@ def test_a_remote_group_over_ipv6(stage: Stage, both: tuple[Seat, Seat]) -> None
     def guard(seat: Seat, *groups: str) -> None:
         stage.ask("PUT", f"/ports/{seat.ports['own']['id']}", {"port": {"security_groups": groups}})
 
-    guard(two, back)
-    assert one.loses(two.address("own", 6))
-    guard(one, stage.opened, front)
-    let_in = took(lambda: one.answers(two.address("own", 6)), SOON)
-    assert not one.answers(two.address("own")), "nothing was said of IPv4"
-    guard(one, stage.opened)
-    shut_out = took(lambda: not one.answers(two.address("own", 6)), SOON)
-    assert one.loses(two.address("own", 6))
-    guard(two, stage.opened)
+    one.leads("own", "fd00:40::/32")
+    try:
+        guard(two, back)
+        assert one.loses(two.address("own", 6))
+        guard(one, stage.opened, front)
+        let_in = took(lambda: one.answers(two.address("own", 6)), SOON)
+        assert not one.answers(two.address("own")), "nothing was said of IPv4"
+        guard(one, stage.opened)
+        shut_out = took(lambda: not one.answers(two.address("own", 6)), SOON)
+        assert one.loses(two.address("own", 6))
+    finally:
+        for seat in both:
+            guard(seat, stage.opened)
+        for made in (back, front):
+            stage.acme.drop("security_group", made)
+            stage.acme.gone("security_group", made)
     assert one.reaches(two.address("own", 6))
-    for made in (back, front):
-        stage.acme.drop("security_group", made)
-        stage.acme.gone("security_group", made)
     print(f"\na member over IPv6: let in after {let_in:.1f} s, shut out after {shut_out:.1f} s")
 
 

@@ -10,6 +10,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 
+IDLE = 2.0  # seconds after which a server may have closed the connection
+
+
 class Endpoint:
     """One service's base URL with a token."""
 
@@ -17,15 +20,19 @@ class Endpoint:
         parts = urlsplit(url)
         self._path = parts.path.rstrip("/")
         self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=120)
+        self._used = time.monotonic()
         self._headers = {"X-Auth-Token": token, "Content-Type": "application/json"}
 
     def send(self, method: str, path: str, body: Any = None, version: str = "") -> bytes:
         """The body of a successful answer."""
         headers = self._headers | ({"OpenStack-API-Version": version} if version else {})
         data = None if body is None else json.dumps(body).encode()
+        if time.monotonic() - self._used > IDLE:
+            self._connection.close()
         self._connection.request(method, self._path + path, data, headers)
         answer = self._connection.getresponse()
         content = answer.read()
+        self._used = time.monotonic()
         if answer.status >= 400:
             raise RuntimeError(f"{method} {path}: {answer.status} {content[:300]!r}")
         return content

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-
 IDLE = 2.0  # seconds after which a server may have closed the connection
 
 

@@ -3,6 +3,7 @@
 Called by `vregion.region.addresses` and `ports`.
 """
 
+import hashlib
 import re
 from ipaddress import IPv6Address
 from random import SystemRandom
@@ -33,8 +34,16 @@ def canonical(text: str) -> str | None:
 
 def random() -> str:
     """A MAC address in the services' own range."""
-    low = f"{_RANDOM.randrange(1 << 24):06x}"
-    return f"{_OURS}:{low[:2]}:{low[2:4]}:{low[4:]}"
+    return _ours(_RANDOM.randbytes(3))
+
+
+def derived(network_id: str, address: str) -> str:
+    """The same one each time for an address on a network, in the services' own range."""
+    return _ours(hashlib.sha256(f"{network_id} {address}".encode()).digest()[:3])
+
+
+def _ours(low: bytes) -> str:
+    return f"{_OURS}:{low.hex(':')}"
 
 
 def eui64(prefix: Prefix, mac: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from random import SystemRandom
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, delete, func, select
+from sqlalchemy import Select, and_, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -36,6 +36,11 @@ _INSERT_NEW = {  # of a table, on SQLite?
 def dhcp_owner(backend_id: str) -> str:
     """Who owns the address of a zone's own DHCP service."""
     return f"dhcp:{backend_id}"
+
+
+def gateway_owner(backend_id: str) -> str:
+    """Who owns the address of a zone's own gateway while no router has it."""
+    return f"gateway:{backend_id}"
 
 
 async def take(tx: Transaction, subnet: Resource, owner: str, address: str) -> bool:
@@ -78,6 +83,13 @@ async def release_subnet(tx: Transaction, subnet_id: str) -> None:
     await tx.execute(_RELEASE_SUBNET, {"its_region_id": tx.region_id, "its_subnet_id": subnet_id})
 
 
+async def hand_over(tx: Transaction, subnet_id: str, address: str, owner: str, to: str) -> bool:
+    """An address has another owner; False when it was not that owner's."""
+    mine = (addresses.c.region_id == tx.region_id, addresses.c.subnet_id == subnet_id, addresses.c.port_id == owner)
+    done = await tx.execute(update(addresses).where(*mine, addresses.c.address == address).values(port_id=to))
+    return bool(done.rowcount)
+
+
 async def owner_of(tx: Transaction, network_id: str, address: str) -> str | None:
     """The port that has an address."""
     row = await tx.execute(
@@ -98,13 +110,13 @@ async def reserved(tx: Transaction, subnet_id: str, owner: str) -> str | None:
 
 
 async def used_by_port(tx: Transaction, subnet_id: str) -> bool:
-    """Whether any port, DHCP's own aside, has an address on the subnet."""
+    """Whether any port, those of zones' own services aside, has an address on the subnet."""
     row = await tx.execute(
         select(addresses.c.port_id)
         .where(
             addresses.c.region_id == tx.region_id,
             addresses.c.subnet_id == subnet_id,
-            addresses.c.port_id.not_like("dhcp:%"),
+            addresses.c.port_id.not_like("%:%"),
         )
         .limit(1)
     )
@@ -134,12 +146,12 @@ async def take_mac(tx: Transaction, network_id: str, port_id: str, mac: str) -> 
     return await _insert_new(tx, macs, row)
 
 
-async def allocate_mac(tx: Transaction, network_id: str, port_id: str) -> str:
-    """Take a MAC at random."""
-    while True:
+async def allocate_mac(tx: Transaction, network_id: str, port_id: str, address: str | None = None) -> str:
+    """Take a MAC at random; with an address the one that belongs to it, when nobody has that."""
+    mac = mac_addresses.derived(network_id, address) if address else mac_addresses.random()
+    while not await take_mac(tx, network_id, port_id, mac):
         mac = mac_addresses.random()
-        if await take_mac(tx, network_id, port_id, mac):
-            return mac
+    return mac
 
 
 async def release_mac(tx: Transaction, port_id: str, only: Iterable[str] | None = None) -> None:

@@ -260,7 +260,7 @@ async def _make(tx: Transaction, caller: Caller, network: Resource, wanted: dict
     port = standard.fresh(Kind.PORT, caller, spec, now, parent_id=spec["device_id"] or None)
     await standard.reserve(tx, port.project_id, "port")
     await standard.lock(tx, Kind.NETWORK, network.id)
-    spec = {**port.spec, "mac_address": await _take_mac(tx, network.id, port.id, wanted.get("mac_address"))}
+    spec = {**port.spec, "mac_address": await _take_mac(tx, network.id, port.id, wanted)}
     spec |= await port_protection.protect(tx, port.project_id, spec, now)
     port = replace(port, spec=spec)
     seat = await _seat(tx, port)
@@ -274,13 +274,19 @@ async def _write_new(tx: Transaction, port: Resource) -> Resource:
     return port
 
 
-async def _take_mac(tx: Transaction, network_id: str, port_id: str, wanted: str | None) -> str:
-    if wanted is None:
-        return await address_rows.allocate_mac(tx, network_id, port_id)
-    if not await address_rows.take_mac(tx, network_id, port_id, wanted):
-        message = f"Unable to complete operation for network {network_id}. The mac address {wanted} is in use."
+async def _take_mac(tx: Transaction, network_id: str, port_id: str, wanted: dict[str, Any]) -> str:
+    """The one that was asked for, else one at random; a router's follows from its address.
+
+    Servers know their gateway by its MAC for half a minute: a router that is made again shall have it again.
+    """
+    mac: str | None = wanted.get("mac_address")
+    if mac is None:
+        routed = wanted["fixed_ips"][0]["ip_address"] if wanted.get("router_id") else None
+        return await address_rows.allocate_mac(tx, network_id, port_id, routed)
+    if not await address_rows.take_mac(tx, network_id, port_id, mac):
+        message = f"Unable to complete operation for network {network_id}. The mac address {mac} is in use."
         raise Conflict(message, reason="MacAddressInUse")
-    return wanted
+    return mac
 
 
 def _addressed(seat: Seat, ips: list[dict[str, str]]) -> dict[str, Any]:

@@ -192,22 +192,32 @@ async def prepare(tx: Transaction, subnet: Resource, backend_id: str) -> Resourc
     return await standard.note(tx, subnet, document, backend_id=home, spec={"dhcp_addresses": known})
 
 
+def gateways(subnet: Resource) -> dict[str, str]:
+    """Backend -> which router servers use there, where that is not the one of the subnet's own gateway address."""
+    return subnet.spec.get("gateway_addresses") or {}
+
+
 async def tell_gateways(tx: Transaction, subnet: Resource, told: dict[str, str], now: datetime) -> None:
-    """Which router servers use on the backends where that is not the one of the subnet's own gateway address."""
-    if told != (subnet.spec.get("gateway_addresses") or {}):
+    """These are its `gateways`."""
+    if told != gateways(subnet):
         await standard.revise(tx, subnet, document, now, spec={"gateway_addresses": told})
 
 
 async def leaves(tx: Transaction, subnet: Resource, realization: Realization, now: datetime) -> None:
-    """A backend has let go of it, DHCP service and all: its address there is free, unless it is wanted there again."""
+    """A backend has let go of it, DHCP service and all: its addresses there are free, unless it is wanted again."""
     await standard.lock(tx, Kind.NETWORK, subnet.spec["network_id"])
     subnet = await resources.get(tx, Kind.SUBNET, subnet.id)
     current = await realizations.on_backend(tx, Kind.SUBNET, subnet.id, realization.backend_id)
-    known = dict(subnet.spec.get("dhcp_addresses") or {})
-    if current is None or current.wanted or known.pop(realization.backend_id, None) is None:
+    if current is None or current.wanted:
         return
-    await addresses.release(tx, addresses.dhcp_owner(realization.backend_id), subnet_id=subnet.id)
-    await standard.note(tx, subnet, document, spec={"dhcp_addresses": known})
+    backend_id, spec = realization.backend_id, {}
+    for name, owner in (("dhcp_addresses", addresses.dhcp_owner), ("gateway_addresses", addresses.gateway_owner)):
+        known = dict(subnet.spec.get(name) or {})
+        if known.pop(backend_id, None) is not None:
+            await addresses.release(tx, owner(backend_id), subnet_id=subnet.id)
+            spec[name] = known
+    if spec:
+        await standard.note(tx, subnet, document, spec=spec)
 
 
 def no_more_addresses(network_id: str) -> Conflict:

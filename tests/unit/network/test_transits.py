@@ -252,6 +252,37 @@ async def test_a_router_on_a_network_that_spans_zones_has_a_seat_in_each(world: 
     assert door["fixed_ips"][0]["ip_address"] == "10.0.0.1", "the first seat is free again"
 
 
+async def test_a_router_that_is_made_again_sits_where_the_last_one_did(world: World) -> None:
+    """Servers know their gateway by its MAC for half a minute, and by its address for as long as their lease."""
+    async with world.region.write() as tx:
+        mine = await router(tx)
+        wide = await attach(tx, mine, "10.0.0.0/24")
+        for backend_id in ("b1", "b2"):
+            await plug(world, tx, wide, f"s-{backend_id}", backend_id)
+    await world.turn()
+
+    def doors() -> dict[str, tuple[Any, str]]:
+        found = {b: [p for p in on_cloud(world, Kind.PORT, b) if p["device_owner"]] for b in ("b1", "b2")}
+        return {
+            b: (p["fixed_ips"][0]["ip_address"], p["mac_address"]) for b, ports_of in found.items() for p in ports_of
+        }
+
+    before = doors()
+    assert set(before) == {"b1", "b2"}
+    only = {"subnet_id": wide.spec["subnets"][0]}
+    async with world.region.write() as tx:
+        await router_interfaces.remove(tx, WHO, mine.id, only, NOW)
+        stranger = await ports.create(tx, WHO, {**ports.DEFAULTS, "network_id": wide.id, "device_id": ""}, NOW)
+    await world.turn()
+    assert doors() == {}
+    assert stranger.spec["fixed_ips"][0]["ip_address"] not in {address for address, _ in before.values()}
+    async with world.region.write() as tx:
+        again = await router(tx)
+        await router_interfaces.add(tx, WHO, again.id, only, {"az2": "b2", "az1": "b1"}, NOW)
+    await world.turn()
+    assert doors() == before
+
+
 async def test_a_wide_and_a_local_network_on_one_router(world: World) -> None:
     async with world.region.write() as tx:
         mine = await router(tx)

@@ -184,8 +184,10 @@ def main() -> None:
                 sides = Side(rig.tenant(), rig.inside("az1")), Side(rig.direct(1, ""), None)
                 print("| | vregion | bare region | times |\n|---|---|---|---|")
                 try:
-                    compare(sides)
+                    networks = [side.cloud.network(NAME, "10.71.0.0/16") for side in sides]
+                    pings(sides, networks)
                     converge(rig, sides, counts)
+                    compare(sides, networks)
                 finally:
                     for side in sides:
                         side.clear()
@@ -194,9 +196,16 @@ def main() -> None:
             rig.stop()
 
 
-def compare(sides: tuple[Side, Side]) -> None:
-    """The rows that have both sides."""
-    networks = [side.cloud.network(NAME, "10.71.0.0/16") for side in sides]
+def pings(sides: tuple[Side, Side], networks: list[str]) -> None:
+    """What passes until a server answers: first of all, for the agents of a region are busy for long after a load."""
+    both = [side.first_pings(network) for side, network in zip(sides, networks, strict=True)]
+    first, second = (statistics.median(seconds) for seconds in both)
+    name = f"from a port to its server's first ping, of {BOOTS}"
+    row(name, f"{first:.1f} s", f"{second:.1f} s", f"{second / first:.2f}")
+
+
+def compare(sides: tuple[Side, Side], networks: list[str]) -> None:
+    """The rows of single calls."""
     compared = (
         (f"GET /v2.0/networks, {LISTED} of them", [side.listing() for side in sides]),
         ("POST /v2.0/ports", [side.ports(network) for side, network in zip(sides, networks, strict=True)]),
@@ -204,14 +213,6 @@ def compare(sides: tuple[Side, Side]) -> None:
     )
     for name, (figure, theirs) in compared:
         row(name, figure, theirs, f"{theirs.median / figure.median:.0f}")
-    pings = [side.first_pings(network) for side, network in zip(sides, networks, strict=True)]
-    first, second = (statistics.median(seconds) for seconds in pings)
-    row(
-        f"from a port to its server's first ping, of {BOOTS}",
-        f"{first:.1f} s",
-        f"{second:.1f} s",
-        f"{second / first:.2f}",
-    )
 
 
 def converge(rig: Rig, sides: tuple[Side, Side], counts: list[int]) -> None:

@@ -26,6 +26,7 @@ class Kind(StrEnum):
     SNAPSHOT = "snapshot"
     ATTACHMENT = "attachment"
     TRANSFER = "transfer"
+    MESSAGE = "message"
     BACKUP = "backup"
     GROUP = "group"
     GROUP_SNAPSHOT = "group_snapshot"

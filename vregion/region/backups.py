@@ -13,7 +13,7 @@ from vregion.model.caller import Caller
 from vregion.model.observed import Observed
 from vregion.model.refusals import Invalid, NotFound
 from vregion.model.resource import Kind, Resource
-from vregion.region import realizations, resources, snapshots, usages, volumes
+from vregion.region import messages, realizations, resources, snapshots, usages, volumes
 from vregion.region.regions import Transaction
 
 # What only the backend knows.
@@ -165,18 +165,21 @@ async def settled(tx: Transaction, backup: Resource, observed: Observed) -> None
     if backup.deleting and seen.get("status") != "error_deleting":
         return
     spec = backup.spec | {name: seen[name] for name in _TOLD if seen.get(name) is not None}
+    status = seen.get("status", backup.status)
     if observed.failed:
         spec[volumes.FAULT] = observed.failed
+        told = seen.get(messages.TOLD, ())
+        await messages.failed(tx, backup, observed.failed, datetime.now(UTC), told, status)
     if observed.settled:
         await realizations.forget_needs(tx, Kind.BACKUP, backup.id)
         await _look_at_volume(tx, backup)
-    status = seen.get("status", backup.status)
     if spec != backup.spec or status != backup.status:
         await write(tx, backup, datetime.now(UTC), spec=spec, status=status)
 
 
 async def stopped(tx: Transaction, backup: Resource, reason: str) -> None:
     """The backend refused it for good."""
+    await messages.failed(tx, backup, reason, datetime.now(UTC))
     await write(tx, backup, datetime.now(UTC), spec={**backup.spec, volumes.FAULT: reason}, status="error")
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from vregion.model.backend import Binding
+from vregion.model.refusals import Invalid
 from vregion.model.resource import Kind, Resource
 from vregion.region import qos_policies, realizations, resources, room
 from vregion.region.regions import Transaction
@@ -36,7 +37,7 @@ class Wanted:
 
 def features(server: Mapping[str, Any]) -> frozenset[str]:
     """What of the request not every microversion knows, by the names that a backend's check has for it."""
-    named = {f"server.{name}" for name in _NOT_ALWAYS if server.get(name)}
+    named = {f"server.{name}" for name in _NOT_ALWAYS if server.get(name) is not None}
     networks, disks = server.get("networks"), server.get("block_device_mapping_v2") or ()
     nics = networks if isinstance(networks, list) else ()
     found = {
@@ -46,6 +47,13 @@ def features(server: Mapping[str, Any]) -> frozenset[str]:
         "server.block_device.volume_type": any(one.get("volume_type") for one in disks),
     }
     return frozenset(named | {name for name, is_asked in found.items() if is_asked})
+
+
+def require_able(binding: Binding, wanted: frozenset[str]) -> None:
+    """Whatever chose the zone, its cloud takes the request, as far as its last check told. Raises Invalid."""
+    lacking = ", ".join(sorted(wanted - binding.capabilities)) if binding.capabilities else ""
+    if lacking:
+        raise Invalid(f"The cloud of availability zone {binding.availability_zone} is too old for this: no {lacking}.")
 
 
 async def zones(tx: Transaction, bindings: Sequence[Binding], named: str | None, wanted: Wanted) -> list[Zone]:

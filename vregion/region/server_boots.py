@@ -90,8 +90,10 @@ async def boot(tx: Transaction, request: Boot) -> list[Resource]:
     """Accept the servers. Raises Refusal, and then nothing is left behind."""
     found = await _find(tx, request)
     named = request.server.get("availability_zone")
-    zones = await placement.zones(tx, request.zones, named, _wanted(request, found))
+    wanted = _wanted(request, found)
+    zones = await placement.zones(tx, request.zones, named, wanted)
     decision = scheduler.choose(named, request.flavor_id, zones, found.ties)
+    placement.require_able(decision.binding, wanted.features)
     count = await _reserve(tx, request)
     reservation = f"r-{secrets.token_hex(4)}"
     made = []
@@ -318,7 +320,7 @@ def _wanted(request: Boot, found: Found) -> placement.Wanted:
     new = [disk for disk in found.disks if disk["destination_type"] == "volume" and disk["source_type"] != "volume"]
     amounts["volumes"] = len(new) * most
     amounts["gigabytes"] = sum(int(disk.get("volume_size") or 0) for disk in new) * most
-    features = placement.features(request.server)
+    features = placement.features({**request.server, "networks": found.networks or "none"})
     return placement.Wanted(amounts, request.having, found.image, found.plugged, found.ties, features)
 
 

@@ -18,6 +18,7 @@ from vregion.model.resource import Kind, Resource, State
 from vregion.region import (
     actions,
     network_moves,
+    placement,
     ports,
     realizations,
     resources,
@@ -51,6 +52,8 @@ def require_movable(server: Resource, binding: Binding, *, has_flavor: bool) -> 
         raise servers.cannot(server, "unshelve")
     if not has_flavor:
         raise _stays(server, zone, f"there is no flavor like its own in {zone}")
+    if binding.capabilities and (lacking := placement.features(spec) - binding.capabilities):
+        raise _stays(server, zone, f"the cloud there is too old for it: no {', '.join(sorted(lacking))}")
 
 
 async def begin(

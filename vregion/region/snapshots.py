@@ -14,7 +14,7 @@ from vregion.model.caller import Caller
 from vregion.model.observed import Observed
 from vregion.model.refusals import Invalid, NotFound
 from vregion.model.resource import Kind, Resource
-from vregion.region import members, realizations, resources, usages, volume_types, volumes
+from vregion.region import members, messages, realizations, resources, usages, volume_types, volumes
 from vregion.region.regions import Transaction
 from vregion.region.volumes import FAULT, stamp
 
@@ -120,12 +120,15 @@ async def settled(tx: Transaction, snapshot: Resource, observed: Observed) -> No
     spec = {**snapshot.spec, "progress": seen.get("os-extended-snapshot-attributes:progress", "0%")}
     if observed.failed:
         spec[FAULT] = observed.failed
+        told = seen.get(messages.TOLD, ())
+        await messages.failed(tx, snapshot, observed.failed, datetime.now(UTC), told, seen["status"])
     if spec != snapshot.spec or seen["status"] != snapshot.status:
         await members.follow(tx, await write(tx, snapshot, datetime.now(UTC), spec=spec, status=seen["status"]))
 
 
 async def stopped(tx: Transaction, snapshot: Resource, reason: str) -> None:
     """The backend refused it for good."""
+    await messages.failed(tx, snapshot, reason, datetime.now(UTC))
     spec = {**snapshot.spec, FAULT: reason}
     await members.follow(tx, await write(tx, snapshot, datetime.now(UTC), spec=spec, status="error"))
 

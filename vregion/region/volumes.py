@@ -19,6 +19,7 @@ from vregion.model.resource import Kind, Resource
 from vregion.region import (
     attachments,
     members,
+    messages,
     realizations,
     resources,
     usages,
@@ -35,13 +36,14 @@ MAINTENANCE = "maintenance"  # it follows its server to another zone (`volume_mo
 RESERVED = "vregion:reserved_by"  # the server that will get it; nobody else may
 GIGABYTES = volume_type_limits.GIGABYTES
 READONLY = "vregion:readonly"
-FAULT = "vregion:fault"
+FAULT = messages.FAULT
 ENCRYPTION = "vregion:encryption"  # what its zone tells of it: the key's id there, cipher, key size, provider
 METADATA_TEXT = "vregion:metadata"  # for the list's filter
 SIZE_TEXT = "vregion:size"  # so that the order by text is the order by size
 DELETABLE = ("available", "error", "error_restoring", "error_extending", "error_managing")
 NOT_ENCRYPTED: Mapping[str, Any] = {"encryption_key_id": None}
 GIB = 1 << 30
+stamp = messages.stamp
 _FIXED_KEY = "00000000-0000-0000-0000-000000000000"  # not shown (cinder 29.0.0 common/constants.py FIXED_KEY_ID)
 _NOT_DELETABLE = (
     "Invalid volume: Volume status must be available or error or error_restoring or error_extending or error_managing "
@@ -93,11 +95,6 @@ def links(volume: Resource) -> list[dict[str, str]]:
     """Both of Cinder's links; the endpoint is put in when they are sent."""
     place = f"{volume.project_id}/volumes/{volume.id}"
     return [{"rel": "self", "href": f"{BASE}/v3/{place}"}, {"rel": "bookmark", "href": f"{BASE}/{place}"}]
-
-
-def stamp(at: datetime) -> str:
-    """Cinder's form of a time."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
 
 
 def metadata_text(metadata: Mapping[str, str]) -> str:
@@ -329,6 +326,8 @@ async def settled(tx: Transaction, volume: Resource, observed: Observed) -> None
         spec[GIGABYTES] = seen["size"]
     if observed.failed:
         spec[FAULT] = observed.failed
+        told = seen.get(messages.TOLD, ())
+        await messages.failed(tx, volume, observed.failed, datetime.now(UTC), told, status)
     if observed.settled and volume_copies.COPY in volume.spec:
         await _copy_ended(tx, volume)
     spec |= search_texts(spec)
@@ -342,6 +341,7 @@ async def stopped(tx: Transaction, volume: Resource, reason: str) -> None:
         await _helper_failed(tx, volume, reason)
         return
     await volume_copies.clear(tx, volume, datetime.now(UTC))
+    await messages.failed(tx, volume, reason, datetime.now(UTC))
     spec = {name: value for name, value in volume.spec.items() if name != volume_copies.COPY} | {FAULT: reason}
     await members.follow(tx, await write(tx, volume, datetime.now(UTC), spec=spec, status="error"))
 

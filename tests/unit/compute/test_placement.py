@@ -10,6 +10,7 @@ import pytest
 from tests.unit.compute.test_servers import LARGE, ME, NOW, ZONES, an_image, asked
 from tests.unit.network.network_rows import network, subnet
 from vregion.model.backend import Binding
+from vregion.model.refusals import Invalid
 from vregion.model.resource import Kind, Resource, State
 from vregion.region import (
     actions,
@@ -22,6 +23,7 @@ from vregion.region import (
     room,
     server_boots,
     trunks,
+    usages,
     volume_creates,
 )
 from vregion.region.regions import Region, Transaction
@@ -201,6 +203,33 @@ async def test_a_zone_that_is_too_old_for_the_request_is_passed_by(region: Regio
         plain = asked(imageRef=await an_image(tx), hostname="www")
         assert (await placed(tx, replace(plain, zones=zones)))[0] == "az1"
     assert (chosen, words) == ("az2", "zone az2: the only one that will do; passed by: az1 has no server.hostname.fqdn")
+
+
+async def test_a_zone_that_was_named_and_is_too_old_is_refused_at_once(region: Region) -> None:
+    old, new = frozenset({"server.networks.none"}), frozenset({"server.networks.none", "server.hostname"})
+    zones = (replace(ZONES[0], capabilities=old), replace(ZONES[1], capabilities=new))
+    words = r"The cloud of availability zone az1 is too old for this: no server\.hostname\."
+    async with region.write() as tx:
+        image = await an_image(tx)
+        request = replace(asked(imageRef=image, hostname="www", availability_zone="az1"), zones=zones)
+        with pytest.raises(Invalid, match=words):
+            await server_boots.boot(tx, request)
+        assert await resources.count(tx, resources.Query(Kind.SERVER)) == 0
+        assert (await usages.limits(tx, "p1"))["instances"][1] == 0
+        other = replace(request, server={**request.server, "availability_zone": "az2"})
+        assert (await placed(tx, other))[0] == "az2"
+        unknown = replace(request, zones=ZONES)
+        assert (await placed(tx, unknown))[0] == "az1", "nobody has looked at its cloud yet"
+
+
+async def test_nor_is_a_zone_too_old_for_the_request_that_follows_another_server(region: Region) -> None:
+    old, new = frozenset({"server.networks.none"}), frozenset({"server.networks.none", "server.tags"})
+    zones = (replace(ZONES[0], capabilities=old), replace(ZONES[1], capabilities=new))
+    async with region.write() as tx:
+        first, *_ = await server_boots.boot(tx, asked(imageRef=await an_image(tx), availability_zone="az1"))
+        request = replace(asked(imageRef=await an_image(tx), tags=["one"]), hints={"same_host": first.id})
+        with pytest.raises(Invalid, match="az1 is too old"):
+            await server_boots.boot(tx, replace(request, zones=zones))
 
 
 async def test_no_room_is_asked_for_where_there_is_no_choice(region: Region) -> None:

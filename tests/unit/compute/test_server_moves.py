@@ -129,6 +129,14 @@ async def test_not_without_a_flavor_there(region: Region) -> None:
         server_moves.require_movable(await shelved(region), AZ2, has_flavor=False)
 
 
+async def test_not_to_a_cloud_that_is_too_old_for_it(region: Region) -> None:
+    server = await change(region, await shelved(region), tags=["one"])
+    old = replace(AZ2, capabilities=frozenset({"server.networks.none"}))
+    with pytest.raises(Conflict, match=r"the cloud there is too old for it: no server\.tags"):
+        server_moves.require_movable(server, old, has_flavor=True)
+    server_moves.require_movable(server, replace(old, capabilities=old.capabilities | {"server.tags"}), has_flavor=True)
+
+
 async def test_not_without_room_for_the_image(region: Region) -> None:
     async with region.write() as tx:
         await usages.set_limits(tx, ME.project_id, {"images": 1})

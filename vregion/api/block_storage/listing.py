@@ -40,7 +40,8 @@ class Listing:
 
     `filters` are everybody's, as Cinder's own resource_filters.json has them (29.0.0); `more` are the tenant's admin's.
     `noun` is Cinder's word for a marker that is unknown. Below the microversion `lenient` an unknown filter finds
-    nothing, as it does for an admin; elsewhere it is passed over before 3.31 and refused from there on.
+    nothing, as it does for an admin; elsewhere it is passed over before 3.31 and refused from there on. Of one
+    that is `of_all` an admin sees all projects' unasked.
     """
 
     kind: Kind
@@ -52,6 +53,7 @@ class Listing:
     order: tuple[str, str] = _NEWEST
     lenient: Microversion = _NEVER
     ignored: tuple[str, ...] = ()
+    of_all: bool = False
 
 
 _OWN = {"id": "id", "display_name": "name", "user_id": "user_id"}
@@ -153,16 +155,33 @@ ATTACHMENTS = Listing(
     {"id": "id", "volume_id": "parent_id", "attach_status": "status", "created_at": "created_at"},
     noun="Volume attachment",
 )
-ALL = (VOLUMES, BACKUPS, SNAPSHOTS, GROUPS, GROUP_SNAPSHOTS, ATTACHMENTS)
+_OF_MESSAGES = ("resource_uuid", "resource_type", "event_id", "request_id", "message_level")
+_MORE_OF_MESSAGES = {"action_id": "spec.action_id", "detail_id": "spec.detail_id"}
+MESSAGES = Listing(
+    Kind.MESSAGE,
+    {name: f"spec.{name}" for name in _OF_MESSAGES},
+    {name: f"spec.{name}" for name in _OF_MESSAGES}
+    | _MORE_OF_MESSAGES
+    | {name: name for name in ("id", "project_id", "created_at", "updated_at")}
+    | {"expires_at": "updated_at"},
+    {"id": "id"} | _MORE_OF_MESSAGES,
+    lenient=STRICT,
+    of_all=True,
+)
+ALL = (VOLUMES, BACKUPS, SNAPSHOTS, GROUPS, GROUP_SNAPSHOTS, ATTACHMENTS, MESSAGES)
 
 
-async def page(tx: Transaction, call: Call, listing: Listing) -> tuple[list[Resource], dict[str, Any], int]:
-    """One page of the caller's rows, how many there are on request (3.45), and the limit of the page."""
+async def page(
+    tx: Transaction, call: Call, listing: Listing, kept: Sequence[Filter] = ()
+) -> tuple[list[Resource], dict[str, Any], int]:
+    """One page of the caller's rows that are `kept`, how many on request (3.45), and the limit of the page."""
     size, offset = paging(call)
-    marker, project_id = given(call, "marker"), scope(call)
+    marker, project_id = given(call, "marker"), scope(call, of_all=listing.of_all)
     if marker is not None and await resources.find(tx, listing.kind, marker, project_id) is None:
         raise NotFound(f"{listing.noun or listing.kind.value.capitalize()} {marker} could not be found.")
-    query = Query(listing.kind, project_id, _filters(call, listing), _sort(call, listing), size + offset, marker)
+    query = Query(
+        listing.kind, project_id, [*kept, *_filters(call, listing)], _sort(call, listing), size + offset, marker
+    )
     found = (await resources.list_resources(tx, query))[offset:] if size else []
     tail: dict[str, Any] = {}
     if _counted(call):
@@ -170,9 +189,9 @@ async def page(tx: Transaction, call: Call, listing: Listing) -> tuple[list[Reso
     return found, tail, size
 
 
-def scope(call: Call) -> str | None:
+def scope(call: Call, *, of_all: bool = False) -> str | None:
     """Whose rows a list shows: all of the tenant's when his admin asks for `all_tenants`, or one named project's."""
-    if not (call.caller.is_admin and true(call.query.get("all_tenants", ""))):
+    if not (call.caller.is_admin and (of_all or true(call.query.get("all_tenants", "")))):
         return call.project_id
     return call.query.get("project_id")
 

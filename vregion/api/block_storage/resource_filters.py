@@ -5,13 +5,12 @@ Cinder tells a project's member of the pools' too, which he may not list (29.0.0
 
 from collections.abc import Iterable
 
-from vregion.api.block_storage import listing, messages, volume_types
+from vregion.api.block_storage import listing, volume_types
 from vregion.api.http import Call, Reply, Routes
 
 routes = Routes()
 _FILTERS: dict[str, Iterable[str]] = {
     **{one.kind.value: one.filters for one in listing.ALL},
-    "message": messages.FILTERS,
     "pool": ("name", "volume_type"),
     "volume_type": volume_types.FILTERS,
 }

@@ -1,4 +1,4 @@
-"""Lists that are not rows but made in memory: the types, the group types, the messages.
+"""Lists that are not rows but made in memory: the types and the group types.
 
 Paged and sorted as the others are (cinder 29.0.0 api/common.py), by the words of `listing`.
 """
@@ -9,32 +9,28 @@ from typing import Any
 
 from vregion.api.block_storage import listing
 from vregion.api.http import Call, Reply
-from vregion.model.refusals import NotFound
 
 Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Short:
-    """`links` names the member with the link to the next page, `sort` the columns. `noun` is what an unknown marker is
-    called; without it such a marker is passed over, as Cinder does for types.
-    """
+    """`links` names the member with the link to the next page, `sort` the columns."""
 
     path: str
     name: str
     links: str
     sort: tuple[str, ...]
-    noun: str = ""
 
 
 def page(call: Call, short: Short, documents: Sequence[Document]) -> Reply:
-    """One page of them. Raises Invalid, or NotFound for a marker that is none of them."""
+    """One page of them. Raises Invalid. A marker that is none of them is passed over, as Cinder does for types."""
     limit, offset = listing.paging(call)
     found = list(documents)
     for key, ascending in reversed(listing.order(call, {name: name for name in short.sort})):
         found.sort(key=lambda one: (one.get(key) is not None, str(one.get(key))), reverse=not ascending)
     marker = listing.given(call, "marker")
-    shown = found[_behind(found, marker, short) + offset :][:limit]
+    shown = found[_behind(found, marker) + offset :][:limit]
     links = listing.next_page(call, short.path, [one["id"] for one in shown], limit)
     return Reply({short.name: shown} | ({short.links: links} if links else {}))
 
@@ -49,10 +45,5 @@ def filters(call: Call, known: Iterable[str], *, strict: bool) -> tuple[dict[str
     return {name: value for name, value in asked.items() if name in known}, unknown
 
 
-def _behind(found: Sequence[Document], marker: str | None, short: Short) -> int:
-    for index, one in enumerate(found):
-        if one["id"] == marker:
-            return index + 1
-    if marker is None or not short.noun:
-        return 0
-    raise NotFound(f"{short.noun} {marker} could not be found.")
+def _behind(found: Sequence[Document], marker: str | None) -> int:
+    return next((index + 1 for index, one in enumerate(found) if one["id"] == marker), 0)

@@ -1,6 +1,7 @@
 """Volumes: blank or from an image, a snapshot or another volume; attached and let go by the servers' modules."""
 
 import uuid
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from vregion.drivers.contract import Answer, Permanent, Transient
@@ -18,6 +19,7 @@ _DELETABLE = (
     "from snapshots after volume transfer."
 )
 
+_HINTS = "OS-SCH-HNT:scheduler_hints"
 _SOURCES = (("snapshot_id", Kind.SNAPSHOT), ("source_volid", Kind.VOLUME), ("backup_id", Kind.BACKUP))
 _ALWAYS = {
     "encrypted": False, "replication_status": None, "consistencygroup_id": None, "multiattach": False, "group_id": None,
@@ -67,6 +69,9 @@ class Volumes(MemoryCollection):
             named = {"image_id": source.id, "image_name": source.document["name"]}
             row.document["volume_image_metadata"] = named | {name: str(source.document[name]) for name in shown}
         words = self.cloud.faults.next_build_error(self.kind)
+        if (body.get(_HINTS) or {}).get("different_host"):  # there is one host
+            words = "schedule allocate volume:Could not find any available weighted backend."
+            row.extra["messages"] = [_message("VOLUME_VOLUME_001_003", words)]
         if words:
             row.extra["fault"] = words
             self.cloud.later(row, lambda: row.document.update(status="error"))
@@ -90,7 +95,12 @@ class Volumes(MemoryCollection):
 
     def render(self, row: Row) -> dict[str, Any]:
         """With all that hold it, not the attached alone."""
-        return super().render(row) | {"every_attachment": attachments.every(row)}
+        return super().render(row) | {"every_attachment": attachments.every(row)} | self.messages(row)
+
+    def messages(self, row: Row) -> dict[str, Any]:
+        """What Cinder has to say of one that failed."""
+        failed = row.document["status"] == "error" and "messages" in row.extra
+        return {"messages": row.extra["messages"]} if failed else {}
 
     def call(self, row: Row, method: str, path: str, body: dict[str, Any]) -> Answer:
         if path.startswith("/attachments"):
@@ -149,6 +159,12 @@ class Volumes(MemoryCollection):
                     raise Permanent(f"Invalid {kind}: {kind} {wanted} is not available.")
                 return row, row.document["size"]
         return None, 0
+
+
+def _message(event_id: str, words: str) -> dict[str, Any]:
+    at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
+    told = {"event_id": event_id, "user_message": words, "message_level": "ERROR", "resource_type": "VOLUME"}
+    return told | {"id": str(uuid.uuid4()), "request_id": f"req-{uuid.uuid4()}", "created_at": at}
 
 
 def settled(row: Row, **fields: Any) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vregion.drivers.contract import Observed
+from vregion.drivers.openstack import messages
 from vregion.drivers.openstack.collection import Resources
 from vregion.drivers.openstack.marks import InMetadata
 from vregion.drivers.openstack.session import Params
@@ -25,6 +26,10 @@ class Backups(Resources):
     path = "/backups"
     list_path = "/detail"
     mark = _Unasked()
+
+    async def get(self, external_id: str) -> Observed:
+        """With Cinder's messages of one that failed."""
+        return await messages.told(self.service, await super().get(external_id))
 
     async def update(self, external_id: str, body: Mapping[str, Any]) -> Observed:
         """Cinder answers with the name alone: the rest is asked for."""

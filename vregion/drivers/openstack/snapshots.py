@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from vregion.drivers.contract import Changes, Observed
+from vregion.drivers.openstack import messages
 from vregion.drivers.openstack.collection import Resources
 from vregion.drivers.openstack.marks import InMetadata
 
@@ -18,6 +19,10 @@ class Snapshots(Resources):
     path = "/snapshots"
     list_path = "/detail"
     mark = InMetadata()
+
+    async def get(self, external_id: str) -> Observed:
+        """With Cinder's messages of one that failed."""
+        return await messages.told(self.service, await super().get(external_id))
 
     async def update(self, external_id: str, body: Mapping[str, Any]) -> Observed:
         """Name and description by PUT; metadata has a path of its own (cinder/api/v3/snapshot_metadata.py)."""

@@ -1,10 +1,12 @@
 """Volumes on one OpenStack cloud, and their attachments. Made by the driver; the mark is a metadata item."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from vregion.drivers.contract import Changes, Observed
+from vregion.drivers.openstack import messages
 from vregion.drivers.openstack.collection import Resources
 from vregion.drivers.openstack.marks import InMetadata
 from vregion.drivers.openstack.service import Window
@@ -42,12 +44,9 @@ class Volumes(Resources):
         if document.get("encrypted"):
             document["encryption"] = (await self.service.send("GET", f"{self.url(external_id)}/encryption")).body
         seen = self.observe(document)
-        if seen.failed is None:
-            return seen
-        params = [("resource_uuid", external_id), ("sort", "created_at:desc"), ("limit", "1")]
-        told = (await self.service.send("GET", "/messages", params=params)).part("messages")
-        words = [message["user_message"] for message in told]
-        return Observed(external_id, seen.document, failed=words[0] if words else seen.failed)
+        seen = await messages.told(self.service, seen)
+        words = [message["user_message"] for message in seen.document.get("messages", ())]
+        return replace(seen, failed=words[0]) if words else seen
 
     async def update(self, external_id: str, body: Mapping[str, Any]) -> Observed:
         """Name, description and metadata by PUT; `bootable` by its action, and a larger size by one that goes on after

@@ -4,6 +4,8 @@ The URL is `vregion://ZONE/ID`, ID being the image's own id in that backend. An 
 the backend is asked whether it shows the image to the region's credential, and only then is anything written down.
 """
 
+import hashlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,7 +13,7 @@ from urllib.parse import urlsplit
 from vregion.api.http import Call, Reply, Routes
 from vregion.api.image.bodies import parsed
 from vregion.api.image.patch import Change
-from vregion.api.schemas.image.images import ADD_LOCATION
+from vregion.api.schemas.image.images import ADD_LOCATION, VALIDATED
 from vregion.drivers.contract import Gone, Observed, Permanent, Transient
 from vregion.model.backend import Binding
 from vregion.model.refusals import Forbidden, Invalid, Unavailable
@@ -26,7 +28,7 @@ async def add(call: Call) -> Reply:
     """Glance 2.17's way."""
     body: Any = parsed(call)
     ADD_LOCATION.check(body, call.microversion)
-    await _register(call, body["url"])
+    await _register(call, body["url"], body.get("validation_data", {}))
     return Reply(status=202)
 
 
@@ -49,18 +51,48 @@ async def patched(call: Call, change: Change) -> None:
         raise Forbidden("It's not allowed to remove or replace locations if locations are invisible.")
     if not isinstance(change.value, dict) or not isinstance(change.value.get("url"), str):
         raise Invalid("Provided object does not match schema 'image': a location has a url and metadata")
-    await _register(call, change.value["url"])
+    VALIDATED.check(given := change.value.get("validation_data", {}), call.microversion)
+    await _register(call, change.value["url"], given)
 
 
-async def _register(call: Call, url: str) -> None:
+async def _register(call: Call, url: str, given: Mapping[str, str]) -> None:
+    wanted = _hash(given)
     zone, external_id = await _place(call, url)
     async with call.region.write() as tx:
         await images.own(tx, call.caller, call.path["image_id"], "set_image_location")
     seen = await _observed(call, zone, external_id)
+    _compare(wanted, seen.document)
     place = (zone.availability_zone, zone.backend_id)
     async with call.region.write() as tx:
         image = await images.own(tx, call.caller, call.path["image_id"], "set_image_location")
         await image_data.register(tx, image, place, seen, datetime.now(UTC))
+
+
+def _hash(given: Mapping[str, str]) -> tuple[str, str] | None:
+    """Algorithm and value that the bytes shall have. Raises Invalid (glance 33.0.0 api/v2/images.py)."""
+    value, algorithm = given.get("os_hash_value"), given.get("os_hash_algo", "sha512")
+    if value is None:
+        return None
+    try:
+        size = len(bytes.fromhex(value))
+    except ValueError:
+        raise Invalid(f"os_hash_value ({value}) is not a valid hexadecimal value") from None
+    if size != (least := hashlib.new(algorithm).digest_size):
+        words = f"is not the correct size for ({algorithm}) (should be ({least}) bytes)"
+        raise Invalid(f"os_hash_value: ({value}) {words}")
+    return algorithm, value
+
+
+def _compare(wanted: tuple[str, str] | None, seen: Mapping[str, Any]) -> None:
+    """What the zone says of the bytes is all that is known: they are not read. Raises Invalid."""
+    if wanted is None:
+        return
+    algorithm, value = wanted
+    if seen.get("os_hash_algo") != algorithm:
+        known = seen.get("os_hash_algo") or "no hash"
+        raise Invalid(f"os_hash_algo: the zone knows {known} of this image, not {algorithm}")
+    if seen.get("os_hash_value") != value.lower():
+        raise Invalid(f"os_hash_value: ({value}) not matched with actual os_hash_value: ({seen.get('os_hash_value')})")
 
 
 async def _place(call: Call, url: str) -> tuple[Binding, str]:

@@ -116,11 +116,20 @@ BODY = Worded({
     "additionalProperties": {"type": "string"},
     "maxProperties": 200,
 })  # fmt: skip
+VALIDATION_DATA = {
+    "type": "object",
+    "properties": {
+        "os_hash_algo": {"type": "string", "enum": ["sha1", "sha256", "sha512", "md5"]},
+        "os_hash_value": {"type": "string", "maxLength": 128},
+    },
+    "additionalProperties": False,
+}
+VALIDATED = Worded(VALIDATION_DATA)
 ADD_LOCATION = Worded({
     "type": "object",
     "properties": {
         "url": {"type": "string", "maxLength": 255},
-        "validation_data": {"type": ["object", "null"]},
+        "validation_data": VALIDATION_DATA,
     },
     "required": ["url"],
     "additionalProperties": False,

@@ -70,8 +70,9 @@ def _joins(binding: Binding, of_region: Sequence[Binding], known: Iterable[Inter
 
 
 def _volume_types(report: dict[str, Any]) -> tuple[VolumeType, ...]:
-    told = report.get("services", {}).get("volume", {}).get("types", [])
-    return tuple(VolumeType(**one) for one in told)
+    volume = report.get("services", {}).get("volume", {})
+    qos = volume.get("qos", {})
+    return tuple(VolumeType(**one, qos=qos.get(one["name"])) for one in volume.get("types", []))
 
 
 async def of_region(store: Store, region_id: str) -> tuple[Binding, ...]:

@@ -29,11 +29,15 @@ class Backend:
 
 @dataclass(frozen=True, slots=True)
 class VolumeType:
-    """A volume type that a backend offers to all its projects; `extra_specs`: those that Cinder shows to a tenant."""
+    """A volume type that a backend offers to all its projects; `extra_specs`: those that Cinder shows to a tenant.
+
+    `qos`: its QoS (name, consumer, specs), where the backend's check was told it: Cinder tells administrators alone.
+    """
 
     name: str
     description: str | None = None
     extra_specs: dict[str, str] = field(default_factory=dict)
+    qos: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ class Kind(StrEnum):
     MESSAGE = "message"
     BACKUP = "backup"
     GROUP = "group"
+    GROUP_TYPE = "group_type"
     GROUP_SNAPSHOT = "group_snapshot"
     NETWORK = "network"
     SUBNET = "subnet"

@@ -16,7 +16,7 @@ from vregion.region.tables import realizations as rows
 
 _OF_OTHERS = (  # they go with what they are of, or say nothing by themselves
     Kind.SECURITY_GROUP_RULE, Kind.ATTACHMENT, Kind.DELETED_SERVER, Kind.MIGRATION, Kind.DEFAULT_TYPE,
-    Kind.FLAVOR_ACCESS, Kind.MESSAGE,
+    Kind.FLAVOR_ACCESS, Kind.MESSAGE, Kind.GROUP_TYPE,
 )  # fmt: skip
 _MADE_WHERE_NEEDED = (Kind.KEYPAIR, Kind.SECURITY_GROUP, Kind.ADDRESS_GROUP, Kind.SERVER_GROUP, Kind.QOS_POLICY)
 

@@ -61,9 +61,13 @@ async def create(
 ) -> Resource:
     """An empty group. Raises NotFound for a type that nobody knows, Invalid for such a zone."""
     types = [volume_types.named(zones, name)["id"] for name in wanted["volume_types"]]
-    kind = group_types.find(wanted["group_type"])["id"]
+    kind = await group_types.find(tx, wanted["group_type"], private=caller.is_admin)
+    group_types.require_kept(kind)
     zone = volume_creates.zone_of(zones, wanted.get("availability_zone"))
-    spec = {name: wanted.get(name) for name in ("name", "description")} | {"group_type": kind, "volume_types": types}
+    spec = {name: wanted.get(name) for name in ("name", "description")} | {
+        "group_type": kind["id"],
+        "volume_types": types,
+    }
     return await _insert(tx, caller, spec, (zone.availability_zone, zone.backend_id), now)
 
 

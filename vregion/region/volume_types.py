@@ -18,7 +18,7 @@ ZONES = "RESKEY:availability_zones"  # Cinder's own extra spec for where a type 
 
 
 def offered(zones: Iterable[Binding]) -> list[dict[str, Any]]:
-    """Cinder's documents as a project's member sees them, `default` first, the others by name."""
+    """Cinder's documents as an admin sees them, `default` first, the others by name."""
     found: dict[str, dict[str, Any]] = {}
     for zone in zones:
         for one in zone.volume_types:
@@ -26,6 +26,7 @@ def offered(zones: Iterable[Binding]) -> list[dict[str, Any]]:
             specs = known["extra_specs"]
             where = [*specs.get(ZONES, "").split(","), zone.availability_zone]
             specs |= one.extra_specs | {ZONES: ",".join(filter(None, where))}
+            known["qos_specs_id"] = known["qos_specs_id"] or (qos_id(one.qos) if one.qos else None)
     found[NAME] = _document(NAME, "The default type of each availability zone") | {"id": ID}
     return sorted(found.values(), key=lambda one: (one["id"] != ID, one["name"]))
 
@@ -77,6 +78,11 @@ def known_as(name: str) -> dict[str, str]:
     return {"volume_type": name, "volume_type_id": str(uuid5(UUID(ID), name))}
 
 
+def qos_id(qos: Mapping[str, Any]) -> str:
+    """The id of a QoS, made of its name."""
+    return str(uuid5(UUID(ID), f"qos/{qos['name']}"))
+
+
 def _document(name: str, description: str | None) -> dict[str, Any]:
     return {
         "id": str(uuid5(UUID(ID), name)),
@@ -84,5 +90,6 @@ def _document(name: str, description: str | None) -> dict[str, Any]:
         "is_public": True,
         "description": description,
         "extra_specs": {},
+        "qos_specs_id": None,
         "os-volume-type-access:is_public": True,
     }

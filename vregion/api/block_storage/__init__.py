@@ -18,6 +18,7 @@ from vregion.api.block_storage import (
     groups,
     limits,
     messages,
+    qos_specs,
     quota_sets,
     resource_filters,
     snapshot_metadata,
@@ -54,6 +55,7 @@ HANDLED: list[Route] = [
     *extensions.routes.all,
     *limits.routes.all,
     *messages.routes.all,
+    *qos_specs.routes.all,
     *quota_sets.routes.all,
 ]
 ROUTES = [*HANDLED, *operations.refusals(OPERATIONS, HANDLED)]
@@ -67,7 +69,9 @@ RULES = {
     **groups.RULES,
     **group_types.RULES,
     **group_snapshots.RULES,
+    **qos_specs.RULES,
     **quota_sets.RULES,
+    **volume_types.RULES,
     "volume:create_transfer": "member",
     "volume:get_transfer": "reader",
     "volume:get_all_transfers": "reader",

@@ -10,6 +10,8 @@ from vregion.model.refusals import NotFound
 from vregion.region import default_types, volume_types
 
 routes = Routes()
+_QOS = "volume_extension:access_types_qos_specs_id"
+RULES = {_QOS: "admin"}
 FILTERS = ("is_public", "extra_specs")
 _FILTERED = Microversion(3, 52)
 _COLUMNS = (
@@ -25,13 +27,13 @@ async def index(call: Call) -> Reply:
     asked, _ = short_lists.filters(call, FILTERS, strict=call.microversion >= _FILTERED)
     if "extra_specs" in asked and call.microversion >= _FILTERED:
         found = [one for one in found if _has(one["extra_specs"], asked["extra_specs"])]
-    return short_lists.page(call, _SHORT, found)
+    return short_lists.page(call, _SHORT, [_shown(call, one) for one in found])
 
 
 @routes.get("/types/{type_id}", policy="volume_extension:type_get")
 async def show(call: Call) -> Reply:
     """By id; `default` is Cinder's own word for the project's default type."""
-    found = await _found(call)
+    found = _shown(call, await _found(call))
     if call.path["type_id"] == volume_types.NAME:  # asked for by that word, Cinder's extension does not find it
         del found["os-volume-type-access:is_public"]
     return Reply({"volume_type": found})
@@ -59,6 +61,12 @@ async def _found(call: Call) -> dict[str, Any]:
             kind = volume_types.known(zones, await default_types.of(tx, call.project_id))
         return kind or volume_types.find(zones, asked)
     return volume_types.find(zones, asked)
+
+
+def _shown(call: Call, kind: dict[str, Any]) -> dict[str, Any]:
+    """Which QoS a type has, only an admin sees."""
+    hidden = () if call.policy.check(_QOS, call.caller) else ("qos_specs_id",)
+    return {name: value for name, value in kind.items() if name not in hidden}
 
 
 def _has(specs: dict[str, str], text: str) -> bool:

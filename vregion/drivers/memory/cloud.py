@@ -56,7 +56,7 @@ class MemoryCloud:
 
     `quotas` are ceilings per kind and project, `limits` those of cores, ram (MiB) and gigabytes. `flavors_forbidden`
     refuses `create_flavor` as a plain project's credential is refused. `volume_types` are names; the first is the
-    default.
+    default; `volume_qos` is the QoS of those that have some.
     `address_groups` are the members elsewhere of security groups, by the group's id.
     `administrators` are the projects whose credentials may act for others and choose segments; those in `managed` may
     make QoS policies for themselves, where the cloud has QoS at all (`has_qos`; `has_trunks` is the like).
@@ -81,6 +81,9 @@ class MemoryCloud:
         self.flavors = {f.external_id: f for f in (Flavor(str(uuid.uuid4()), *form) for form in FLAVORS)}
         self.flavors_forbidden = False
         self.volume_types = {"memory": str(uuid.uuid4())}
+        self.volume_qos: dict[str, dict[str, Any]] = {
+            "memory": {"name": "slow", "consumer": "front-end", "specs": {"total_iops_sec": "500"}}
+        }
         self.projects: dict[str, str] = {}
         self.address_groups: dict[str, list[str]] = {}
         self.administrators = {"admin", "provider"}

@@ -96,12 +96,16 @@ class MemoryDriver:
         ]
         rules: dict[str, list[Any]] = {rule_type: [] for rule_type in TYPES if self.cloud.has_qos}
         services = _SERVICES | {
-            "volume": _SERVICES["volume"] | {"types": types},
+            "volume": _SERVICES["volume"] | {"types": types, "qos": self._volume_qos()},
             "network": _SERVICES["network"] | {"qos_rule_types": rules},
         }
         return await self._step(
             "check", None, lambda: Report(services, _CAPABILITIES | self._more(), limits, (), self._external())
         )
+
+    def _volume_qos(self) -> dict[str, dict[str, Any]]:
+        """Administrators alone see it."""
+        return self.cloud.volume_qos if self.project_id in self.cloud.administrators else {}
 
     def _external(self) -> list[dict[str, Any]]:
         """Networks to the outside with their subnets."""

@@ -55,6 +55,7 @@ async def report(services: Mapping[str, Service]) -> Report:
         missing += [f"network extension {alias}" for alias in _NEEDED if alias not in aliases]
     if "volume" in present:
         found["volume"]["types"] = await _volume_types(present["volume"])
+        found["volume"]["qos"] = await _volume_qos(present["volume"])
     if "compute" in present and NO_NETWORK.capability not in capabilities:
         missing.append(f"compute microversion {NO_NETWORK.first}")
     return Report(found, frozenset(capabilities), await _limits(present), missing, external)
@@ -107,6 +108,18 @@ async def _volume_types(volume: Service) -> list[dict[str, Any]]:
         for one in told
         if one.get("is_public", True) and not one["name"].startswith("__")
     ]
+
+
+async def _volume_qos(volume: Service) -> dict[str, dict[str, Any]]:
+    """The QoS of types, by the types' names: Cinder tells administrators of a project alone."""
+    token = await volume.session.token()
+    if token.project_id is None or "admin" not in token.roles:
+        return {}
+    reply = await volume.exchange("GET", "/qos-specs")
+    told = reply.part("qos_specs") if reply.status == 200 else []
+    specs = {one["id"]: {name: one[name] for name in ("name", "consumer", "specs")} for one in told}
+    types = (await volume.send("GET", "/types")).part("volume_types") if specs else []
+    return {one["name"]: specs[one["qos_specs_id"]] for one in types if one.get("qos_specs_id") in specs}
 
 
 async def _external(network: Service) -> list[dict[str, Any]]:

@@ -54,7 +54,7 @@ def sections(region: Region) -> dict[str, Section]:
         },
         "validation": validation(region),
         "network": {**place, "public_network_id": outside, "floating_network_name": profile.external},
-        "network-feature-enabled": {"api_extensions": extensions, "ipv6": "true"},
+        "network-feature-enabled": {"api_extensions": extensions, "ipv6": "true", "ipv6_subnet_attributes": "true"},
         "volume": {
             **place,
             "catalog_type": "block-storage",

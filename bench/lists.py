@@ -30,7 +30,7 @@ from vregion.api.compute.server_lists import STATUS
 from vregion.api.schemas.compute import servers as schema
 from vregion.api.schemas.compute.servers import JOINED, SORT_KEYS
 from vregion.model.resource import Kind, Resource
-from vregion.region import resources
+from vregion.region import resources, server_documents
 from vregion.region.regions import Region
 from vregion.region.tables import addresses
 from vregion.region.tables import resources as rows
@@ -132,7 +132,7 @@ def servers(pattern: Resource, count: int) -> Iterator[tuple[Resource, Resource,
             created_at=at,
             updated_at=at + timedelta(hours=n % 24),
             spec=spec,
-            document=orjson.dumps(shown | {"metadata": spec["metadata"], "tags": spec["tags"]}),
+            document=server_documents.stored(shown | {"metadata": spec["metadata"], "tags": spec["tags"]}),
         )
         taken = {"fixed_ips": [{"ip_address": address}], "device_id": server_id, "server_id": server_id}
         port = replace(server, id=port_id, kind=Kind.PORT, parent_id=server_id, spec=taken, document=b"{}")

@@ -33,7 +33,7 @@ async def bury(tx: Transaction, server: Resource, now: datetime) -> None:
         deleting=False,
         updated_at=now,
         spec=spec,
-        document=resources.dump(document),
+        document=server_documents.stored(document),
     )
     await resources.insert_resource(tx, grave)
 

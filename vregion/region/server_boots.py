@@ -377,7 +377,7 @@ async def _one(
         created_at=now,
         updated_at=now,
         spec=spec,
-        document=resources.dump(document),
+        document=server_documents.stored(document),
         availability_zone=zone,
         backend_id=backend_id,
     )

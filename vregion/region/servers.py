@@ -97,7 +97,7 @@ async def write(tx: Transaction, server: Resource, now: datetime, spec: Mapping[
     document["updated"] = server_documents.wire_time(now)
     columns |= {
         "spec": {**spec, **server_addresses.searched(document["addresses"])},
-        "document": resources.dump(document),
+        "document": server_documents.stored(document),
         "updated_at": now,
     }
     await resources.change(tx, server, **columns)

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import orjson
 import pytest
 
 from vregion.api.compute import microversions
 from vregion.model.microversion import Microversion
+from vregion.region import server_documents
 
 FULL: dict[str, Any] = {
     "id": "s",
@@ -81,3 +83,28 @@ def test_an_update_shows_a_part_before_2_75() -> None:
     assert "key_name" not in shown
     assert "key_name" in microversions.part(at("2.74"), old, ("key_name",))
     assert microversions.part(at("2.75"), new) == at("2.75")
+
+
+AWKWARD: dict[str, Any] = {
+    "metadata": {"a": '\n,"tags":[]', "scheduler_hints": "}", "image": "\u2028"},
+    "description": '\n"}\n,',
+    "scheduler_hints": {"scheduler_hints": "\n", "tags": ["x"]},
+    "tags": ['"', "\n"],
+}
+OTHERS = (FULL, FULL | AWKWARD, FULL | {"image": "", "os-extended-volumes:volumes_attached": []}, {"id": "s"})
+VERSIONS = [Microversion(2, minor) for minor in range(1, 105)]
+
+
+@pytest.mark.parametrize("document", OTHERS)
+@pytest.mark.parametrize("more", [None, {"OS-EXT-SRV-ATTR:host": None, "x": "\n"}])
+def test_a_stored_document_is_rendered_as_a_parsed_one(document: dict[str, Any], more: dict[str, Any] | None) -> None:
+    """Written in lines, or as it was before that."""
+    for version in VERSIONS:
+        rendered = microversions.Rendering("http://api", version)
+        wanted = microversions.older(document | (more or {}), "7", "http://api", version)
+        for stored in (server_documents.stored(document), orjson.dumps(document)):
+            assert orjson.loads(rendered(stored, "7", more)) == wanted, version
+
+
+def test_the_lines_of_a_document_are_in_the_order_of_the_changes() -> None:
+    assert tuple(name for _, name, _ in reversed(microversions.CHANGES)) == server_documents.APART

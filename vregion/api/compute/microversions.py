@@ -1,65 +1,56 @@
 """What each microversion changed in a server as it is shown: one line per change, newest first.
 
 The stored document is the newest form. `older` undoes, line by line, what came after the microversion that a caller
-asked for. Used by the servers' handlers; the facts are nova 34.0.0 `compute/views/servers.py` and
-`rest_api_version_history.rst`. What a change of the request's form was is in the schemas.
+asked for; `Rendering` does the same to a document as it is stored, without parsing it. Used by the servers' handlers;
+the facts are nova 34.0.0 `compute/views/servers.py` and `rest_api_version_history.rst`. What a change of the request's
+form was is in the schemas.
 """
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import orjson
 
 from vregion.model.microversion import Microversion
+from vregion.region.server_documents import APART
 
 Document = dict[str, Any]
-Undo = Callable[[Document, str, str], None]  # (document, the flavor's id, the service's root URL)
+Undo = Callable[[Any, str, str], Any]  # (what it is since, the flavor's id, the service's root URL) -> what it was
 
 
-def _without(name: str) -> Undo:
-    def undo(document: Document, flavor_id: str, root: str) -> None:
-        document.pop(name, None)
-
-    return undo
+def _image_without_properties(image: Any, flavor_id: str, root: str) -> Any:
+    return {key: value for key, value in image.items() if key != "properties"} if image else image
 
 
-def _image_without_properties(document: Document, flavor_id: str, root: str) -> None:
-    if document.get("image"):
-        document["image"] = {key: value for key, value in document["image"].items() if key != "properties"}
+def _linked_flavor(flavor: Any, flavor_id: str, root: str) -> Any:
+    return {"id": flavor_id, "links": [{"rel": "bookmark", "href": f"{root}/flavors/{flavor_id}"}]}
 
 
-def _linked_flavor(document: Document, flavor_id: str, root: str) -> None:
-    if "flavor" in document:
-        bookmark = {"rel": "bookmark", "href": f"{root}/flavors/{flavor_id}"}
-        document["flavor"] = {"id": flavor_id, "links": [bookmark]}
-
-
-def _volumes_by_id(document: Document, flavor_id: str, root: str) -> None:
-    name = "os-extended-volumes:volumes_attached"
-    if name in document:
-        document[name] = [{"id": volume["id"]} for volume in document[name]]
+def _volumes_by_id(volumes: Any, flavor_id: str, root: str) -> Any:
+    return [{"id": volume["id"]} for volume in volumes]
 
 
 def _version(text: str) -> Microversion:
     return Microversion(*map(int, text.split(".")))
 
 
-# (the microversion that brought it, how to take it away again)
-CHANGES: tuple[tuple[Microversion, Undo], ...] = (
-    (_version("2.100"), _without("scheduler_hints")),
-    (_version("2.98"), _image_without_properties),
-    (_version("2.96"), _without("pinned_availability_zone")),
-    (_version("2.90"), _without("OS-EXT-SRV-ATTR:hostname")),
-    (_version("2.73"), _without("locked_reason")),
-    (_version("2.71"), _without("server_groups")),
-    (_version("2.63"), _without("trusted_image_certificates")),
-    (_version("2.47"), _linked_flavor),
-    (_version("2.26"), _without("tags")),
-    (_version("2.19"), _without("description")),
-    (_version("2.9"), _without("locked")),
-    (_version("2.3"), _volumes_by_id),
+# (the microversion, what it brought or changed, what that was before; None: it was not there)
+CHANGES: tuple[tuple[Microversion, str, Undo | None], ...] = (
+    (_version("2.100"), "scheduler_hints", None),
+    (_version("2.98"), "image", _image_without_properties),
+    (_version("2.96"), "pinned_availability_zone", None),
+    (_version("2.90"), "OS-EXT-SRV-ATTR:hostname", None),
+    (_version("2.73"), "locked_reason", None),
+    (_version("2.71"), "server_groups", None),
+    (_version("2.63"), "trusted_image_certificates", None),
+    (_version("2.47"), "flavor", _linked_flavor),
+    (_version("2.26"), "tags", None),
+    (_version("2.19"), "description", None),
+    (_version("2.9"), "locked", None),
+    (_version("2.3"), "os-extended-volumes:volumes_attached", _volumes_by_id),
 )
+OLDEST = Microversion(2, 1)
 NEWEST = CHANGES[0][0]  # from here on the stored document is sent as it is
 FULL_ANSWERS = _version("2.75")  # before it, an update and a rebuild show a part only
 
@@ -73,25 +64,48 @@ _OF_ADDRESS = ("addr", "version")
 
 def older(document: Document, flavor_id: str, root: str, version: Microversion) -> Document:
     """The document as that microversion has it; the given one is changed."""
-    for undo in _undone(version):
-        undo(document, flavor_id, root)
+    for name, undo in _undone(version):
+        if name in document:
+            value = document.pop(name)
+            if undo is not None:
+                document[name] = undo(value, flavor_id, root)
     return document
 
 
 @cache
-def _undone(version: Microversion) -> tuple[Undo, ...]:
-    return tuple(undo for since, undo in CHANGES if version < since)
+def _undone(version: Microversion) -> tuple[tuple[str, Undo | None], ...]:
+    return tuple((name, undo) for since, name, undo in CHANGES if version < since)
 
 
-def rendered(
-    document: bytes, flavor_id: str, root: str, version: Microversion, more: Mapping[str, Any] | None = None
-) -> bytes:
-    """The same for a stored document and what else a caller sees, ready to send."""
-    if version >= NEWEST and not more:
-        return document
-    shown = orjson.loads(document)
-    shown.update(more or {})
-    return orjson.dumps(older(shown, flavor_id, root, version))
+class Rendering:
+    """Stored documents at one microversion, ready to send, with what else a caller sees of each."""
+
+    def __init__(self, root: str, version: Microversion) -> None:
+        self._root = root
+        self._version = version
+        undone = _undone(version)
+        self._kept = 1 + len(APART) - len(undone)  # lines
+        self._altered = [(APART.index(name) + 1, name) for name, undo in undone if undo is not None]
+
+    def __call__(self, document: bytes, flavor_id: str, more: Mapping[str, Any] | None = None) -> bytes:
+        """One of them."""
+        if self._kept > len(APART) and not more:
+            return document
+        lines = document[:-1].split(b"\n")
+        if len(lines) != 1 + len(APART):  # written before its parts had lines
+            shown = orjson.loads(document) | (more or {})
+            return orjson.dumps(older(shown, flavor_id, self._root, self._version))
+        parts = lines[: self._kept]
+        parts += [_was(lines[at], name, flavor_id, self._root) for at, name in self._altered if lines[at]]
+        if more:
+            parts += (b",", orjson.dumps(more)[1:-1])
+        return b"".join((*parts, b"}"))
+
+
+@lru_cache(1024)
+def _was(line: bytes, name: str, flavor_id: str, root: str) -> bytes:
+    """A line before the change; most servers have one that another has, too."""
+    return b"," + orjson.dumps(older({name: orjson.loads(b"{%s}" % line[1:])[name]}, flavor_id, root, OLDEST))[1:-1]
 
 
 def part(document: Document, version: Microversion, also: tuple[str, ...] = ()) -> Document:

@@ -125,8 +125,8 @@ async def index(call: Call) -> Reply:
     async with call.region.read() as tx:
         wanted = await server_lists.query(call, tx, values, f"{_RULE}:index")
         found = await resources.list_columns(tx, wanted, "id", "name")
-    shown = [{"id": i, "name": name, "links": server_documents.links(call.base, "servers", i)} for i, name in found]
-    more = next_page(call, "servers", [i for i, _ in found])
+    shown = [{"id": i, "name": name, "links": server_documents.links(call.base, "servers", i)} for _, i, name in found]
+    more = next_page(call, "servers", [i for _, i, _ in found])
     return Reply({"servers": shown} | ({"servers_links": more} if more else {}))
 
 
@@ -149,18 +149,19 @@ async def _documents(call: Call, tx: Transaction, wanted: resources.Query) -> tu
     row has twice (`servers.write`), and only rows that were written since are read and rendered.
     """
     version, root, also = call.microversion, server_documents.root(call.base), _ADMINS if call.caller.is_admin else ()
-    form = f"{tx.region_id} {root} {version} {bool(also)}"
-    keys = [(form, *row) for row in await resources.list_columns(tx, wanted, "kind", "id", "updated_at")]
-    told = {key: _told[key] for key in keys if key in _told}
-    new = [key[2] for key in keys if key not in told]
+    form, render = f"{tx.region_id} {root} {version} {bool(also)}", microversions.Rendering(root, version)
+    rows = await resources.list_columns(tx, wanted, "kind", "id", "updated_at")
+    keys = [(form, *row[1:]) for row in rows]
+    told = [_told.get(key) for key in keys]
+    new = [row[0] for row, document in zip(rows, told, strict=True) if document is None]
     read = {}
     for kind, name, document, flavor_id, *rest in await resources.columns_of(tx, wanted, new, *_SHOWN, *also):
-        more = _admins_part(rest, version) if also else None
-        read[kind, name] = microversions.rendered(document, flavor_id, root, version, more)
-    told |= {key: read[key[1:3]] for key in keys if key[1:3] in read}
-    _keep({key: told[key] for key in keys if key[1:3] in read})
-    shown = [key for key in keys if key in told]
-    return [key[2] for key in shown], [told[key] for key in shown]
+        read[kind, name] = render(document, flavor_id, _admins_part(rest, version) if also else None)
+    if read:
+        told = [document or read.get(key[1:3]) for key, document in zip(keys, told, strict=True)]
+        _keep({key: read[key[1:3]] for key in keys if key[1:3] in read})
+    shown = [(key[2], document) for key, document in zip(keys, told, strict=True) if document is not None]
+    return [name for name, _ in shown], [document for _, document in shown]
 
 
 def _keep(documents: Mapping[Row, bytes]) -> None:

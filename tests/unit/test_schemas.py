@@ -20,8 +20,10 @@ from tests.unit.region.rows import resource
 from vregion.database import Engines, Schema
 from vregion.directory.schema import SCHEMA as DIRECTORY
 from vregion.model.resource import Kind, Resource
+from vregion.region import resources as region_resources
+from vregion.region.regions import Transaction
 from vregion.region.schema import SCHEMA as REGION
-from vregion.region.tables import SEARCHED, addresses, realizations, resources
+from vregion.region.tables import KEYS, SEARCHED, addresses, realizations, resources
 
 both = pytest.mark.parametrize("schema", [DIRECTORY, REGION], ids=["directory", "region"])
 
@@ -139,11 +141,46 @@ async def test_servers_of_an_older_release_are_found_by_what_became_columns(engi
     async with engines.read() as connection:
         columns = [resources.c[name] for name in SEARCHED]
         found = {row.id: row for row in await connection.execute(select(resources.c.id, *columns))}
-    known = {name: spec.get(key) for name, (key, _) in SEARCHED.items()}
+    known = dict.fromkeys(SEARCHED) | {name: spec.get(key) for name, key in KEYS[Kind.SERVER].items()}
     fixed = {"fixed_ips_v4": "10.0.0.4", "fixed_ips_v6": "fd00::4"}
     assert values(found[server.id]) == known | fixed
     assert values(found[deleted.id]) == known
     assert values(found[volume.id]) == values(found[ports[0].id]) == dict.fromkeys(SEARCHED)
+
+
+async def test_others_of_an_older_release_are_found_by_what_became_columns(engines: Engines) -> None:
+    """r0006, for each kind what a write of today copies; sizes of more than 32 bits, too."""
+    specs: dict[Kind, dict[str, Any]] = {
+        Kind.PORT: {
+            "network_id": "n", "network_project_id": "p", "device_id": "d", "device_owner": "compute:az1",
+            "mac_address": "fa:16:3e:00:00:01", "tags": ["red", "blü"],
+        },
+        Kind.VOLUME: {"size": 7, "bootable": "true", "tags": "no list of texts"},
+        Kind.SNAPSHOT: {"size": 8},
+        Kind.IMAGE: {"size": 3 << 32, "visibility": "shared", "os_hidden": False, "vregion:tags": "|red|"},
+        Kind.NETWORK: {"network_id": "of no port", "size": 1},
+    }  # fmt: skip
+    older = {kind: resource(kind, spec=spec) for kind, spec in specs.items()}
+    empty = resource(Kind.IMAGE, spec=specs[Kind.IMAGE] | {"size": None})
+    async with engines.write() as connection:
+        await connection.run_sync(lambda c: command.upgrade(REGION.alembic(c), "r0005"))
+        for row in (*older.values(), empty):
+            await connection.execute(insert(resources).values(written(row)))
+    await REGION.prepare(engines)
+    today = {kind: resource(kind, spec=spec) for kind, spec in specs.items()}
+    async with engines.write() as connection:
+        await region_resources.insert_resources(Transaction("r", connection), today.values())
+        columns = [resources.c[name] for name in SEARCHED]
+        found = {row.id: row for row in await connection.execute(select(resources.c.id, *columns))}
+    for kind, spec in specs.items():
+        wanted = dict.fromkeys(SEARCHED) | {name: spec.get(key) for name, key in KEYS.get(kind, {}).items()}
+        assert read(found[older[kind].id]) == read(found[today[kind].id]) == wanted
+    assert found[empty.id].size is None
+
+
+def read(row: Any) -> dict[str, Any]:
+    """The columns; tags that are a list read."""
+    return values(row) if (row.tags or "").startswith("[") else {name: getattr(row, name) for name in SEARCHED}
 
 
 def values(row: Any) -> dict[str, Any]:

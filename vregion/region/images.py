@@ -24,7 +24,6 @@ from vregion.region.tables import resources as rows
 
 INTERNAL = "vregion"
 TAGS = "vregion:tags"  # |a|b|, for the filter
-SIZE_TEXT = "vregion:size"  # so that the order by text is the order by size
 MEMBERS = "vregion:members"  # project -> {"status", "created_at", "updated_at"}
 SHARED = "vregion:shared_"  # + status: |project|project|, for the filter
 REGISTERED = "vregion:registered"  # backend -> the external id that is not ours to delete
@@ -309,7 +308,7 @@ def _indexed(spec: Mapping[str, Any]) -> dict[str, Any]:
     found = {name: value for name, value in spec.items() if not name.startswith(SHARED)}
     for state in {member["status"] for member in members.values()}:
         found[SHARED + state] = _joined(p for p, member in members.items() if member["status"] == state)
-    return found | {TAGS: _joined(spec["tags"]), SIZE_TEXT: f"{spec['size'] or 0:020d}"}
+    return found | {TAGS: _joined(spec["tags"])}
 
 
 def _joined(words: Iterable[str]) -> str:

@@ -1,7 +1,8 @@
 """Every plain noun's rows: insert, read, list, change, remove. The kinds with rules of their own build on this.
 
 Callers pass a `Transaction`; nothing here commits. Names of fields in filters and sort keys are columns of the table,
-or `spec.NAME` for a top-level key of the wanted state, for which the JSON of each row is parsed.
+or `spec.NAME` for a top-level key of the wanted state, for which the JSON of each row is parsed unless the kind has a
+column for it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 
 import orjson
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     ColumnElement,
     Integer,
@@ -39,7 +41,7 @@ from sqlalchemy.types import NULLTYPE
 from vregion.model.refusals import Invalid, NotFound
 from vregion.model.resource import Kind, Resource
 from vregion.region.regions import Transaction
-from vregion.region.tables import SEARCHED, resources, same
+from vregion.region.tables import KEYS, SEARCHED, resources, same
 
 _COLUMNS = [c for c in resources.c if c.name not in ("region_id", *SEARCHED)]
 _KIND = same(resources.c.region_id, resources.c.kind)
@@ -62,10 +64,12 @@ _INSERT_NEW = {
     for sqlite, make in ((True, sqlite_insert), (False, postgresql_insert))
 }
 _ADVANCE = _CHANGE.values(generation=resources.c.generation + 1)
+_NOTHING = dict.fromkeys(SEARCHED)
 _SPECIAL = frozenset(".^$*+?{}[]\\|()")  # in a regex
-_SERVERS = (Kind.SERVER, Kind.DELETED_SERVER)
+_COLUMN_OF = {kind: {key: column for column, key in keys.items()} for kind, keys in KEYS.items()}
 _LEAST = {
     Integer: literal_column("-1"),
+    BigInteger: literal_column("-1"),
     Boolean: false(),
 }  # what stands for NULL where rows are sorted, other types: an empty text
 
@@ -208,7 +212,7 @@ async def count(tx: Transaction, query: Query) -> int:
 async def change(tx: Transaction, resource: Resource, **changes: Any) -> None:
     """Set columns of a row; `updated_at` becomes now unless given."""
     changes.setdefault("updated_at", datetime.now(UTC))
-    if "spec" in changes and resource.kind in _SERVERS:
+    if "spec" in changes and resource.kind in KEYS:
         changes |= _searched(resource.kind, changes["spec"])
     await tx.execute(_CHANGE, {**changes, **_its(tx, resource.kind, id=resource.id)})
 
@@ -234,11 +238,10 @@ def dump(document: Any) -> bytes:
 
 
 def _searched(kind: Kind, spec: dict[str, Any]) -> dict[str, Any]:
-    """What lists of servers are searched by, as columns."""
-    if kind not in _SERVERS:
-        return dict.fromkeys(SEARCHED)
-    values = {name: spec.get(key) for name, (key, _) in SEARCHED.items()}
-    return {name: dump(value).decode() if isinstance(value, list) else value for name, value in values.items()}
+    """What lists are searched by, as columns."""
+    values = {name: spec.get(key) for name, key in KEYS.get(kind, {}).items()}
+    texts = {name: dump(value).decode() if isinstance(value, list) else value for name, value in values.items()}
+    return {**_NOTHING, **texts}
 
 
 def _its(tx: Transaction, kind: Kind, **values: Any) -> dict[str, Any]:
@@ -257,9 +260,12 @@ def _resource(row: Sequence[Any]) -> Resource:
     return Resource(**{**values, "kind": Kind(values["kind"])})
 
 
-def _field(name: str, value: Any = None) -> ColumnElement[Any]:
+def _field(name: str, value: Any = None, kind: Kind | None = None) -> ColumnElement[Any]:
+    """With `kind`: to compare and to sort by."""
     if not name.startswith("spec."):
         return resources.c[name]
+    if column := _COLUMN_OF.get(kind, {}).get(name[5:]) if kind else None:
+        return resources.c[column]
     item: Any = resources.c.spec[name[5:]]
     form: ColumnElement[Any] = item.as_string()
     if isinstance(value, bool):
@@ -269,18 +275,18 @@ def _field(name: str, value: Any = None) -> ColumnElement[Any]:
     return form
 
 
-def _condition(f: Filter) -> ColumnElement[bool]:
+def _condition(f: Filter, kind: Kind) -> ColumnElement[bool]:
     match f.operator:
         case "among":
             return resources.c[f.field].in_(f.value)
         case "any":
-            return or_(false(), *(_condition(one) for one in f.value))
+            return or_(false(), *(_condition(one, kind) for one in f.value))
         case "not":
-            return not_(and_(*(_condition(one) for one in f.value)))
+            return not_(and_(*(_condition(one, kind) for one in f.value)))
         case "none":
-            return and_(*(not_(_condition(one)) for one in f.value))
+            return and_(*(not_(_condition(one, kind)) for one in f.value))
     sample = f.value[0] if f.operator == "in" and f.value else f.value
-    condition: ColumnElement[bool] = _compare(_field(f.field, None if f.operator == "null" else sample), f)
+    condition: ColumnElement[bool] = _compare(_field(f.field, None if f.operator == "null" else sample, kind), f)
     return condition
 
 
@@ -307,20 +313,22 @@ def _compare(column: Any, f: Filter) -> Any:
 
 
 def _matching(tx: Transaction, query: Query) -> list[ColumnElement[bool]]:
-    where = [*_own(tx, query.kind, query.also), *(_condition(f) for f in query.filters)]
+    where = [*_own(tx, query.kind, query.also), *(_condition(f, query.kind) for f in query.filters)]
     if query.project_id is not None:
         mine = resources.c.project_id == query.project_id
-        where.append(or_(mine, *(_condition(f) for f in query.shared)))
+        where.append(or_(mine, *(_condition(f, query.kind) for f in query.shared)))
     return where
 
 
 async def _page(tx: Transaction, query: Query, columns: Sequence[Any]) -> Sequence[Sequence[Any]]:
     """These columns of a page's rows.
 
-    A page is chosen by id first, so that what is sorted and thrown away are not whole documents; in a statement of its
-    own, so that neither database can find a way to join the two that takes longer than both.
+    A page is chosen first, so that what is sorted and thrown away are not whole documents; in a statement of its own,
+    so that neither database can find a way to join the two that takes longer than both. Of a list without a limit
+    SQLite chooses what a filter leaves first, too: its index has all that is asked for, and its rows are long.
     """
-    if query.limit is None:
+    few = tx.sqlite and any(f.field != "deleting" for f in query.filters)
+    if query.limit is None and not few:
         return (await tx.execute(await _sorted(tx, query, columns))).all()
     place = _PLACES[tx.sqlite]
     chosen = list((await tx.execute((await _sorted(tx, query, [place])).limit(query.limit))).scalars())
@@ -332,7 +340,7 @@ async def _page(tx: Transaction, query: Query, columns: Sequence[Any]) -> Sequen
 
 async def _sorted(tx: Transaction, query: Query, columns: Sequence[Any]) -> Select[Any]:
     """A select with keyset paging: rows behind the marker's own sort values."""
-    keys = [(_sortable(name), up) for name, up in query.sort]
+    keys = [(_sortable(name, query.kind), up) for name, up in query.sort]
     keys.append((resources.c.id, query.sort[-1][1] if query.sort else True))
     where = _matching(tx, query)
     if query.marker:
@@ -356,9 +364,9 @@ def _behind(keys: Sequence[tuple[Any, bool]], values: Sequence[Any]) -> ColumnEl
     return or_(*behind)
 
 
-def _sortable(name: str) -> ColumnElement[Any]:
+def _sortable(name: str, kind: Kind) -> ColumnElement[Any]:
     """The field, with a value for NULL, so that a marker can be behind it."""
-    column = _field(name)
+    column = _field(name, None, kind)
     if not name.startswith("spec.") and not resources.c[name].nullable:
         return column
     return func.coalesce(column, _LEAST.get(type(column.type), literal_column("''")))

@@ -27,6 +27,8 @@ from sqlalchemy import ColumnElement as Condition
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 
+from vregion.model.resource import Kind
+
 metadata = MetaData()
 Json = JSON().with_variant(JSONB(), "postgresql")
 
@@ -56,30 +58,58 @@ class UtcDateTime(TypeDecorator):  # type: ignore[type-arg]
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
-# What servers are searched and sorted by besides: `region.resources` copies it out of the spec with every write, so
-# that a list parses no JSON. Column -> (key in the spec, type); NULL for what is no server. A list of texts is JSON.
-SEARCHED: dict[str, tuple[str, Any]] = {
-    "image_ref": ("imageRef", String(255)),
-    "flavor_ref": ("flavorRef", String(255)),
-    "vm_state": ("vm_state", String(255)),
-    "task_state": ("task_state", String(255)),
-    "power_state": ("power_state", Integer),
-    "progress": ("progress", Integer),
-    "locked": ("locked", Boolean),
-    "config_drive": ("config_drive", Boolean),
-    "disk_config": ("OS-DCF:diskConfig", String(255)),
-    "key_name": ("key_name", String(255)),
-    "hostname": ("hostname", String(255)),
-    "description": ("description", String(255)),
-    "launch_index": ("launch_index", Integer),
-    "reservation_id": ("reservation_id", String(255)),
-    "launched_at": ("launched_at", String(255)),
-    "terminated_at": ("terminated_at", String(255)),
-    "access_ip_v4": ("accessIPv4", String(255)),
-    "access_ip_v6": ("accessIPv6", String(255)),
-    "fixed_ips_v4": ("fixed_ips_v4", Text),
-    "fixed_ips_v6": ("fixed_ips_v6", Text),
-    "tags": ("tags", Text),
+# What lists are searched and sorted by besides: `region.resources` copies it out of the spec with every write, so that
+# a list parses no JSON. Column -> type; NULL where the kind has no such key. A list of texts is JSON.
+SEARCHED: dict[str, Any] = {
+    "image_ref": String(255),
+    "flavor_ref": String(255),
+    "vm_state": String(255),
+    "task_state": String(255),
+    "power_state": Integer,
+    "progress": Integer,
+    "locked": Boolean,
+    "config_drive": Boolean,
+    "disk_config": String(255),
+    "key_name": String(255),
+    "hostname": String(255),
+    "description": String(255),
+    "launch_index": Integer,
+    "reservation_id": String(255),
+    "launched_at": String(255),
+    "terminated_at": String(255),
+    "access_ip_v4": String(255),
+    "access_ip_v6": String(255),
+    "fixed_ips_v4": Text,
+    "fixed_ips_v6": Text,
+    "tags": Text,
+    "network_id": String(36),
+    "network_project_id": String(64),
+    "device_id": String(255),
+    "device_owner": String(255),
+    "mac_address": String(17),
+    "size": BigInteger,
+    "bootable": String(8),
+    "visibility": String(16),
+    "os_hidden": Boolean,
+}
+_OF_SERVERS = {
+    "image_ref": "imageRef", "flavor_ref": "flavorRef", "disk_config": "OS-DCF:diskConfig",
+    "access_ip_v4": "accessIPv4", "access_ip_v6": "accessIPv6",
+    **{name: name for name in (
+        "vm_state", "task_state", "power_state", "progress", "locked", "config_drive", "key_name", "hostname",
+        "description", "launch_index", "reservation_id", "launched_at", "terminated_at", "fixed_ips_v4",
+        "fixed_ips_v6", "tags",
+    )},
+}  # fmt: skip
+_OF_PORTS = ("network_id", "network_project_id", "device_id", "device_owner", "mac_address", "tags")
+# Which of them a kind has: column -> key in the spec. A filter or sort by `spec.KEY` is one by the column.
+KEYS: dict[Kind, dict[str, str]] = {
+    Kind.SERVER: _OF_SERVERS,
+    Kind.DELETED_SERVER: _OF_SERVERS,
+    Kind.PORT: {name: name for name in _OF_PORTS},
+    Kind.VOLUME: {"size": "size", "bootable": "bootable"},
+    Kind.SNAPSHOT: {"size": "size"},
+    Kind.IMAGE: {"size": "size", "visibility": "visibility", "os_hidden": "os_hidden", "tags": "vregion:tags"},
 }
 
 # Every resource of every kind: what is wanted (`spec`) and what a show answers (`document`, ready to send).
@@ -102,7 +132,7 @@ resources = Table(
     Column("updated_at", UtcDateTime, nullable=False),
     Column("spec", Json, nullable=False),
     Column("document", LargeBinary, nullable=False),
-    *(Column(name, type_) for name, (_, type_) in SEARCHED.items()),
+    *(Column(name, type_) for name, type_ in SEARCHED.items()),
     PrimaryKeyConstraint("region_id", "id", "kind"),
     Index("resources_list", "region_id", "kind", "project_id", "created_at", "id"),
     Index("resources_created", "region_id", "kind", "created_at", "id"),

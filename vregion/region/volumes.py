@@ -39,7 +39,6 @@ READONLY = "vregion:readonly"
 FAULT = messages.FAULT
 ENCRYPTION = "vregion:encryption"  # what its zone tells of it: the key's id there, cipher, key size, provider
 METADATA_TEXT = "vregion:metadata"  # for the list's filter
-SIZE_TEXT = "vregion:size"  # so that the order by text is the order by size
 DELETABLE = ("available", "error", "error_restoring", "error_extending", "error_managing")
 NOT_ENCRYPTED: Mapping[str, Any] = {"encryption_key_id": None}
 GIB = 1 << 30
@@ -103,8 +102,8 @@ def metadata_text(metadata: Mapping[str, str]) -> str:
 
 
 def search_texts(spec: Mapping[str, Any]) -> dict[str, str]:
-    """What lists look for and sort by, as text."""
-    return {METADATA_TEXT: metadata_text(spec.get("metadata") or {}), SIZE_TEXT: f"{spec['size']:010d}"}
+    """What lists look for, as text."""
+    return {METADATA_TEXT: metadata_text(spec.get("metadata") or {})}
 
 
 async def get(tx: Transaction, volume_id: str, project_id: str | None) -> Resource:

@@ -1,6 +1,7 @@
 """Rows of plain nouns: what is found, by whom, in which order, page by page."""
 
 import pytest
+from sqlalchemy import BigInteger, Boolean, Integer
 
 from tests.unit.region.rows import resource
 from vregion.model.refusals import Invalid, NotFound
@@ -8,6 +9,8 @@ from vregion.model.resource import Kind
 from vregion.region import resources
 from vregion.region.regions import Region
 from vregion.region.resources import Filter, Query
+from vregion.region.tables import KEYS
+from vregion.region.tables import resources as table
 
 
 async def test_a_row_comes_back_as_it_went_in(region: Region) -> None:
@@ -41,7 +44,7 @@ async def test_a_region_sees_nothing_of_another(region: Region) -> None:
 
 @pytest.mark.parametrize("sort", [(("created_at", False),), (("name", True),), (("spec.size", True), ("name", False))])
 async def test_pages_put_together_are_the_whole_sorted_list(region: Region, sort: tuple[tuple[str, bool], ...]) -> None:
-    rows = [resource(minute=i % 4, name=f"n{i % 3}", spec={"size": i % 2}) for i in range(17)]
+    rows = [resource(minute=i % 4, name=f"n{i % 3}", spec={"size": (0, 5 << 30, None)[i % 3]}) for i in range(17)]
     async with region.write() as tx:
         await resources.insert_resources(tx, rows)
     async with region.read() as tx:
@@ -72,13 +75,16 @@ async def test_an_unknown_marker_is_refused(region: Region) -> None:
         (Filter("availability_zone", True, "null"), {"a", "b"}),
         (Filter("spec.size", 2), {"b"}),
         (Filter("spec.size", 2, "ge"), {"b", "50%"}),
-        (Filter("spec.bootable", True), {"a"}),
+        (Filter("spec.bootable", "true"), {"a"}),
+        (Filter("spec.bootable", True, "null"), {"50%"}),
+        (Filter("spec.encrypted", True), {"a"}),
+        (Filter("spec.encrypted", True, "null"), {"50%"}),
     ],
 )
 async def test_filters(region: Region, condition: Filter, names: set[str]) -> None:
     rows = [
-        resource(name="a", spec={"size": 1, "bootable": True}),
-        resource(name="b", spec={"size": 2, "bootable": False}),
+        resource(name="a", spec={"size": 1, "bootable": "true", "encrypted": True}),
+        resource(name="b", spec={"size": 2, "bootable": "false", "encrypted": False}),
         resource(name="50%", spec={"size": 3}, availability_zone="az1"),
     ]
     async with region.write() as tx:
@@ -111,3 +117,25 @@ async def test_a_failed_transaction_leaves_nothing(region: Region) -> None:
         await interrupted()
     async with region.read() as tx:
         assert await resources.find(tx, Kind.VOLUME, row.id) is None
+
+
+@pytest.mark.parametrize(("kind", "keys"), KEYS.items())
+async def test_a_change_is_found_by_what_has_a_column(region: Region, kind: Kind, keys: dict[str, str]) -> None:
+    """As it was written, and as it was changed; NULL is not the value, and what another kind has is JSON as before."""
+    values = {column: {Boolean: True, Integer: 3, BigInteger: 3 << 32}.get(_type(column), "v") for column in keys}
+    one, other = resource(kind, spec={}), resource(kind, spec={keys[column]: values[column] for column in keys})
+    async with region.write() as tx:
+        await resources.insert_resources(tx, [one, other])
+    for changed, found in ((None, {other.id}), (one, {one.id, other.id}), (other, {one.id})):
+        if changed is not None:
+            async with region.write() as tx:
+                await resources.change(tx, changed, spec=other.spec if changed is one else {})
+        for column, key in keys.items():
+            async with region.read() as tx:
+                query = Query(kind, filters=[Filter(f"spec.{key}", values[column])], limit=5)
+                assert {row.id for row in await resources.list_resources(tx, query)} == found, column
+
+
+def _type(column: str) -> type:
+    """Of a column, as SQLAlchemy knows it."""
+    return type(table.c[column].type)

@@ -75,7 +75,7 @@ VOLUMES = Listing(
     {
         "id": "id",
         "status": "status",
-        "size": f"spec.{volumes.SIZE_TEXT}",
+        "size": "spec.size",
         "availability_zone": "availability_zone",
         "bootable": "spec.bootable",
         "name": "name",
@@ -98,7 +98,7 @@ SNAPSHOTS = Listing(
     {
         "id": "id",
         "status": "status",
-        "volume_size": f"spec.{volumes.SIZE_TEXT}",
+        "volume_size": "spec.size",
         "name": "name",
         "display_name": "name",
         "volume_id": "parent_id",

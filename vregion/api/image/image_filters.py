@@ -21,7 +21,6 @@ _IN = ("id", "name", "status", "container_format", "disk_format")
 _NUMBERS = ("size", "min_ram", "min_disk")
 _TIMES = {"gt": "gt", "gte": "ge", "lt": "lt", "lte": "le", "eq": "eq", "neq": "ne"}
 _PAGING = ("limit", "marker", "sort", "sort_key", "sort_dir", "member_status", "tag")
-_TEXT_SORT = {"size": images.SIZE_TEXT}
 
 
 def parse(call: Call) -> tuple[list[Filter], list[Filter]]:
@@ -66,7 +65,7 @@ def sort(query: QueryParams) -> Sequence[tuple[str, bool]]:
             raise Invalid(f"Invalid sort direction: {direction}")
     keys, directions = keys or ["created_at"], directions or ["desc"]
     directions = directions * len(keys) if len(directions) == 1 else directions
-    order = [(_field(_TEXT_SORT.get(key, key)), way == "asc") for key, way in zip(keys, directions, strict=True)]
+    order = [(_field(key), way == "asc") for key, way in zip(keys, directions, strict=True)]
     named = {field for field, _ in order}
     return order if "created_at" in named else [*order, ("created_at", False)]
 

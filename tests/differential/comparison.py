@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from tests.differential.mutations import Asked, furniture, requests
 from tests.differential.sides import Side, differ
-from tests.stories.furniture import remove
+from tests.stories.lab import remove_leftovers
 
 KNOWN = yaml.safe_load(Path(__file__).with_name("known.yaml").read_text())
 DIGITS = re.compile(r"'[^']*'|\d+")
@@ -102,4 +102,4 @@ def compared(real: dict[str, str], ours: dict[str, str], among: list[str]) -> It
         if any(one.startswith("COMPUTE") for one in among):
             comparison.real.sweep()
         comparison.real.clear()
-        remove(real)
+        remove_leftovers(real)

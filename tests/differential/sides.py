@@ -60,7 +60,8 @@ class Side:
 
     def send(self, asked: Asked) -> Answer:
         """One request with this side's ids."""
-        headers = {"X-Auth-Token": self.words["TOKEN"], "Content-Type": "application/json"}
+        # A connection that rests is closed by its server now and then, just when the next request comes.
+        headers = {"X-Auth-Token": self.words["TOKEN"], "Content-Type": "application/json", "Connection": "close"}
         if asked.service == "IMAGE" and asked.method == "PATCH":
             headers["Content-Type"] = "application/openstack-images-v2.1-json-patch"
         if asked.microversion:

@@ -68,9 +68,13 @@ class Schema:
         data, validator = known
         if not validator.is_valid(instance):
             errors = islice(validator.iter_errors(instance), _MOST_ERRORS)
-            error = min(errors, key=lambda one: _order(data, one.schema_path))
+            error = self._told(sorted(errors, key=lambda one: _order(data, one.schema_path)), instance)
             path = path_of(error, instance)
             raise Invalid(self._place(error, path, part_of(instance, path)) + self._words(error, data, instance))
+
+    def _told(self, errors: list[ValidationError], instance: Any) -> ValidationError:
+        """Of those that there are, as the rules stand in the schema, the one that is told."""
+        return errors[0]
 
     def _place(self, error: ValidationError, path: list[str | int], value: Any) -> str:
         if not path or (error.kind.name == "format" and error.kind.value == "name"):
@@ -90,7 +94,7 @@ class Schema:
 
 
 def _order(data: Any, path: list[str | int]) -> list[int]:
-    """Where a rule stands in its schema: the first one that is broken, as written, is told."""
+    """Where a rule stands in its schema."""
     places = []
     for step in path:
         places.append(step if isinstance(step, int) else list(data).index(step))

@@ -132,6 +132,8 @@ async def create_rules(tx: Transaction, caller: Caller, wanted: Sequence[Rule], 
         raise Invalid(message, reason="SecurityGroupNotSingleGroupRules")
     (group_id,) = group_ids
     await standard.lock(tx, Kind.SECURITY_GROUP, group_id)
+    group = await get(tx, caller, group_id)
+    standard.check_owner(group, caller, "create_security_group_rule")
     good = [rules.checked(rules.full(rule)) for rule in wanted]
     for rule in good:
         if remote := rule["remote_group_id"]:
@@ -139,8 +141,6 @@ async def create_rules(tx: Transaction, caller: Caller, wanted: Sequence[Rule], 
         if addresses := rule["remote_address_group_id"]:
             await standard.lock(tx, Kind.ADDRESS_GROUP, addresses)
             await address_groups.get(tx, caller, addresses)
-    group = await get(tx, caller, group_id)
-    standard.check_owner(group, caller, "create_security_group_rule")
     rules.check_new(good, await _rules_of(tx, group_id))
     made = await _insert_rules(tx, group, good, now)
     await _follow(tx, group, now)

@@ -346,7 +346,11 @@ def _dictionary(text: str) -> dict[str, str]:
 
 
 def _sort(call: Call, listing: Listing) -> list[tuple[str, bool]]:
-    return order(call, listing.sort, listing.order)
+    """Snapshots are sorted by name since 3.30."""
+    known = listing.sort
+    if listing.kind == Kind.SNAPSHOT and call.microversion < Microversion(3, 30):
+        known = {key: field for key, field in known.items() if key != "name"}
+    return order(call, known, listing.order)
 
 
 def order(call: Call, known: Mapping[str, str], default: tuple[str, str] = _NEWEST) -> list[tuple[str, bool]]:

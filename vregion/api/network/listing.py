@@ -165,10 +165,19 @@ def _order(call: Call, noun: Noun) -> tuple[tuple[int | None, str | None, bool],
     return (_page(call) if noun.paged else (None, None, False)), sorts
 
 
-def check_order(call: Call) -> None:
-    """For a list that nothing sorts. Raises Invalid."""
-    _sorts(call, {})
+def check_order(call: Call, attributes: Attributes | None = None) -> None:
+    """For a list that nothing sorts; `attributes` are what it could be sorted by. Raises Invalid."""
+    _sorts(call, attributes or {})
     _page(call)
+
+
+def check(call: Call, noun: Noun, special: Mapping[str, Special] | None = None) -> None:
+    """One core resource is asked for with a query like a list's, and that is read before the resource.
+
+    29.0.0 `neutron/pecan_wsgi/hooks/query_parameters.py`. Raises Invalid.
+    """
+    _filters(call, noun, special or {})
+    _order(call, noun)
 
 
 def _sorts(call: Call, attributes: Attributes) -> list[tuple[str, bool]]:

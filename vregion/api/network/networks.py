@@ -27,6 +27,7 @@ async def index(call: Call) -> Reply:
 @routes.get("/networks/{id}", policy="get_network")
 async def show(call: Call) -> Reply:
     """One network."""
+    listing.check(call, NOUN)
     async with call.region.read() as tx:
         return listing.show(call, NOUN, await networks.get(tx, call.caller, call.path["id"]))
 

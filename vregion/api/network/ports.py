@@ -37,6 +37,7 @@ async def index(call: Call) -> Reply:
 async def show(call: Call) -> Reply:
     """One port."""
     async with call.region.read() as tx:
+        listing.check(call, NOUN, _special(tx))
         return listing.show(call, NOUN, await ports.get(tx, call.caller, call.path["id"]))
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from vregion.api.http import Call, Reply, Routes
-from vregion.api.network import bodies
+from vregion.api.network import bodies, listing
 from vregion.api.network.bodies import Noun
 from vregion.api.schemas.network.qos_policies import RULES
 from vregion.api.schemas.network.values import bad, boolean
@@ -34,7 +34,9 @@ async def rule_types(call: Call) -> Reply:
         raise bad(f"{unknown} is invalid attribute for filtering")
     every, anywhere = (asked.get(key) is not None and boolean(asked[key]) for key in ("all_rules", "all_supported"))
     found = qos_rules.TYPES if every else qos_rules.types(await _zones(call), anywhere=anywhere)
-    return Reply({"rule_types": [{"type": one} for one in found]})
+    listing.check_order(call)
+    fields = [field for field in call.query.getlist("fields") if field] or ["type"]
+    return Reply({"rule_types": [{"type": one} if "type" in fields else {} for one in found]})
 
 
 @routes.get("/qos/rule-types/{type}", policy="get_rule_type")

@@ -24,6 +24,7 @@ async def index(call: Call) -> Reply:
 @routes.get("/subnets/{id}", policy="get_subnet")
 async def show(call: Call) -> Reply:
     """One subnet."""
+    listing.check(call, NOUN)
     async with call.region.read() as tx:
         return listing.show(call, NOUN, await subnets.get(tx, call.caller, call.path["id"]))
 

@@ -30,7 +30,7 @@ RBAC_POLICIES: Attributes = {
     name: replace(attribute, sorts=False)
     for name, attribute in {
         "id": ID,
-        "object_type": Attribute(object_type, REQUIRED, put=False, field="spec.object_type"),
+        "object_type": Attribute(object_type, REQUIRED, put=False, field="spec.object_type", asked=object_type),
         "object_id": Attribute(uuid_text, REQUIRED, put=False, field="parent_id"),
         "target_tenant": Attribute(target, REQUIRED, field="spec.target_tenant"),
         **OWNER,

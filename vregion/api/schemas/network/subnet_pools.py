@@ -14,6 +14,11 @@ def filled_name(value: Any) -> str:
     return name(value)
 
 
+def _version(text: str) -> int:
+    """Neutron compares it as a text: what is no number is nobody's version, and no error as it is elsewhere."""
+    return int(text) if text.isdecimal() else 0
+
+
 def _number(field: str) -> Attribute:
     return Attribute(non_negative, CHOSEN, field=f"spec.{field}", asked=integer)
 
@@ -24,7 +29,7 @@ SUBNET_POOLS: Attributes = {
     **OWNER,
     "prefixes": Attribute(subnet_list, REQUIRED),
     "default_quota": _number("default_quota"),
-    "ip_version": shown("spec.ip_version", asked=integer),
+    "ip_version": shown("spec.ip_version", asked=_version),
     "default_prefixlen": _number("default_prefixlen"),
     "min_prefixlen": _number("min_prefixlen"),
     "max_prefixlen": _number("max_prefixlen"),

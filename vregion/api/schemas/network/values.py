@@ -181,6 +181,11 @@ def prefix(value: Any) -> str | None:
     return str(value)
 
 
+def network_of(text: str) -> str:
+    """The CIDR of the network that a CIDR is in."""
+    return str(ip_network(prefix(text) or "", strict=False))
+
+
 def subnet(value: Any) -> str:
     """A CIDR with its length; host bits are passed over."""
     text = value if isinstance(value, str) and not any(map(str.isspace, value)) else ""

@@ -158,7 +158,7 @@ class Workspace:
                 "floating_network_name": self.outside["name"],
                 "subnet_id": self._first_zone(cloud),
             },
-            "network-feature-enabled": {"api_extensions": extensions, "ipv6": "true"},
+            "network-feature-enabled": {"api_extensions": extensions, "ipv6": "true", "ipv6_subnet_attributes": "true"},
             "volume": {**place, "catalog_type": "block-storage", "storage_protocol": "nfs", "max_microversion": "3.71"},
             "volume-feature-enabled": {"backup": "true", "snapshot": "true"},
             "image": {"region": "vregion"},

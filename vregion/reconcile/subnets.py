@@ -24,7 +24,7 @@ def body(resource: Resource, references: References) -> dict[str, Any]:
 
 def update(resource: Resource, references: References) -> dict[str, Any]:
     """What may change later."""
-    own_gateway = (resource.spec.get("gateway_addresses") or {}).get(resource.backend_id)
+    own_gateway = subnets.gateways(resource).get(resource.backend_id or "")
     return {
         "name": resource.name,
         **{name: resource.spec[name] for name in _CHANGING},

@@ -51,9 +51,13 @@ def features(server: Mapping[str, Any]) -> frozenset[str]:
 
 def require_able(binding: Binding, wanted: frozenset[str]) -> None:
     """Whatever chose the zone, its cloud takes the request, as far as its last check told. Raises Invalid."""
-    lacking = ", ".join(sorted(wanted - binding.capabilities)) if binding.capabilities else ""
-    if lacking:
-        raise Invalid(f"The cloud of availability zone {binding.availability_zone} is too old for this: no {lacking}.")
+    if words := lacking(binding, wanted):
+        raise Invalid(f"The cloud of availability zone {binding.availability_zone} is too old for this: no {words}.")
+
+
+def lacking(binding: Binding, wanted: frozenset[str]) -> str:
+    """What of it the zone's cloud cannot do, in words; nothing where no check has told."""
+    return ", ".join(sorted(wanted - binding.capabilities)) if binding.capabilities else ""
 
 
 async def zones(tx: Transaction, bindings: Sequence[Binding], named: str | None, wanted: Wanted) -> list[Zone]:

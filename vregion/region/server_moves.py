@@ -52,8 +52,8 @@ def require_movable(server: Resource, binding: Binding, *, has_flavor: bool) -> 
         raise servers.cannot(server, "unshelve")
     if not has_flavor:
         raise _stays(server, zone, f"there is no flavor like its own in {zone}")
-    if binding.capabilities and (lacking := placement.features(spec) - binding.capabilities):
-        raise _stays(server, zone, f"the cloud there is too old for it: no {', '.join(sorted(lacking))}")
+    if lacking := placement.lacking(binding, placement.features(spec)):
+        raise _stays(server, zone, f"the cloud there is too old for it: no {lacking}")
 
 
 async def begin(

@@ -41,7 +41,7 @@ class Listing:
     `filters` are everybody's, as Cinder's own resource_filters.json has them (29.0.0); `more` are the tenant's admin's.
     `noun` is Cinder's word for a marker that is unknown. Below the microversion `lenient` an unknown filter finds
     nothing, as it does for an admin; elsewhere it is passed over before 3.31 and refused from there on. Of one
-    that is `of_all` an admin sees all projects' unasked.
+    that is `of_all` an admin sees all projects' unasked. `since`: the microversion from which a key sorts.
     """
 
     kind: Kind
@@ -54,6 +54,7 @@ class Listing:
     lenient: Microversion = _NEVER
     ignored: tuple[str, ...] = ()
     of_all: bool = False
+    since: Mapping[str, Microversion] = field(default_factory=dict)
 
 
 _OWN = {"id": "id", "display_name": "name", "user_id": "user_id"}
@@ -106,6 +107,7 @@ SNAPSHOTS = Listing(
         "updated_at": "updated_at",
     },
     _OWN,
+    since={"name": Microversion(3, 30)},
 )
 TRANSFERS = Listing(
     Kind.TRANSFER,
@@ -346,10 +348,8 @@ def _dictionary(text: str) -> dict[str, str]:
 
 
 def _sort(call: Call, listing: Listing) -> list[tuple[str, bool]]:
-    """Snapshots are sorted by name since 3.30."""
-    known = listing.sort
-    if listing.kind == Kind.SNAPSHOT and call.microversion < Microversion(3, 30):
-        known = {key: field for key, field in known.items() if key != "name"}
+    unknown = {key for key, since in listing.since.items() if call.microversion < since}
+    known = {key: name for key, name in listing.sort.items() if key not in unknown}
     return order(call, known, listing.order)
 
 

@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from vregion.ipam.prefixes import Prefix
 
-IPV4_LENGTH, IPV6_LENGTH = 27, 64  # of a transit prefix: room for thirty zones
+IPV4_LENGTH, IPV6_LENGTH = 24, 64  # of a transit prefix
+ROOM = 250  # so many routers can be on it, each zone's counted
 Link = Mapping[str, Iterable[str]]  # a transit network: each zone's addresses on it
 
 

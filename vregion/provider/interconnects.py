@@ -12,13 +12,14 @@ from ipaddress import ip_network
 
 from vregion.directory import bindings, interconnects
 from vregion.drivers.interconnects import KINDS
+from vregion.ipam import transit
 from vregion.model.interconnect import Interconnect, Segment
 from vregion.model.refusals import Conflict, Invalid, NotFound
 from vregion.provider import backends
 from vregion.provider.external_networks import MANY
 from vregion.provider.provider import SHOWN, Provider, listed
 
-TRANSIT_ROOM = 24  # a transit network has 30 addresses at most; there must be some of them
+TRANSIT_ROOM = transit.IPV4_LENGTH  # there must be one at least
 NOT_TRANSIT = "is no prefix for transit networks: it wants a private or shared one, /24 or wider"
 
 

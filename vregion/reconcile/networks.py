@@ -4,17 +4,19 @@ Its segment comes from the directory when the first zone makes it. Only then the
 since a backend lets nobody else choose a segment; all the rest the tenant's does, who owns it.
 """
 
+from datetime import datetime
 from typing import Any
 
 from vregion.drivers.contract import Observed, Permanent
 from vregion.drivers.interconnects import KINDS
 from vregion.drivers.interconnects.contract import Place
-from vregion.model.resource import Kind, Resource
+from vregion.model.resource import Kind, Realization, Resource
 from vregion.reconcile.recipe import Recipe, References
 from vregion.reconcile.work import Work
-from vregion.region import networks
+from vregion.region import networks, transits
 from vregion.region.leases import LeaseLost
 from vregion.region.qos_policies import POLICY_ID
+from vregion.region.regions import Transaction
 
 
 def body(resource: Resource, references: References) -> dict[str, Any]:
@@ -108,6 +110,12 @@ async def release(work: Work, network: Resource) -> None:
         await work.joins.free_segments(work.region.id, owner(network))
 
 
+async def leaves(tx: Transaction, network: Resource, realization: Realization, now: datetime) -> None:
+    """With the last network in a zone goes what joins routers there."""
+    await networks.leaves(tx, network, realization, now)
+    await transits.tidy(tx, now)
+
+
 RECIPE = Recipe(
     kind=Kind.NETWORK,
     body=body,
@@ -115,7 +123,7 @@ RECIPE = Recipe(
     here=here,
     make=make,
     fill=fill,
-    leaves=networks.leaves,
+    leaves=leaves,
     release=release,
     settled=networks.settled,
     stopped=networks.stopped,

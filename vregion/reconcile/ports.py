@@ -1,11 +1,13 @@
 """Ports on backends, with the MAC and the addresses that we chose; the backend's Nova binds them to their server."""
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from vregion.drivers.contract import Observed, Transient
-from vregion.model.resource import Kind, Resource
+from vregion.drivers.contract import Gone, Observed, Transient
+from vregion.model.resource import Kind, Resource, State
 from vregion.reconcile.networks import policy_of
+from vregion.reconcile.outcome import Outcome, Retry
 from vregion.reconcile.recipe import Recipe, References
 from vregion.reconcile.routers import accept
 from vregion.reconcile.work import Work
@@ -13,6 +15,7 @@ from vregion.region import ports, realizations, router_seats, routers
 from vregion.region.qos_policies import POLICY_ID
 
 _OPEN: dict[str, Any] = {"security_groups": [], "port_security_enabled": False, "allowed_address_pairs": []}
+ROUTES_GO = 0.2  # seconds between looks, at rows only
 _PLAIN = ("admin_state_up", "port_security_enabled", "allowed_address_pairs", "extra_dhcp_opts", "binding:vnic_type")
 
 
@@ -73,12 +76,32 @@ async def attach(work: Work, observed: Observed) -> Observed:
     return await work.collection.get(observed.external_id)
 
 
+async def loosen(work: Work, external_id: str) -> Outcome | None:
+    """A router's interface is taken off its router, which ends it; off one that goes, too, once that has no routes."""
+    router_id = work.resource.spec.get("router_id") if work.resource else None
+    if router_id is None:
+        return None
+    async with work.region.read() as tx:
+        router = await realizations.on_backend(tx, Kind.ROUTER, router_id, work.realization.backend_id)
+    if router is None or router.external_id is None:
+        return None
+    if not router.wanted and router.state is not State.DELETING:
+        return Retry(ROUTES_GO, "its router goes, and has routes yet")
+    body = {"port_id": external_id}
+    with suppress(Gone):
+        answer = await work.driver.call(Kind.ROUTER, router.external_id, "PUT", "/remove_router_interface", body)
+        if answer.status != 404:
+            accept(answer)
+    return None
+
+
 RECIPE = Recipe(
     kind=Kind.PORT,
     body=body,
     update=update,
     here=here,
     fill=attach,
+    loosen=loosen,
     settled=ports.settled,
     stopped=ports.stopped,
     lost=ports.lost,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from vregion.drivers.contract import Collection
 from vregion.model.observed import Observed
 from vregion.model.resource import Kind, Realization, Resource
+from vregion.reconcile.outcome import Outcome
 from vregion.region.realizations import Key
 from vregion.region.regions import Transaction
 
@@ -46,6 +47,7 @@ class Recipe:
                                   back fails boots until it has a host
     completes                     the create body is not all: send `update` once after it
     recreate                      made again when lost: it holds nothing of the tenant's (keypair, image copy, group)
+    loosen(work, external_id)        it shall go: what ties it to others there is undone, once; an outcome: not yet
     outlasts                      no backend lets it go before what needs it: it waits for that, and asks then
     full                          before the backend's words when it has no room for another one
     wishes                        only `update` needs what it needs, and an external id is enough: groups may name each
@@ -67,6 +69,7 @@ class Recipe:
     release: "Callable[[Work, Resource], Awaitable[None]] | None" = None
     stillborn: Callable[[Resource, Observed], bool] = lambda resource, observed: False
     fill: "Callable[[Work, Observed], Awaitable[Observed]] | None" = None
+    loosen: "Callable[[Work, str], Awaitable[Outcome | None]] | None" = None
     completes: bool = False
     recreate: bool = False
     outlasts: bool = False

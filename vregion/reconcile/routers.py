@@ -1,22 +1,24 @@
 """Routers on backends: the router first, then in each pass its way to other zones, its gateway there, and the routes.
 
 The routes of ours that a backend was told are kept in the realization before the call, so that others' stay. An
-interface is a port (`ports`); a route is put when the interface that its next hop needs is attached.
+interface is a port (`ports`); a route is put when the interface that its next hop needs is attached. A new router is
+down until the interfaces that it shall have are on it: Neutron's agent builds it once then, and not once for each.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from ipaddress import ip_address
 from typing import Any
 
-from vregion.drivers.contract import Answer, Observed, Permanent, Transient
+from vregion.drivers.contract import Answer, Gone, Observed, Permanent, Transient
 from vregion.drivers.interconnects import KINDS
 from vregion.model.resource import Kind, Resource, State
 from vregion.reconcile.networks import policy_of
 from vregion.reconcile.recipe import Recipe, References
 from vregion.reconcile.work import Work
-from vregion.region import realizations, router_changes, routers, transits
+from vregion.region import leases, realizations, router_changes, routers, transits
 from vregion.region.qos_policies import POLICY_ID
 from vregion.region.regions import Transaction
 from vregion.region.transits import Around
@@ -24,10 +26,16 @@ from vregion.region.transits import Around
 Route = dict[str, str]
 ROUTED = 3  # the layer of interconnects that join routers
 BACKSTOP = timedelta(seconds=5)
+GATHERS_FOR = timedelta(seconds=10)  # so long after its creation it waits for interfaces at most
 
 
 def body(resource: Resource, references: References) -> dict[str, Any]:
-    """Neutron's create body and all that an update can change later."""
+    """Neutron's create body."""
+    return {"name": resource.name, "admin_state_up": False}
+
+
+def update(resource: Resource, references: References) -> dict[str, Any]:
+    """What an update can change later."""
     return {"name": resource.name, "admin_state_up": resource.spec["admin_state_up"]}
 
 
@@ -47,15 +55,20 @@ async def complete(work: Work, observed: Observed) -> Observed:
         router, around = settled
         outside = await _outside(tx, router, backend_id)
         own, waits = _own_routes(router, around, backend_id)
-        if waits:  # the interface rings when it has come, unless its pass has not seen the route yet
+        gathers = _gathers(work, observed, around)
+        if gathers:
+            observed_so_far = {**work.realization.observed, routers.GATHERS: True}
+            work.realization = await leases.save(tx, work.realization, observed=observed_so_far)
+        if waits or gathers:  # the interface rings when it has come, unless its pass has not seen the route yet
             await realizations.look_again(tx, work.realization, work.now() + BACKSTOP)
     observed = await _set_gateway(work, observed, outside, policy_of(router, work.references))
-    await _set_routes(work, observed, own + transits.routes(router, around, backend_id))
+    if not gathers:
+        observed = await _set_routes(work, observed, own + transits.routes(router, around, backend_id))
     ips = (observed.document["external_gateway_info"] or {}).get("external_fixed_ips", [])
     if ips or backend_id in router.spec["gateways"]:
         async with work.region.write() as tx:
             await router_changes.saw_gateway(tx, router.id, backend_id, ips, work.now())
-    if all(observed.document.get(name) == value for name, value in body(work.resource, {}).items()):
+    if all(observed.document.get(name) == value for name, value in update(work.resource, {}).items()):
         work.realization = replace(work.realization, generation=work.resource.generation)
     return observed
 
@@ -89,9 +102,23 @@ async def _set_gateway(work: Work, observed: Observed, outside: str | None, poli
     return await work.collection.update(observed.external_id, {"external_gateway_info": wanted})
 
 
-async def _set_routes(work: Work, observed: Observed, wanted: Sequence[Route]) -> None:
-    """What is wrong goes before what is missing comes."""
+def _gathers(work: Work, observed: Observed, around: Around) -> bool:
+    """Whether it stays down for now: it is new, and has interfaces on their way."""
+    assert work.resource is not None
+    asked = work.realization.asked_at
+    young = asked is not None and work.now() < asked + GATHERS_FOR
+    down = work.resource.spec["admin_state_up"] and not observed.document["admin_state_up"]
+    return bool(young and down and around.by_state(work.realization.backend_id, *realizations.ON_ITS_WAY))
+
+
+async def _set_routes(work: Work, observed: Observed, wanted: Sequence[Route]) -> Observed:
+    """What is wrong goes before what is missing comes; a router that was gathering is up then, with all in one call."""
+    assert work.resource is not None
+    up = work.resource.spec["admin_state_up"] and not observed.document["admin_state_up"]
     told: list[Route] = work.realization.observed.get("routes", [])
+    if up and not told and not observed.document["routes"]:
+        await work.save(observed={"routes": list(wanted)})
+        return await work.collection.update(observed.external_id, {"admin_state_up": True, "routes": list(wanted)})
     there = observed.document["routes"]
     surplus = [route for route in told if route not in wanted and route in there]
     missing = [route for route in wanted if route not in there]
@@ -104,6 +131,15 @@ async def _set_routes(work: Work, observed: Observed, wanted: Sequence[Route]) -
             accept(await work.driver.call(Kind.ROUTER, observed.external_id, "PUT", path, sent))
     if surplus:
         await work.save(observed={"routes": list(wanted)})
+    return await work.collection.update(observed.external_id, {"admin_state_up": True}) if up else observed
+
+
+async def loosen(work: Work, external_id: str) -> None:
+    """Its routes go, for no interface that a route needs comes off (neutron RouterInterfaceInUseByRoute); it is down,
+    so that Neutron's agent takes it apart once, and not once for each interface. The interfaces wait for that.
+    """
+    with suppress(Gone):
+        await work.collection.update(external_id, {"admin_state_up": False, "routes": []})
 
 
 def accept(answer: Answer) -> None:
@@ -120,12 +156,14 @@ def accept(answer: Answer) -> None:
 RECIPE = Recipe(
     kind=Kind.ROUTER,
     body=body,
-    update=body,
+    update=update,
     fill=complete,
     settled=routers.settled,
     stopped=routers.stopped,
     lost=routers.lost,
     vanished=routers.vanished,
     leaves=routers.leaves,
+    loosen=loosen,
     recreate=True,
+    outlasts=True,
 )

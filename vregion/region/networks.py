@@ -274,14 +274,25 @@ async def keep_segment(tx: Transaction, network_id: str, number: int) -> Resourc
 
 
 async def port_leaves(tx: Transaction, network_id: str, port: Realization, now: datetime) -> None:
-    """A port is gone from a zone: with the last one there, a network that spans zones goes from it, too."""
+    """A port is gone from a zone: with the last one there, a network that spans zones goes from it, too.
+
+    A transit network, which is of no project, stays for the next router (`transits`).
+    """
     await standard.lock(tx, Kind.NETWORK, network_id)
     network = await resources.find(tx, Kind.NETWORK, network_id)
-    if network is None or network.deleting or not network.spec.get("interconnect"):
+    if network is None or network.deleting or not network.spec.get("interconnect") or not network.project_id:
         return
-    if await leases.retire(tx, (Kind.NETWORK, network_id), port.backend_id, port, now):
-        left = {backend: zone for backend, zone in network.spec["backends"].items() if backend != port.backend_id}
-        await standard.note(tx, network, document, spec=spread(left))
+    await draw_back(tx, network, port.backend_id, port, now)
+
+
+async def draw_back(
+    tx: Transaction, network: Resource, backend_id: str, but: Realization | None, now: datetime
+) -> Resource:
+    """A network that spans zones leaves one, unless something there needs it, `but` aside; the caller locks it."""
+    if not await leases.retire(tx, (Kind.NETWORK, network.id), backend_id, but, now):
+        return network
+    left = {backend: zone for backend, zone in network.spec["backends"].items() if backend != backend_id}
+    return await standard.note(tx, network, document, spec=spread(left))
 
 
 async def list_subnet(tx: Transaction, network: Resource, subnet_id: str, *, gone: bool = False) -> None:

@@ -31,7 +31,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from vregion.model.resource import Kind, Realization, Resource, State
 from vregion.region.regions import Transaction
-from vregion.region.tables import needs, realizations, same
+from vregion.region.tables import needs, realizations, resources, same
 
 Key = tuple[Kind, str]
 ON_ITS_WAY = (State.PENDING, State.CREATING, State.PROGRESSING)
@@ -231,6 +231,18 @@ async def states(tx: Transaction, kind: Kind, ids: Iterable[str]) -> dict[str, d
     for row in await tx.execute(select(*columns).where(*mine, realizations.c.resource_id.in_(list(ids)))):
         found.setdefault(row.resource_id, {})[row.backend_id] = State(row.state)
     return found
+
+
+async def peopled(tx: Transaction, kind: Kind, strangers: Iterable[str]) -> set[str]:
+    """The backends where something of that kind is wanted that is not of these projects."""
+    same_row = and_(
+        resources.c.region_id == realizations.c.region_id,
+        resources.c.id == realizations.c.resource_id,
+        resources.c.kind == realizations.c.kind,
+    )
+    mine = (realizations.c.region_id == tx.region_id, realizations.c.kind == kind, realizations.c.wanted.is_(True))
+    found = select(realizations.c.backend_id).join(resources, same_row).distinct()
+    return set((await tx.execute(found.where(*mine, resources.c.project_id.not_in(list(strangers))))).scalars())
 
 
 async def unwant(tx: Transaction, kind: Kind, resource_id: str, now: datetime, backend_id: str | None = None) -> bool:

@@ -20,6 +20,7 @@ from vregion.region.regions import Transaction
 from vregion.region.resources import Filter, Query
 
 INTERFACE, GATEWAY, TRANSIT = "network:router_interface", "network:router_gateway", "network:router_transit"
+GATHERS = "gathers"  # in `observed` of a realization: the router is new there, and down until its interfaces are on it
 
 
 def document(router: Resource) -> dict[str, Any]:
@@ -103,12 +104,15 @@ async def enter(tx: Transaction, router_id: str, backend_id: str, zone: str | No
 
 
 async def has_door(tx: Transaction, router_id: str, port: Resource, backend_id: str, now: datetime) -> None:
-    """One of its ports is in place there: routes by way of it can be put, which only a transit or the tenant has."""
+    """One of its ports is in place there: a router that gathers them is nearer to being whole, and routes by way of it
+    can be put, which only a transit or the tenant has.
+    """
     router = await resources.find(tx, Kind.ROUTER, router_id)
-    if router is not None and (port.spec["device_owner"] == TRANSIT or router.spec["routes"]):
-        there = await realizations.on_backend(tx, Kind.ROUTER, router_id, backend_id)
-        if there is not None:
-            await realizations.look_again(tx, there, now)
+    there = await realizations.on_backend(tx, Kind.ROUTER, router_id, backend_id)
+    if router is None or there is None:
+        return
+    if there.observed.get(GATHERS) or port.spec["device_owner"] == TRANSIT or router.spec["routes"]:
+        await realizations.look_again(tx, there, now)
 
 
 async def leave(tx: Transaction, router: Resource, now: datetime) -> Resource:

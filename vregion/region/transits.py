@@ -1,10 +1,12 @@
 """Transit networks: how a router that is in several zones hands what belongs to another zone to its instance there.
 
-A transit network is a network that spans zones like a tenant's own, with nothing on it but the router; it belongs to no
-project, so that tenants do not see it. There is one per interconnect that the router needs while a zone of it lacks a
-prefix that another one has.
+A transit network is a network that spans zones like a tenant's own, with nothing on it but routers; it belongs to no
+project, so that tenants do not see it. A router is on one per interconnect that it needs while a zone of it lacks a
+prefix that another one has; all routers of the region meet on one. It stays when the last of them goes, for the
+next one joins its zones sooner then, until its zones have no other networks of the region's.
 Settled by the router recipe, which knows how zones are joined; pruned by what a tenant does with routers.
-A router's surroundings are read once in a pass, and again only when that pass changed them.
+A router's surroundings are read once in a pass, and again only when that pass changed them. Who holds a router may lock
+a transit network, never the other way round.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -18,10 +20,20 @@ from vregion.ipam.prefixes import Prefix
 from vregion.model.caller import Caller
 from vregion.model.interconnect import Interconnect
 from vregion.model.resource import Kind, Resource, State
-from vregion.region import addresses, networks, ports, realizations, resources, router_seats, routers, subnets
+from vregion.region import (
+    addresses,
+    external_networks,
+    networks,
+    ports,
+    realizations,
+    resources,
+    router_seats,
+    routers,
+    subnets,
+)
 from vregion.region import standard_attributes as standard
 from vregion.region.regions import Transaction
-from vregion.region.resources import Query
+from vregion.region.resources import Filter, Query
 
 IPV6_RANGE = ip_network("fd76:7265:6769::/48")  # "vregi": a site's private space (RFC 4193)
 _NOBODY = Caller("", "", "", "", frozenset(), "")
@@ -82,13 +94,16 @@ async def settle(
     names, groups = transit.ways(router.spec["zones"], {one.name: one.members for one in joined}, used)
     over = [one for name in names for one in joined if one.name == name] if needed else []
     router = await standard.note(tx, router, routers.document, spec={"apart": _apart(router, groups, needed=needed)})
-    before = of(router)
+    before, taken = of(router), _taken(router, around)
     for known in before:
-        if not any(one.name == known["interconnect"] for one in over) or not await _stands(tx, router, known, around):
-            router = await _end(tx, router, known, now)
+        network = await resources.get(tx, Kind.NETWORK, known["network_id"])
+        if not any(one.name == known["interconnect"] for one in over) or not await _fits(tx, network, taken):
+            router = await _part(tx, router, known, now)
     for one in over:
         if not any(known["interconnect"] == one.name for known in of(router)):
-            router = await _make(tx, router, one, now)
+            router = await _meet(tx, router, one, taken, now)
+    if before != of(router):
+        await tidy(tx, now, [one.name for one in joined])
     moved = of(router) != before
     for known in of(router):
         there = next(one for one in over if one.name == known["interconnect"])
@@ -103,10 +118,36 @@ def of(router: Resource) -> list[dict[str, str]]:
 
 async def prune(tx: Transaction, router: Resource, now: datetime) -> Resource:
     """The router has fewer zones, or ends: one zone alone needs no way to another."""
-    if router.deleting or len(router.spec["zones"]) < 2:
+    if of(router) and (router.deleting or len(router.spec["zones"]) < 2):
         for known in of(router):
-            router = await _end(tx, router, known, now)
+            router = await _part(tx, router, known, now)
+        await tidy(tx, now)
     return router
+
+
+async def tidy(tx: Transaction, now: datetime, joined: Collection[str] | None = None) -> None:
+    """Transit networks leave the zones that have no other network of the region's.
+
+    One without routers ends when fewer than two zones are left to it, when it failed, when another one is over the same
+    interconnect, or when that is none of those `joined` (None: not known).
+    """
+    found = await _every(tx)
+    peopled = await realizations.peopled(tx, Kind.NETWORK, ("", external_networks.owner(tx.region_id))) if found else ()
+    over = [network.spec["interconnect"] for network in found]
+    for network in found:
+        await standard.lock(tx, Kind.NETWORK, network.id)
+        current = await resources.find(tx, Kind.NETWORK, network.id)
+        if current is None or current.deleting:
+            continue
+        network = current
+        for backend_id in (network.spec["backends"] or {}).keys() - peopled:
+            network = await networks.draw_back(tx, network, backend_id, None, now)
+        name = network.spec["interconnect"]
+        idle = not await addresses.ports_of_network(tx, network.id)
+        stays = len(network.spec["backends"] or ()) > 1 and network.status != "ERROR" and over.count(name) == 1
+        if idle and not (stays and (joined is None or name in joined)):
+            over.remove(name)
+            await _end(tx, network, now)
 
 
 def routes(router: Resource, around: Around, backend_id: str) -> list[dict[str, str]]:
@@ -130,13 +171,28 @@ def _apart(router: Resource, groups: Sequence[set[str]], *, needed: bool) -> str
     return f"no interconnect joins {', '.join(lost)} with the router's other zones" if needed and lost else None
 
 
-async def _stands(tx: Transaction, router: Resource, known: Mapping[str, str], around: Around) -> bool:
-    """Whether a transit network that there is may stay."""
-    network = await resources.get(tx, Kind.NETWORK, known["network_id"])
-    own = around.prefixes[known["port_id"]]
-    taken = {prefix for found in around.attached(()).values() for prefix in found} | _routed(router)
+def _taken(router: Resource, around: Around) -> set[Prefix]:
+    """What a transit network of the router's must not meet."""
+    return {prefix for found in around.attached(()).values() for prefix in found} | _routed(router)
+
+
+async def _fits(tx: Transaction, network: Resource, taken: Collection[Prefix]) -> bool:
+    """Whether a router can be on that transit network."""
+    own = [prefixes.prefix(subnet.spec["cidr"]) for subnet in await subnets.of_network(tx, network.id)]
     met = any(one.version == other.version and one.overlaps(other) for one in own for other in taken)
     return network.status != "ERROR" and not met
+
+
+async def _has_room(tx: Transaction, network: Resource, router: Resource) -> bool:
+    """... and has addresses for all of its zones."""
+    there = await resources.find_many(tx, Kind.PORT, await addresses.ports_of_network(tx, network.id))
+    return sum(len(router_seats.of(port)) for port in there.values()) + len(router.spec["zones"]) <= transit.ROOM
+
+
+async def _every(tx: Transaction, *also: Filter) -> list[Resource]:
+    """The region's transit networks, oldest first."""
+    mine = (Filter("deleting", False), *also)
+    return await resources.list_resources(tx, Query(Kind.NETWORK, "", mine, sort=(("created_at", True),)))
 
 
 def _routed(router: Resource) -> set[Prefix]:
@@ -145,30 +201,51 @@ def _routed(router: Resource) -> set[Prefix]:
     return {prefix for prefix in found if prefix.prefixlen}
 
 
-async def _make(tx: Transaction, router: Resource, over: Interconnect, now: datetime) -> Resource:
-    """A transit network in no zone yet, with prefixes that none of the tenant's meets; the router.
+async def _meet(
+    tx: Transaction, router: Resource, over: Interconnect, taken: Collection[Prefix], now: datetime
+) -> Resource:
+    """The router gets a port on the transit network over an interconnect, which is made when there is none; the router.
 
-    Those of a transit network that is on its way out count: it may still be on the router somewhere.
+    It may be on no backend yet.
     """
-    every = await resources.list_resources(tx, Query(Kind.SUBNET))
-    taken = {prefixes.prefix(s.spec["cidr"]) for s in every} | _routed(router)
-    chosen = [transit.choose(within, taken) for within in (ip_network(over.transit_prefix), IPV6_RANGE)]
-    if None in chosen:
+    for network in await _every(tx, Filter("spec.interconnect", over.name)):
+        await standard.lock(tx, Kind.NETWORK, network.id)
+        there = await resources.find(tx, Kind.NETWORK, network.id)
+        if there and not there.deleting and await _fits(tx, there, taken) and await _has_room(tx, there, router):
+            break
+    else:
+        there = await _make(tx, over, taken, now)
+    if there is None:
         words = f"interconnect {over.name} has no transit prefix that none of the tenant's meets"
         return await standard.note(tx, router, routers.document, spec={"apart": words})
-    spec: dict[str, Any] = {
-        "name": f"transit of {router.id}", "project_id": "", "admin_state_up": True, "mtu": over.mtu, "shared": False,
-        "mtu_is_chosen": True, "router:external": False, "port_security_enabled": False, "availability_zone_hints": [],
-        "subnets": [], "interconnect": over.name, "transit_of": router.id, **networks.spread({}),
-    }  # fmt: skip
-    network = await standard.insert(tx, standard.fresh(Kind.NETWORK, _NOBODY, spec, now), networks.document)
-    on = [await _subnet(tx, network, prefix, now) for prefix in chosen if prefix]
-    port = await _port(tx, router, network, on, now)
-    known = {"interconnect": over.name, "network_id": network.id, "port_id": port.id}
+    port = await _port(tx, router, there, await subnets.of_network(tx, there.id), now)
+    known = {"interconnect": over.name, "network_id": there.id, "port_id": port.id}
     return await standard.note(tx, router, routers.document, spec={"transits": [*of(router), known]})
 
 
-async def _subnet(tx: Transaction, network: Resource, prefix: Prefix, now: datetime) -> Resource:
+async def _make(tx: Transaction, over: Interconnect, taken: Collection[Prefix], now: datetime) -> Resource | None:
+    """A transit network in no zone yet, with prefixes that none of the tenant's meets; None when there are none left.
+
+    Those of transit networks that are on their way out count: they may still be on the router somewhere.
+    """
+    every = await resources.list_resources(tx, Query(Kind.SUBNET))
+    used = {prefixes.prefix(s.spec["cidr"]) for s in every} | set(taken)
+    chosen = [transit.choose(within, used) for within in (ip_network(over.transit_prefix), IPV6_RANGE)]
+    on = [prefix for prefix in chosen if prefix]
+    if len(on) < len(chosen):
+        return None
+    spec: dict[str, Any] = {
+        "name": f"transit over {over.name}", "project_id": "", "admin_state_up": True, "mtu": over.mtu, "shared": False,
+        "mtu_is_chosen": True, "router:external": False, "port_security_enabled": False, "availability_zone_hints": [],
+        "subnets": [], "interconnect": over.name, **networks.spread({}),
+    }  # fmt: skip
+    network = await standard.insert(tx, standard.fresh(Kind.NETWORK, _NOBODY, spec, now), networks.document)
+    for prefix in on:
+        await _subnet(tx, network, prefix, now)
+    return network
+
+
+async def _subnet(tx: Transaction, network: Resource, prefix: Prefix, now: datetime) -> None:
     spec: dict[str, Any] = {
         "project_id": "", "network_id": network.id, "ip_version": prefix.version, "cidr": str(prefix),
         "allocation_pools": [pool.wire() for pool in pools.default_pools(prefix, None)], "gateway_ip": None,
@@ -179,7 +256,6 @@ async def _subnet(tx: Transaction, network: Resource, prefix: Prefix, now: datet
     subnet = await standard.insert(tx, subnet, subnets.document)
     await realizations.need(tx, subnet, [(Kind.NETWORK, network.id)])
     await networks.list_subnet(tx, await resources.get(tx, Kind.NETWORK, network.id), subnet.id)
-    return subnet
 
 
 async def _port(
@@ -228,17 +304,22 @@ async def _stretch(
     return True
 
 
-async def _end(tx: Transaction, router: Resource, known: Mapping[str, str], now: datetime) -> Resource:
-    """Its port, its subnets and it itself end; each zone lets go of them in its own time, after the routes."""
+async def _part(tx: Transaction, router: Resource, known: Mapping[str, str], now: datetime) -> Resource:
+    """The router's port on a transit network ends; each zone lets go of it in its own time, after the routes."""
     port = await resources.get(tx, Kind.PORT, known["port_id"])
+    await standard.lock(tx, Kind.NETWORK, known["network_id"])
+    await addresses.release(tx, port.id)
     await addresses.release_mac(tx, port.id)
     await resources.change(tx, port, parent_id=None)
     await standard.end(tx, port, now, ports.vanished)
-    for subnet in await subnets.of_network(tx, known["network_id"]):
-        await addresses.release_subnet(tx, subnet.id)
-        await standard.end(tx, subnet, now, subnets.vanished)
-    network = await resources.get(tx, Kind.NETWORK, known["network_id"])
-    await standard.end(tx, network, now, networks.vanished)
     await realizations.look(tx, (Kind.ROUTER, router.id), now)
     left = [one for one in of(router) if one != known]
     return await standard.note(tx, router, routers.document, spec={"transits": left})
+
+
+async def _end(tx: Transaction, network: Resource, now: datetime) -> None:
+    """A transit network ends, and its subnets with it."""
+    for subnet in await subnets.of_network(tx, network.id):
+        await addresses.release_subnet(tx, subnet.id)
+        await standard.end(tx, subnet, now, subnets.vanished)
+    await standard.end(tx, await resources.get(tx, Kind.NETWORK, network.id), now, networks.vanished)

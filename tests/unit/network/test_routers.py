@@ -1,6 +1,7 @@
 """Routers appear in the zones of their networks and go with the last one, under virtual time and behind the back."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,82 @@ async def test_routes_follow_their_interface_and_leave_others_alone(world: World
         await router_changes.remove_routes(tx, WHO, mine.id, [route], NOW)
     await world.turn()
     assert sorted(map(str, row.document["routes"])) == sorted(map(str, [foreign, other]))
+
+
+async def test_a_new_router_is_down_until_it_is_whole_and_then_told_all_at_once(world: World) -> None:
+    """Neutron's agent builds a router anew for whatever happens to it while it is up."""
+    outside, steps = await lead_outside(world), []
+    async with world.region.write() as tx:
+        mine = await router(tx, outside)
+        for cidr in ("10.0.0.0/24", "10.1.0.0/24"):
+            await plug(tx, await joined(tx, mine, cidr), f"s-{cidr}")
+        route = {"destination": "192.0.2.0/24", "nexthop": "10.1.0.9"}
+        await router_changes.update(tx, WHO, mine.id, {"routes": [route]}, None, NOW)
+
+    async def watch(moment: str, operation: str, kind: Kind | None) -> None:
+        if (moment, kind) == ("after", Kind.ROUTER) and operation != "get":
+            (there,) = on_cloud(world, Kind.ROUTER)
+            steps.append((operation, there["admin_state_up"], len(there["routes"])))
+
+    world.cloud.faults.crash = watch
+    await world.turn()
+    down, whole = False, ("update", True, 1)
+    assert steps[:2] == [("create", down, 0), ("update", down, 0)], "the gateway"
+    assert steps[2:] == [("call", down, 0), ("call", down, 0), whole]
+
+
+async def test_a_new_router_waits_ten_seconds_for_an_interface(world: World) -> None:
+    """One that cannot be made keeps nobody waiting; one that comes later is on a router that is up."""
+    async with world.region.write() as tx:
+        mine = await router(tx)
+        await plug(tx, await joined(tx, mine), "s1")
+    began, up_after = world.clock.now, None
+    for _ in range(10):  # of the server's port, too
+        world.cloud.faults.fail_next(Kind.PORT, "create")
+
+    async def watch(moment: str, operation: str, kind: Kind | None) -> None:
+        nonlocal up_after
+        if (moment, operation, kind) == ("after", "update", Kind.ROUTER):
+            up_after = world.clock.now - began
+            assert not on_cloud(world, Kind.PORT)
+
+    world.cloud.faults.crash = watch
+    await world.turn()
+    assert up_after is not None
+    assert timedelta(seconds=10) <= up_after < timedelta(seconds=12)
+    assert len(on_cloud(world, Kind.PORT)) == 2
+
+
+async def test_a_router_that_the_tenant_wants_down_stays_down(world: World) -> None:
+    async with world.region.write() as tx:
+        mine = await router(tx, admin_state_up=False)
+        await plug(tx, await joined(tx, mine), "s1")
+    await world.turn()
+    assert [there["admin_state_up"] for there in on_cloud(world, Kind.ROUTER)] == [False]
+    for state in (True, False):
+        async with world.region.write() as tx:
+            await router_changes.update(tx, WHO, mine.id, {"admin_state_up": state}, None, NOW)
+        await world.turn()
+        assert [there["admin_state_up"] for there in on_cloud(world, Kind.ROUTER)] == [state]
+
+
+async def test_a_router_that_goes_is_asked_once_and_its_interfaces_after_its_routes(world: World) -> None:
+    async with world.region.write() as tx:
+        mine = await router(tx)
+        inside = await joined(tx, mine)
+        await plug(tx, inside, "s1")
+        route = {"destination": "192.0.2.0/24", "nexthop": "10.0.0.9"}
+        await router_changes.update(tx, WHO, mine.id, {"routes": [route]}, None, NOW)
+    await world.turn()
+    world.cloud.faults.calls.clear()
+    async with world.region.write() as tx:
+        await router_changes.update(tx, WHO, mine.id, {"routes": []}, None, NOW)
+        await router_interfaces.remove(tx, WHO, mine.id, {"subnet_id": inside.spec["subnets"][0]}, NOW)
+        await router_changes.delete(tx, WHO, mine.id, None, NOW)
+    await world.turn()
+    asked = [operation for operation, kind in world.cloud.faults.calls if kind is Kind.ROUTER and operation != "get"]
+    assert asked == ["update", "call", "delete"]
+    assert not on_cloud(world, Kind.ROUTER)
 
 
 async def test_a_tenants_own_port_is_an_interface_that_nothing_guards(world: World) -> None:

@@ -11,9 +11,19 @@ import pytest_asyncio
 from tests.reconcile.world import World
 from tests.unit.network.network_rows import NOW, caller, network, subnet
 from tests.unit.network.outside import RECIPES, WHO, ZONES, router
+from vregion.ipam import transit
 from vregion.model.resource import Kind, Resource
 from vregion.provider import topology as views
-from vregion.region import networks, ports, realizations, resources, router_changes, router_interfaces, topology
+from vregion.region import (
+    addresses,
+    networks,
+    ports,
+    realizations,
+    resources,
+    router_changes,
+    router_interfaces,
+    topology,
+)
 from vregion.region.regions import Transaction
 
 
@@ -38,7 +48,7 @@ def routes(world: World, backend: str) -> dict[str, str]:
 
 def transit_addresses(world: World, backend: str) -> set[str]:
     """The router's addresses on its transit network there."""
-    nets = {net["id"] for net in on_cloud(world, Kind.NETWORK, backend) if net["name"].startswith("transit of")}
+    nets = {net["id"] for net in on_cloud(world, Kind.NETWORK, backend) if net["name"].startswith("transit over")}
     found = [port for port in on_cloud(world, Kind.PORT, backend) if port["network_id"] in nets]
     assert len(found) <= 1
     return {ip["ip_address"] for port in found for ip in port["fixed_ips"]}
@@ -83,14 +93,14 @@ async def test_two_local_networks_reach_each_other_by_one_route_per_prefix(world
 
 
 async def test_tenants_do_not_see_it(world: World) -> None:
-    mine, first, second = await two_zones(world)
+    _, first, second = await two_zones(world)
     async with world.region.read() as tx:
         seen = await resources.list_resources(tx, resources.Query(Kind.NETWORK, **networks.visible(WHO)))
         assert {net.id for net in seen} == {first.id, second.id}
         everything = await resources.list_resources(
             tx, resources.Query(Kind.NETWORK, **networks.visible(caller("p", "admin")))
         )
-    assert [net.name for net in everything if net.project_id == ""] == [f"transit of {mine.id}"]
+    assert [net.name for net in everything if net.project_id == ""] == ["transit over wan"]
 
 
 async def test_prefixes_come_and_go(world: World) -> None:
@@ -116,7 +126,6 @@ async def test_prefixes_come_and_go(world: World) -> None:
     assert not on_cloud(world, Kind.ROUTER, "b1")
     assert routes(world, "b2") == {}
     assert not transit_addresses(world, "b2"), "one zone needs no way to another"
-    assert world.joined.given == {}
 
 
 async def test_a_prefix_is_added_in_no_time_and_without_an_update_of_the_router(world: World) -> None:
@@ -176,18 +185,67 @@ async def test_a_subnet_more_is_one_look_from_elsewhere_however_many_there_are(
     assert [await added(number) for number in range(4, 12)][-1] == third
 
 
-async def test_a_router_that_ends_leaves_nothing(world: World) -> None:
-    mine, first, second = await two_zones(world)
+async def let_go(world: World, mine: Resource, *on: Resource) -> None:
+    """The router's end, its interfaces before it."""
     async with world.region.write() as tx:
-        for on in (first, second):
-            await router_interfaces.remove(tx, WHO, mine.id, {"subnet_id": on.spec["subnets"][0]}, NOW)
+        for inside in on:
+            await router_interfaces.remove(tx, WHO, mine.id, {"subnet_id": inside.spec["subnets"][0]}, NOW)
         await router_changes.delete(tx, WHO, mine.id, None, NOW)
+
+
+async def empty(world: World, *on: Resource) -> None:
+    """The networks' end, their servers' ports before them."""
+    async with world.region.write() as tx:
+        for inside in on:
+            for port_id in await addresses.ports_of_network(tx, inside.id):
+                await ports.unplug(tx, await resources.get(tx, Kind.PORT, port_id), NOW)
+            await networks.delete(tx, WHO, inside.id, None, NOW)
+
+
+def counted(world: World, *kinds: Kind) -> list[list[int]]:
+    """How many of each kind there are in each of two zones."""
+    return [[len(on_cloud(world, kind, backend)) for kind in kinds] for backend in ("b1", "b2")]
+
+
+async def test_a_router_that_ends_leaves_its_way_to_the_next_one_which_goes_with_the_networks(world: World) -> None:
+    mine, first, second = await two_zones(world)
+    segments = dict(world.joined.given)
+    await let_go(world, mine, first, second)
     await world.turn()
-    for backend in ("b1", "b2"):
-        assert not on_cloud(world, Kind.ROUTER, backend)
-        assert len(on_cloud(world, Kind.NETWORK, backend)) == 1
-        assert len(on_cloud(world, Kind.PORT, backend)) == 1
-    assert world.joined.given == {}
+    assert counted(world, Kind.ROUTER, Kind.NETWORK, Kind.PORT) == [[0, 2, 1]] * 2
+    async with world.region.write() as tx:
+        again = await router(tx)
+        for inside in (first, second):
+            await router_interfaces.add(tx, WHO, again.id, {"subnet_id": inside.spec["subnets"][0]}, ZONES, NOW)
+    await world.turn()
+    assert set(routes(world, "b1")) == {"10.2.0.0/24"}
+    assert [cloud.faults.count("create", Kind.NETWORK) for cloud in world.clouds.values()] == [2, 2, 0]
+    assert world.joined.given == segments
+    await let_go(world, again, first, second)
+    await empty(world, first)
+    await world.turn()
+    assert counted(world, Kind.ROUTER, Kind.NETWORK, Kind.SUBNET, Kind.PORT) == [[0, 0, 0, 0], [0, 1, 1, 1]]
+    assert world.joined.given == {}, "no zone is left that it could lead to"
+
+
+async def test_two_routers_meet_on_one_transit_network_while_there_is_room(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await two_zones(world)
+    monkeypatch.setattr(transit, "ROOM", 4)
+    found = []
+    for number in (3, 5):
+        async with world.region.write() as tx:
+            other = await router(tx)
+            for zone in (1, 2):
+                on = await attach(tx, other, f"10.{number + zone}.0.0/24", availability_zone_hints=[f"az{zone}"])
+                await plug(world, tx, on, f"s-{number}-{zone}", f"b{zone}")
+        await world.turn()
+        found.append(len(world.joined.given))
+        doors = [p for b in ("b1", "b2") for p in on_cloud(world, Kind.PORT, b) if p["device_owner"]]
+        over = [ip["ip_address"] for p in doors for ip in p["fixed_ips"] if ip["ip_address"].startswith("100.64.")]
+        assert len(set(over)) == len(over) == number + 1
+    assert found == [1, 2]
 
 
 async def test_a_tenants_prefix_makes_it_move(world: World) -> None:
@@ -199,7 +257,7 @@ async def test_a_tenants_prefix_makes_it_move(world: World) -> None:
     await world.turn()
     assert not before & transit_addresses(world, "b1")
     assert set(routes(world, "b1")) == {"10.2.0.0/24", "100.64.0.0/25"}
-    assert routes(world, "b1")["10.2.0.0/24"].startswith("100.64.0.1"), "the next prefix that is free: .128/27"
+    assert routes(world, "b1")["10.2.0.0/24"].startswith("100.64.1."), "the next prefix that is free"
     assert len(world.joined.given) == 1
 
 
@@ -313,7 +371,7 @@ def seats(world: World, backend: str) -> dict[str, int]:
     nets = {
         net["id"]: net["provider:segmentation_id"]
         for net in on_cloud(world, Kind.NETWORK, backend)
-        if net["name"].startswith("transit of")
+        if net["name"].startswith("transit over")
     }
     doors = [port for port in on_cloud(world, Kind.PORT, backend) if port["network_id"] in nets]
     return {
@@ -364,7 +422,7 @@ async def test_a_new_interconnect_moves_nothing_that_is_joined(world: World) -> 
 
 
 async def test_a_worker_that_dies_anywhere_leaves_one_transit_network(tmp_path: Path) -> None:
-    """From the servers to the router's end, killed at every thirteenth point: nothing doubled, nothing kept."""
+    """From the servers to the networks' end, killed at every thirteenth point: nothing doubled, nothing kept."""
     point, died = 0, True
     while died:
         async with World(tmp_path / str(point), RECIPES) as world:
@@ -378,15 +436,9 @@ async def test_a_worker_that_dies_anywhere_leaves_one_transit_network(tmp_path: 
             assert set(routes(world, "b1")) == {"10.2.0.0/24"}, point
             assert set(routes(world, "b2")) == {"10.1.0.0/24"}, point
             assert len(world.joined.given) == 1, point
-            async with world.region.write() as tx:
-                for inside in on:
-                    await router_interfaces.remove(tx, WHO, mine.id, {"subnet_id": inside.spec["subnets"][0]}, NOW)
-                await router_changes.delete(tx, WHO, mine.id, None, NOW)
+            await let_go(world, mine, *on)
+            await empty(world, *on)
             died = await world.die_at(point) or died
             assert world.joined.given == {}, point
-            for backend in ("b1", "b2"):
-                counted = [
-                    len(on_cloud(world, backend=backend, kind=k)) for k in (Kind.ROUTER, Kind.NETWORK, Kind.PORT)
-                ]
-                assert counted == [0, 1, 1], point
+            assert counted(world, Kind.ROUTER, Kind.NETWORK, Kind.PORT) == [[0, 0, 0]] * 2, point
         point += 13

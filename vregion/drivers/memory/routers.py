@@ -21,7 +21,7 @@ class Routers(Described):
     """Neutron's routers."""
 
     kind = Kind.ROUTER
-    mutable: ClassVar[frozenset[str]] = frozenset({"name", "admin_state_up", _GATEWAY})
+    mutable: ClassVar[frozenset[str]] = frozenset({"name", "admin_state_up", "routes", _GATEWAY})
 
     def make(self, body: dict[str, Any], mark: str | None) -> Row:
         gateway = self._gateway(body.get(_GATEWAY))
@@ -42,10 +42,10 @@ class Routers(Described):
                 row.document[_GATEWAY] = self._gateway(wanted)
             if wanted and "qos_policy_id" in wanted:
                 row.document[_GATEWAY]["qos_policy_id"] = wanted["qos_policy_id"]
+        self._check(row, fields.get("routes", []))
         row.document |= fields
 
     def discard(self, row: Row) -> None:
-        row.document["routes"] = []
         if attached := interfaces(self.cloud, row.id):
             raise Transient(f"Router {row.id} has ports still attached: {', '.join(port.id for port in attached)}")
         self.cloud.remove(row)
@@ -55,6 +55,8 @@ class Routers(Described):
         match path:
             case "/add_router_interface":
                 return self._attach(row, body["port_id"])
+            case "/remove_router_interface":
+                return self._detach(row, body["port_id"])
             case "/add_extraroutes":
                 self._check(row, routes)
                 row.document["routes"] += [route for route in routes if route not in row.document["routes"]]
@@ -78,6 +80,14 @@ class Routers(Described):
                     raise Permanent(f"Bad router request: {new[0]} overlaps with {there}.")
         port.document |= {"device_id": row.id, "device_owner": INTERFACE, "status": "ACTIVE"}
         self.cloud.touch(port)
+        return Answer(200, {"id": row.id, "port_id": port_id})
+
+    def _detach(self, row: Row, port_id: str) -> Answer:
+        port = next((port for port in interfaces(self.cloud, row.id) if port.id == port_id), None)
+        if port is None:
+            raise Permanent(f"Router {row.id} does not have an interface with id {port_id}", 404)
+        require_unused(self.cloud, port)
+        self.cloud.remove(port)
         return Answer(200, {"id": row.id, "port_id": port_id})
 
     def _check(self, row: Row, routes: list[dict[str, str]]) -> None:

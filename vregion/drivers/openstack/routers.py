@@ -1,12 +1,10 @@
 """Routers on one OpenStack cloud. Made by the driver; the mark is Neutron's description.
 
-Interfaces and extra routes are live calls below a router (`/add_router_interface`, `/add_extraroutes`, ...). Routes are
-never sent whole, so that others' on the router stay, until it ends.
+Interfaces and extra routes are live calls below a router (`/add_router_interface`, `/add_extraroutes`, ...).
 """
 
 from typing import Any
 
-from vregion.drivers.contract import Gone
 from vregion.drivers.openstack.collection import Resources
 from vregion.drivers.openstack.marks import InDescription
 
@@ -17,16 +15,6 @@ class Routers(Resources):
     word = "router"
     path = "/routers"
     mark = InDescription()
-
-    async def delete(self, external_id: str) -> None:
-        """Its routes first: an interface that a route needs is not taken off (neutron RouterInterfaceInUseByRoute)."""
-        try:
-            router = await self.raw(external_id)
-        except Gone:
-            return
-        if router["routes"]:
-            await self.service.send("PUT", self.url(external_id), {"router": {"routes": []}})
-        await super().delete(external_id)
 
     def settled(self, document: dict[str, Any]) -> bool:
         """ALLOCATING is the one status that passes (neutron_lib constants ROUTER_STATUS_ALLOCATING, of HA routers)."""

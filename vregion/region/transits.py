@@ -97,14 +97,15 @@ async def settle(
     before, taken = of(router), _taken(router, around)
     for known in before:
         network = await resources.get(tx, Kind.NETWORK, known["network_id"])
-        if not any(one.name == known["interconnect"] for one in over) or not await _fits(tx, network, taken):
+        fits = network.status != "ERROR" and not _clash(around.prefixes[known["port_id"]], taken)
+        if not fits or not any(one.name == known["interconnect"] for one in over):
             router = await _part(tx, router, known, now)
     for one in over:
         if not any(known["interconnect"] == one.name for known in of(router)):
             router = await _meet(tx, router, one, taken, now)
-    if before != of(router):
-        await tidy(tx, now, [one.name for one in joined])
     moved = of(router) != before
+    if moved:
+        await tidy(tx, now, [one.name for one in joined])
     for known in of(router):
         there = next(one for one in over if one.name == known["interconnect"])
         moved = await _stretch(tx, router, known, there, around.places.get(known["port_id"], {}), now) or moved
@@ -176,17 +177,17 @@ def _taken(router: Resource, around: Around) -> set[Prefix]:
     return {prefix for found in around.attached(()).values() for prefix in found} | _routed(router)
 
 
-async def _fits(tx: Transaction, network: Resource, taken: Collection[Prefix]) -> bool:
-    """Whether a router can be on that transit network."""
+def _clash(own: Iterable[Prefix], taken: Collection[Prefix]) -> bool:
+    """Whether a transit network with these prefixes stands in the way of what is taken."""
+    return any(one.version == other.version and one.overlaps(other) for one in own for other in taken)
+
+
+async def _open(tx: Transaction, network: Resource, taken: Collection[Prefix], seats: int) -> bool:
+    """Whether a router that needs that many seats can come onto that transit network."""
     own = [prefixes.prefix(subnet.spec["cidr"]) for subnet in await subnets.of_network(tx, network.id)]
-    met = any(one.version == other.version and one.overlaps(other) for one in own for other in taken)
-    return network.status != "ERROR" and not met
-
-
-async def _has_room(tx: Transaction, network: Resource, router: Resource) -> bool:
-    """... and has addresses for all of its zones."""
     there = await resources.find_many(tx, Kind.PORT, await addresses.ports_of_network(tx, network.id))
-    return sum(len(router_seats.of(port)) for port in there.values()) + len(router.spec["zones"]) <= transit.ROOM
+    room = sum(len(router_seats.of(port)) for port in there.values()) + seats <= transit.ROOM
+    return room and network.status != "ERROR" and not _clash(own, taken)
 
 
 async def _every(tx: Transaction, *also: Filter) -> list[Resource]:
@@ -211,7 +212,7 @@ async def _meet(
     for network in await _every(tx, Filter("spec.interconnect", over.name)):
         await standard.lock(tx, Kind.NETWORK, network.id)
         there = await resources.find(tx, Kind.NETWORK, network.id)
-        if there and not there.deleting and await _fits(tx, there, taken) and await _has_room(tx, there, router):
+        if there and not there.deleting and await _open(tx, there, taken, len(router.spec["zones"])):
             break
     else:
         there = await _make(tx, over, taken, now)
@@ -293,6 +294,7 @@ async def _stretch(
     members, before = set(router.spec["zones"]) & set(over.members), set(there)
     if members == before:
         return False
+    await standard.lock(tx, Kind.NETWORK, known["network_id"])
     port = await resources.get(tx, Kind.PORT, known["port_id"])
     for backend_id in sorted(members - before):
         network = await resources.get(tx, Kind.NETWORK, known["network_id"])

@@ -11,7 +11,7 @@ from vregion.reconcile.outcome import Outcome, Retry
 from vregion.reconcile.recipe import Recipe, References
 from vregion.reconcile.routers import accept
 from vregion.reconcile.work import Work
-from vregion.region import ports, realizations, router_seats, routers
+from vregion.region import ports, realizations, router_seats, routers, subnets
 from vregion.region.qos_policies import POLICY_ID
 
 _OPEN: dict[str, Any] = {"security_groups": [], "port_security_enabled": False, "allowed_address_pairs": []}
@@ -20,12 +20,10 @@ _PLAIN = ("admin_state_up", "port_security_enabled", "allowed_address_pairs", "e
 
 
 def body(resource: Resource, references: References) -> dict[str, Any]:
-    """Neutron's create body. Only a router may choose its address where others' follow from their MAC (neutron 29
-    `ipam_pluggable_backend.py` _test_fixed_ips_for_port), so its interface says what it is from the start."""
+    """Neutron's create body."""
     spec = resource.spec
     wanted = {name: value for name, value in update(resource, references).items() if name != POLICY_ID or value}
     return {
-        **({"device_owner": routers.INTERFACE} if spec.get("router_id") else {}),
         "network_id": references[Kind.NETWORK, spec["network_id"]],
         "mac_address": spec["mac_address"],
         **wanted,
@@ -58,6 +56,20 @@ async def here(work: Work, port: Resource) -> Resource:
     """A router's interface has a MAC and addresses of its own in each zone that its network spans."""
     seat = router_seats.of(port).get(work.realization.backend_id)
     return replace(port, spec={**port.spec, **seat}) if seat else port
+
+
+async def make(work: Work, port: Resource, wanted: dict[str, Any]) -> Observed:
+    """A router's interface says what it is from the start where others' addresses follow from their MAC: it alone may
+    choose one there, and has none that it did not choose (neutron 29 `ipam_pluggable_backend.py`
+    _test_fixed_ips_for_port, _allocate_ips_for_port). Nowhere else, for with OVN Neutron looks for its router then
+    (`plugins/ml2/drivers/ovn/mech_driver/mech_driver.py` _is_ovn_router_flavor_port) and fails without one (500).
+    """
+    if port.spec.get("router_id"):
+        async with work.region.read() as tx:
+            beside = await subnets.of_network(tx, port.spec["network_id"])
+        if any(subnets.automatic(subnet) for subnet in beside):
+            wanted = {"device_owner": routers.INTERFACE, **wanted}
+    return await work.collection.create(port.id, wanted)
 
 
 async def attach(work: Work, observed: Observed) -> Observed:
@@ -100,6 +112,7 @@ RECIPE = Recipe(
     body=body,
     update=update,
     here=here,
+    make=make,
     fill=attach,
     loosen=loosen,
     settled=ports.settled,

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from tests.reconcile.world import World
-from tests.unit.network.network_rows import NOW, network, subnet
+from tests.unit.network.network_rows import NOW, SLAAC, network, subnet
 from tests.unit.network.outside import RECIPES, WHO, ZONES, joined, lead_outside, plug, router, tell
 from vregion.model.refusals import Conflict, Forbidden, Invalid, NotFound
 from vregion.model.resource import Kind, State
@@ -239,6 +239,27 @@ async def test_a_tenants_own_port_is_an_interface_that_nothing_guards(world: Wor
     (door,) = [one for one in on_cloud(world, Kind.PORT) if one["device_owner"] == "network:router_interface"]
     assert door["fixed_ips"][0]["ip_address"] == "10.0.0.254"
     assert (door["security_groups"], door["port_security_enabled"], door["allowed_address_pairs"]) == ([], False, [])
+
+
+async def test_an_interface_says_what_it_is_only_where_others_have_automatic_addresses(world: World) -> None:
+    """It must there, and with OVN Neutron fails on one that says so and names no router."""
+    said: dict[str, str] = {}
+
+    async def watch(moment: str, operation: str, kind: Kind | None) -> None:
+        if (moment, operation, kind) == ("after", "create", Kind.PORT):
+            for port in on_cloud(world, Kind.PORT):
+                said.setdefault(port["fixed_ips"][0]["ip_address"], port["device_owner"])
+
+    world.cloud.faults.crash = watch
+    async with world.region.write() as tx:
+        mine = await router(tx)
+        await plug(tx, await joined(tx, mine), "s1")
+        mixed = await joined(tx, mine, "10.1.0.0/24")
+        await subnet(tx, WHO, mixed, **SLAAC)
+        await plug(tx, mixed, "s2")
+    await world.turn()
+    assert said["10.1.0.1"] == routers.INTERFACE
+    assert said["10.0.0.1"] == ""
 
 
 async def test_refusals(world: World) -> None:

@@ -1,14 +1,14 @@
 """`vregion`: serve a region, show a demo, and the provider's commands as a thin client of his REST API.
 
 Documented in docs/reference/provider-cli.md. A secret comes from a prompt, a file, standard input or OS_PASSWORD, and
-is refused as an argument, which every user of the machine can read. No rule of vregion is decided here. The application
-and the demo are imported by the commands that run them: the others start without.
+is refused as an argument, which every user of the machine can read. No rule of vregion is decided here. The server, the
+demo and Rich are imported by the commands that need them: the others run without.
 """
 
 import asyncio
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
@@ -17,9 +17,6 @@ from urllib.parse import quote
 
 import orjson
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from vregion.provider import topology
 from vregion.provider.client import Client, Failed
@@ -67,6 +64,9 @@ def main() -> None:
     try:
         app()
     except (Failed, ValueError, OSError) as failed:
+        from rich.console import Console
+        from rich.markup import escape
+
         Console(stderr=True).print(f"[red]Error:[/red] {escape(str(failed))}", highlight=False, soft_wrap=True)
         sys.exit(1)
 
@@ -378,19 +378,24 @@ def _credential(given: Sequence[str] | None, password_file: str) -> dict[str, st
 def _show(answer: Mapping[str, Any], form: Form) -> None:
     if form is Form.JSON:
         return _json(answer)
-    table = Table("field", "value")
-    for key, value in answer.items():
-        table.add_row(escape(key), _cell(value))
-    return Console().print(table)
+    return _table(("field", "value"), answer.items())
 
 
 def _list(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], form: Form) -> None:
     if form is Form.JSON:
         return _json(rows)
+    return _table(columns, ([row[column] for column in columns] for row in rows))
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
     table = Table(*columns)
     for row in rows:
-        table.add_row(*(_cell(row[column]) for column in columns))
-    return Console().print(table)
+        table.add_row(*(escape(_cell(value)) for value in row))
+    Console().print(table)
 
 
 def _json(answer: object) -> None:
@@ -400,5 +405,5 @@ def _json(answer: object) -> None:
 def _cell(value: object) -> str:
     """Names as they are, everything with an inside as JSON."""
     if isinstance(value, str):
-        return escape(value)
-    return escape(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()) if value not in ({}, [], None) else ""
+        return value
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() if value not in ({}, [], None) else ""

@@ -127,7 +127,10 @@ class Engines:
         else:
             from sqlalchemy.ext.asyncio import create_async_engine
 
-            self._remote = create_async_engine(url, pool_size=10, max_overflow=10, **_JSON)
+            from vregion.postgresql import connect
+
+            how = {"async_creator_fn": connect}
+            self._remote = create_async_engine(url, pool_size=10, max_overflow=10, connect_args=how, **_JSON)
         self._turn = asyncio.Lock()
 
     @asynccontextmanager

@@ -350,18 +350,21 @@ async def _sorted(tx: Transaction, query: Query, columns: Sequence[Any]) -> Sele
         values = found.first()
         if values is None:
             raise Invalid(f"marker [{query.marker}] not found")
-        where.append(_behind(keys, [literal(value, key.type) for value, (key, _) in zip(values, keys, strict=True)]))
+        where += _behind(keys, [literal(value, key.type) for value, (key, _) in zip(values, keys, strict=True)])
     order = [column.asc() if up else column.desc() for column, up in keys]
     return select(*columns).where(*where).order_by(*order)
 
 
-def _behind(keys: Sequence[tuple[Any, bool]], values: Sequence[Any]) -> ColumnElement[bool]:
-    """Later than these values of the sort keys."""
+def _behind(keys: Sequence[tuple[Any, bool]], values: Sequence[Any]) -> list[ColumnElement[bool]]:
+    """Later than these values of the sort keys. That the first key is not before its own is said besides, so that an
+    index that is ordered by it is read from there.
+    """
+    first, rising = keys[0]
     behind = []
     for at, (column, up) in enumerate(keys):
         same = [k == values[i] for i, (k, _) in enumerate(keys[:at])]
         behind.append(and_(*same, column > values[at] if up else column < values[at]))
-    return or_(*behind)
+    return [first >= values[0] if rising else first <= values[0], or_(*behind)]
 
 
 def _sortable(name: str, kind: Kind) -> ColumnElement[Any]:

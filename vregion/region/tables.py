@@ -58,8 +58,8 @@ class UtcDateTime(TypeDecorator):  # type: ignore[type-arg]
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
-# What lists are searched and sorted by besides: `region.resources` copies it out of the spec with every write, so that
-# a list parses no JSON. Column -> type; NULL where the kind has no such key. A list of texts is JSON.
+# What lists are searched and sorted by besides, or show: `region.resources` copies it out of the spec with every write,
+# so that a list parses no JSON. Column -> type; NULL where the kind has no such key. A list of texts is JSON.
 SEARCHED: dict[str, Any] = {
     "image_ref": String(255),
     "flavor_ref": String(255),
@@ -91,26 +91,54 @@ SEARCHED: dict[str, Any] = {
     "bootable": String(8),
     "visibility": String(16),
     "os_hidden": Boolean,
+    "owner": String(255),
+    "disk_format": String(20),
+    "metadata_text": Text,
+    "security_groups": Text,
+    "shared": Boolean,
+    "shared_with": Text,
+    "external": Boolean,
+    "user_data": Text,
 }
+_UNSEARCHED = "user_data"  # long, and shown to administrators only
 _OF_SERVERS = {
     "image_ref": "imageRef", "flavor_ref": "flavorRef", "disk_config": "OS-DCF:diskConfig",
     "access_ip_v4": "accessIPv4", "access_ip_v6": "accessIPv6",
     **{name: name for name in (
         "vm_state", "task_state", "power_state", "progress", "locked", "config_drive", "key_name", "hostname",
         "description", "launch_index", "reservation_id", "launched_at", "terminated_at", "fixed_ips_v4",
-        "fixed_ips_v6", "tags",
+        "fixed_ips_v6", "tags", "user_data",
     )},
 }  # fmt: skip
-_OF_PORTS = ("network_id", "network_project_id", "device_id", "device_owner", "mac_address", "tags")
+_OF_PORTS = (
+    "network_id", "network_project_id", "device_id", "device_owner", "mac_address", "tags", "security_groups",
+)  # fmt: skip
+_OF_SHARED = {"shared": "shared", "shared_with": "shared_with"}
+_OF_IMAGES = {
+    "size": "size", "visibility": "visibility", "os_hidden": "os_hidden", "tags": "vregion:tags", "owner": "owner",
+    "disk_format": "disk_format", "shared_with": "vregion:shared_accepted",
+}  # fmt: skip
 # Which of them a kind has: column -> key in the spec. A filter or sort by `spec.KEY` is one by the column.
 KEYS: dict[Kind, dict[str, str]] = {
     Kind.SERVER: _OF_SERVERS,
     Kind.DELETED_SERVER: _OF_SERVERS,
     Kind.PORT: {name: name for name in _OF_PORTS},
-    Kind.VOLUME: {"size": "size", "bootable": "bootable"},
-    Kind.SNAPSHOT: {"size": "size"},
-    Kind.IMAGE: {"size": "size", "visibility": "visibility", "os_hidden": "os_hidden", "tags": "vregion:tags"},
+    Kind.VOLUME: {"size": "size", "bootable": "bootable", "metadata_text": "vregion:metadata"},
+    Kind.SNAPSHOT: {"size": "size", "metadata_text": "vregion:metadata"},
+    Kind.IMAGE: _OF_IMAGES,
+    **dict.fromkeys((Kind.NETWORK, Kind.SUBNET), _OF_SHARED | {"external": "router:external"}),
+    **dict.fromkeys(
+        (Kind.ADDRESS_GROUP, Kind.ADDRESS_SCOPE, Kind.QOS_POLICY, Kind.SECURITY_GROUP, Kind.SUBNET_POOL), _OF_SHARED
+    ),
 }
+
+# What PostgreSQL finds a page of servers by without the rows, which are long: all that can never fill an entry of an
+# index, which has 2,700 bytes; names of keypairs are 255 characters of up to four, flavors' ids and host names of one.
+_SHORT = (
+    "updated_at", "status", "availability_zone", "user_id", "deleting", "image_ref", "flavor_ref", "vm_state",
+    "task_state", "power_state", "progress", "locked", "config_drive", "disk_config", "key_name", "hostname",
+    "launch_index", "reservation_id", "launched_at", "terminated_at", "access_ip_v4", "access_ip_v6",
+)  # fmt: skip
 
 # Every resource of every kind: what is wanted (`spec`) and what a show answers (`document`, ready to send).
 resources = Table(
@@ -134,19 +162,19 @@ resources = Table(
     Column("document", LargeBinary, nullable=False),
     *(Column(name, type_) for name, type_ in SEARCHED.items()),
     PrimaryKeyConstraint("region_id", "id", "kind"),
-    Index("resources_list", "region_id", "kind", "project_id", "created_at", "id"),
+    Index("resources_list", "region_id", "kind", "project_id", "created_at", "id", postgresql_include=_SHORT),
     Index("resources_created", "region_id", "kind", "created_at", "id"),
     Index("resources_name", "region_id", "kind", "project_id", "name"),
     Index("resources_parent", "region_id", "parent_id"),
     Index("resources_changed", "region_id", "kind", "updated_at"),
 )
 
-# All that a list can be asked for, so that SQLite finds a page without the rows, which are long. PostgreSQL keeps what
-# is long apart from its rows, and its indexes hold no 50 tags.
+# All that a list can be asked for, so that SQLite finds a page without the rows. PostgreSQL's indexes hold no 50 tags.
 Index(
     "resources_searched",
     *(resources.c[name] for name in ("region_id", "kind", "project_id", "created_at", "id", "updated_at", "name")),
-    *(resources.c[name] for name in ("status", "availability_zone", "user_id", "deleting", *SEARCHED)),
+    *(resources.c[name] for name in ("status", "availability_zone", "user_id", "deleting")),
+    *(resources.c[name] for name in SEARCHED if name != _UNSEARCHED),
     info={"only": "sqlite"},
 ).ddl_if(dialect="sqlite")
 

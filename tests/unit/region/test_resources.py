@@ -139,3 +139,36 @@ async def test_a_change_is_found_by_what_has_a_column(region: Region, kind: Kind
 def _type(column: str) -> type:
     """Of a column, as SQLAlchemy knows it."""
     return type(table.c[column].type)
+
+
+async def test_a_server_whose_names_are_as_long_as_can_be_is_written_and_found(region: Region) -> None:
+    """No entry of an index is too long for PostgreSQL, whatever of it compresses."""
+    long = "".join(chr(0x1F300 + n * 37 % 768) for n in range(255))
+    ascii_ = "".join(chr(33 + n * 37 % 94) for n in range(255))
+    spec = {
+        "imageRef": "i" * 36, "flavorRef": ascii_, "vm_state": "shelved_offloaded", "task_state": "resize_reverting",
+        "key_name": long, "hostname": ascii_, "description": long, "tags": [long[n:n + 60] for n in range(50)],
+        "user_data": ascii_ * 257, "accessIPv6": "f" * 39, "launched_at": "2026-01-01T00:00:00.000000",
+    }  # fmt: skip
+    row = resource(Kind.SERVER, name=long, availability_zone=ascii_, user_id="u" * 64, project_id="p" * 64, spec=spec)
+    async with region.write() as tx:
+        await resources.insert_resource(tx, row)
+        await resources.change(tx, row, status="ERROR", spec=spec | {"hostname": ascii_[::-1]})
+    async with region.read() as tx:
+        query = Query(Kind.SERVER, filters=[Filter("hostname", ascii_[::-1])], sort=[("key_name", False)], limit=5)
+        assert [found[1:] for found in await resources.list_columns(tx, query, "id")] == [(row.id,)]
+
+
+@pytest.mark.parametrize(
+    "sort", [(("created_at", True),), (("name", False), ("created_at", True)), (("hostname", True),)]
+)
+async def test_a_page_begins_behind_its_marker(region: Region, sort: tuple[tuple[str, bool], ...]) -> None:
+    """Also where the first key is the same on both sides of it, is NULL, or goes the other way than the next."""
+    rows = [resource(Kind.SERVER, i % 3, name=f"n{i % 2}", spec={"hostname": (None, "h")[i % 2]}) for i in range(9)]
+    async with region.write() as tx:
+        await resources.insert_resources(tx, rows)
+    async with region.read() as tx:
+        whole = [row.id for row in await resources.list_resources(tx, Query(Kind.SERVER, sort=sort))]
+        for at, marker in enumerate(whole):
+            behind = await resources.list_resources(tx, Query(Kind.SERVER, sort=sort, marker=marker))
+            assert [row.id for row in behind] == whole[at + 1 :]

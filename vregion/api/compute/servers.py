@@ -41,8 +41,15 @@ _PINNING = Microversion(2, 104)
 _DESCRIPTIONS = Microversion(2, 19)
 Row = tuple[Any, ...]  # (form, kind, id, last write)
 _SHOWN = ("kind", "id", "document", "flavor_ref")
-_ADMINS = ("name", "launch_index", "reservation_id", "spec.user_data")  # what an admin sees besides
-_EXTENDED = "OS-EXT-SRV-ATTR:"
+_ADMINS = ("name", "launch_index", "reservation_id", "user_data")  # what an admin sees besides
+_EXTENDED = tuple(
+    f"OS-EXT-SRV-ATTR:{name}"
+    for name in (
+        "host", "instance_name", "hypervisor_hostname", "kernel_id", "launch_index", "ramdisk_id", "reservation_id",
+        "root_device_name", "user_data",
+    )
+)  # fmt: skip
+_EXTENDED_MORE = Microversion(2, 3)  # from here on all of them, before it three
 _told: dict[Row, bytes] = {}
 _KEPT = 2048  # documents of some two KiB
 
@@ -184,17 +191,8 @@ def form(call: Call, server: Resource, more: Mapping[str, Any] | None = None) ->
 def _admins_part(seen: Sequence[Any], version: Microversion) -> dict[str, Any]:
     """OS-EXT-SRV-ATTR as os-extended-server-attributes shows it: a virtual region has no hosts."""
     called, launch_index, reservation_id, user_data = seen
-    shown = {f"{_EXTENDED}host": None, f"{_EXTENDED}instance_name": called, f"{_EXTENDED}hypervisor_hostname": None}
-    if version < Microversion(2, 3):
-        return shown
-    return shown | {
-        f"{_EXTENDED}kernel_id": "",
-        f"{_EXTENDED}launch_index": launch_index,
-        f"{_EXTENDED}ramdisk_id": "",
-        f"{_EXTENDED}reservation_id": reservation_id,
-        f"{_EXTENDED}root_device_name": "/dev/vda",
-        f"{_EXTENDED}user_data": user_data,
-    }
+    values = (None, called, None, "", launch_index, "", reservation_id, "/dev/vda", user_data)
+    return dict(zip(_EXTENDED if version >= _EXTENDED_MORE else _EXTENDED[:3], values, strict=False))
 
 
 async def groups_of(tx: Transaction, server: Resource) -> list[str]:

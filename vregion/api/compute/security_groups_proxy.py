@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote
 from uuid import UUID
 
+from vregion.api.compute import requests
 from vregion.api.compute.links import LONGEST_PAGE, asked, page_size
 from vregion.api.http import Call, Reply, Routes
 from vregion.api.schemas.compute import proxies as schema
@@ -93,8 +94,7 @@ async def delete(call: Call) -> Reply:
 @routes.post("/os-security-group-rules", policy=f"{_ROOT}:rule:create", until="2.35")
 async def create_rule(call: Call) -> Reply:
     """One ingress rule."""
-    body = call.json()
-    schema.SECURITY_GROUP_RULE.check(body, call.microversion)
+    body = requests.body(call, schema.SECURITY_GROUP_RULE)
     given = body["security_group_rule"]
     async with call.region.write() as tx:
         group = await security_groups.get(tx, call.caller, given["parent_group_id"])
@@ -148,8 +148,7 @@ def _id(call: Call) -> str:
 
 
 def _named(call: Call) -> dict[str, Any]:
-    body = call.json()
-    schema.SECURITY_GROUP.check(body, call.microversion)
+    body = requests.body(call, schema.SECURITY_GROUP)
     return {name: body["security_group"][name] for name in ("name", "description")}
 
 

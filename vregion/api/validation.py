@@ -160,6 +160,7 @@ _WORDS: dict[str, Callable[[Any, Any], str]] = {
     "format": _format,
     "maxItems": lambda value, rule: f"{value!r} is too long",
     "maxLength": lambda value, rule: f"{value!r} is too long",
+    "maxProperties": lambda value, rule: f"{value!r} has too many properties",
     "maximum": lambda value, rule: f"{value!r} is greater than the maximum of {rule!r}",
     "minItems": _short,
     "minLength": _short,

@@ -271,7 +271,8 @@ def _filters(call: Call, listing: Listing) -> list[Filter]:
         else:
             unknown.append(name)
     if call.microversion >= STRICT:
-        refuse(again(call, *listing.ignored) + unknown)
+        counted = ("with_count",) if _means_more(call, listing, "with_count") else ()
+        refuse(again(call, *listing.ignored, *counted) + unknown)
     return found
 
 

@@ -14,6 +14,7 @@ from vregion.api.compute import requests
 from vregion.api.compute.links import LONGEST_PAGE, asked, page_size
 from vregion.api.http import Call, Reply, Routes
 from vregion.api.schemas.compute import proxies as schema
+from vregion.api.schemas.compute.server_parts import NO_QUERY
 from vregion.model.refusals import Conflict, Forbidden, Invalid, OverQuota
 from vregion.model.resource import Kind, Resource
 from vregion.region import ports, resources, security_groups, servers
@@ -123,6 +124,7 @@ async def delete_rule(call: Call) -> Reply:
 @routes.get("/servers/{id}/os-security-groups", policy=f"{_ROOT}:list")
 async def of_server(call: Call) -> Reply:
     """The groups of a server's ports, by name."""
+    requests.query(call, NO_QUERY)
     async with call.region.read() as tx:
         server = await servers.get(tx, call.path["id"], None if call.caller.is_admin else call.project_id)
         ids = [group for port in await ports.of_server(tx, server.id) for group in port.spec["security_groups"]]

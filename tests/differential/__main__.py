@@ -31,9 +31,9 @@ def main() -> int:
             ours = vregion_environment(running)
             with compared(lab_environment(given.cloud), ours, among) as comparison:
                 comparison.run(given.seed, given.count, among)
+                print(comparison.report(), flush=True)
         finally:
             running.stop()
-    print(comparison.report())
     return bool(comparison.found)
 
 

@@ -19,6 +19,7 @@ SETTLED = {"/servers": ("ACTIVE", "ERROR"), "/volumes": ("available", "error"), 
 NOTHING = "0ddba11c-0000-4000-8000-000000000000"
 ID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}")
 REQUEST_ID = re.compile(r"req-<id>|0x[0-9a-f]+|https?://[^ \"/]+(/[a-z-]+)?/v[0-9.]+")
+SET = re.compile(r"{('[^']*'(, '[^']*')+)}")  # Python tells one in any order, another one in each process
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class Answer:
     def fault(self) -> str:
         """A refusal's body as text, without what is nobody's fault: ids, addresses of endpoints."""
         text = self.body if isinstance(self.body, str) else json.dumps(self.body, sort_keys=True, ensure_ascii=False)
-        return " ".join(REQUEST_ID.sub("<there>", ID.sub("<id>", text)).split()) if self.status >= 400 else ""
+        plain = REQUEST_ID.sub("<there>", ID.sub("<id>", text))
+        return " ".join(SET.sub(_in_order, plain).split()) if self.status >= 400 else ""
 
 
 @dataclass
@@ -86,6 +88,8 @@ class Side:
             for made in _ids(answer.body):
                 self.remove(asked.service, f"{asked.path}/{made}")
         elif parts[-1] == "action" and f"/{parts[1]}" in SETTLED:
+            if "lock" in asked.body:  # else the next requests are all refused for that, and it does not go
+                self.send(Asked("", "POST", asked.service, asked.path, {"unlock": None}))
             self.settle(asked.service, "/".join(parts[:-1]))
         if (
             "createImage" in str(asked.body)
@@ -149,6 +153,10 @@ def _echoes(asked: Any, real: Any, ours: Any, where: str = "") -> list[str]:
         return [d for key in keys for d in _echoes(asked[key], real[key], ours[key], f"{where}.{key}")]
     alike = not where or _told(real) == _told(ours)
     return [] if alike else [f"{where}: {_told(real)} there, {_told(ours)} here"]
+
+
+def _in_order(found: re.Match[str]) -> str:
+    return f"{{{', '.join(sorted(found[1].split(', ')))}}}"
 
 
 def _told(value: Any) -> str:

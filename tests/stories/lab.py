@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import requests
 import yaml
@@ -29,7 +30,8 @@ def lab_environment(cloud: str) -> dict[str, str]:
         words[word] = public.rstrip("/") + VERSIONS.get(word, "")
     flavors = call(words, "GET", words["COMPUTE"] + "/flavors/detail?sort_key=memory_mb")["flavors"]
     words["FLAVOR"], words["FLAVOR_ALT"] = (flavor["id"] for flavor in flavors[:2])
-    private = {"name": "story-private", "vcpus": 2, "ram": 1000, "disk": 3, "os-flavor-access:is_public": False}
+    name = f"story-private-{uuid4().hex[:8]}"  # one that other stories may have left is in nobody's way
+    private = {"name": name, "vcpus": 2, "ram": 1000, "disk": 3, "os-flavor-access:is_public": False}
     made = call(words, "POST", words["COMPUTE"] + "/flavors", json={"flavor": private}, headers=_admin(words))
     words["FLAVOR_PRIVATE"] = made["flavor"]["id"]
     zones = call(words, "GET", words["COMPUTE"] + "/os-availability-zone")["availabilityZoneInfo"]

@@ -12,7 +12,8 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from itertools import islice
+from functools import cache
+from itertools import groupby, islice
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +27,7 @@ NAME_WORDS = (
     "Can not start or end with whitespace."
 )
 _MOST_ERRORS = 100
+_BEYOND = 0xFFFF
 
 
 class Since:
@@ -134,6 +136,20 @@ def _short(value: Any, least: int) -> str:
     return f"{value!r} {'should be non-empty' if least == 1 else 'is too short'}"
 
 
+def _format(value: Any, rule: str) -> str:
+    return f"{value!r} does not match {_printables()!r}" if rule == "printable" else f"{value!r} is not a {rule!r}"
+
+
+@cache
+def _printables() -> str:
+    """What is `printable`, as Nova's regular expression tells it: every run of such characters."""
+    runs = [
+        "".join(run) for fits, run in groupby(map(chr, range(_BEYOND)), lambda c: printable(c, trimmed=False)) if fits
+    ]
+    told = (re.escape(run[0]) + (f"-{re.escape(run[-1])}" if len(run) > 1 else "") for run in runs)
+    return f"^[{''.join(told)}]*$"
+
+
 def _type(value: Any, names: str | list[str]) -> str:
     return f"{value!r} is not of type {', '.join(map(repr, [names] if isinstance(names, str) else names))}"
 
@@ -141,9 +157,10 @@ def _type(value: Any, names: str | list[str]) -> str:
 _WORDS: dict[str, Callable[[Any, Any], str]] = {
     "anyOf": lambda value, rule: f"{value!r} is not valid under any of the given schemas",
     "enum": lambda value, rule: f"{value!r} is not one of {rule!r}",
-    "format": lambda value, rule: f"{value!r} is not a {rule!r}",
+    "format": _format,
     "maxItems": lambda value, rule: f"{value!r} is too long",
     "maxLength": lambda value, rule: f"{value!r} is too long",
+    "maxProperties": lambda value, rule: f"{value!r} has too many properties",
     "maximum": lambda value, rule: f"{value!r} is greater than the maximum of {rule!r}",
     "minItems": _short,
     "minLength": _short,
@@ -168,7 +185,12 @@ def _parses(parse: Callable[[str], object]) -> Callable[[str], bool]:
 
 
 def printable(text: str, *, trimmed: bool = True) -> bool:
-    """Nova's names: no control characters, no line separators; `trimmed`: no space at either end."""
+    """Nova's names: no control characters, no line separators; `trimmed`: no space at either end.
+
+    Nothing beyond 16 bits either (nova 34.0.0 and cinder 29.0.0 `api/validation/parameter_types.py` _get_all_chars).
+    """
+    if any(ord(character) >= _BEYOND for character in text):
+        return False
     kinds = [unicodedata.category(character) for character in text]
     if any(kind[0] == "C" or kind in ("Zl", "Zp") for kind in kinds):
         return False

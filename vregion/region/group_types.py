@@ -2,7 +2,8 @@
 
 Called by the block storage API and by `groups`. A group is a thing of rows, so its type is one too, for every zone.
 None promises consistency or replication: a type whose specs ask for that makes no groups. A private type is the admin's
-alone, for Cinder has no call that gives it to a project.
+alone, for Cinder has no call that gives it to a project. A name is unique because a row of usages, of no project, is
+locked before names are looked at.
 """
 
 from collections.abc import Mapping
@@ -14,12 +15,13 @@ from uuid import UUID, uuid4
 from vregion.model.caller import Caller
 from vregion.model.refusals import Conflict, Forbidden, Invalid, NotFound
 from vregion.model.resource import Kind, Resource
-from vregion.region import resources
+from vregion.region import resources, usages
 from vregion.region.regions import Transaction
 from vregion.region.resources import Filter, Query
 
 NAME = "default"
 ID = "9a0c6d2b-5b0e-4d0a-8a5e-2f4f4d1c7c30"
+_NAMES = "group_types"
 OF_CONSISTENCY_GROUPS = "default_cgsnapshot_type"  # cinder 29.0.0 volume/group_types.py
 _PROMISES = ("consistent_group_snapshot_enabled", "group_replication_enabled", "consistent_group_replication_enabled")
 _KEPT = "<is> True"
@@ -124,8 +126,10 @@ async def _named(tx: Transaction, name: str) -> Resource | None:
 
 
 async def _check_name(tx: Transaction, name: str) -> None:
+    """It is free, and nobody else takes it before the transaction ends. Raises Conflict and Invalid."""
     if name == OF_CONSISTENCY_GROUPS:
         raise Invalid(f"Invalid group type: {name} is that of consistency groups, which cannot be made.")
+    await usages.hold(tx, "", _NAMES)
     if name == NAME or await _named(tx, name):
         raise Conflict(f"Group Type {name} already exists.")
 

@@ -77,8 +77,6 @@ async def hold(tx: Transaction, caller: Caller, name: str) -> Resource:
 async def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any], now: datetime) -> Resource:
     """With all the parts that it begins with. Raises Conflict."""
     name = wanted["namespace"]
-    if await resources.find(tx, Kind.METADEF_NAMESPACE, name) is not None:
-        raise Conflict(f"The metadata definition namespace={name} already exists.")
     given = {key: wanted[key] for key in _GIVEN if wanted.get(key) is not None}
     spec: dict[str, Any] = {"visibility": "private", "protected": False, "owner": caller.project_id, **given}
     made = Resource(
@@ -92,7 +90,8 @@ async def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any], now
         updated_at=now,
         spec=spec | {part: {} for part in PARTS} | {TYPES_TEXT: "|"},
     )
-    await resources.insert_resource(tx, made)
+    if not await resources.insert_new(tx, made):
+        raise Conflict(f"The metadata definition namespace={name} already exists.")
     for part in PARTS:
         items = wanted.get(part) or []
         named = items.items() if isinstance(items, dict) else [(item["name"], item) for item in items]
@@ -110,12 +109,11 @@ async def update(
     kept = {key: value for key, value in namespace.spec.items() if key not in _GIVEN}
     spec = {"visibility": "private", "protected": False, "owner": caller.project_id, **kept, **given}
     if name != namespace.id:
-        if await resources.find(tx, Kind.METADEF_NAMESPACE, name) is not None:
+        moved = replace(namespace, id=name, name=name, project_id=spec["owner"], spec=spec, updated_at=now)
+        if not await resources.insert_new(tx, moved):
             words = "Invalid update. It would result in a duplicate metadata definition namespace with the same name of"
             raise Conflict(f"{words} {name}")
         await resources.remove(tx, Kind.METADEF_NAMESPACE, namespace.id)
-        moved = replace(namespace, id=name, name=name, project_id=spec["owner"], spec=spec, updated_at=now)
-        await resources.insert_resource(tx, moved)
         return moved
     return await _write(tx, namespace, spec, now)
 

@@ -105,10 +105,12 @@ async def update(
     network = await get(tx, caller, network_id)
     standard.check_owner(network, caller, "update_network")
     standard.check_revision(network, revision)
-    if (mtu := wanted.get("mtu")) and mtu < _IPV6_MTU and network.spec["subnets"]:
-        await _check_mtu(tx, network, mtu)
-    if mtu:
-        wanted["mtu_is_chosen"] = True
+    if (mtu := wanted.get("mtu")) is not None:
+        if mtu < _IPV6_MTU and network.spec["subnets"]:
+            await _check_mtu(tx, network, mtu)
+        # 0 leaves it to the zone; where one has the network already, its own stays.
+        placed = network.backend_id or network.spec.get("interconnect")
+        wanted |= {"mtu": mtu or (network.spec["mtu"] if placed else MTU), "mtu_is_chosen": bool(mtu)}
     columns = {"name": wanted.pop("name")} if "name" in wanted else {}
     if not wanted and not columns:
         return network

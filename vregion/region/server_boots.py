@@ -264,6 +264,8 @@ async def _network_of(
     """The network, and the port when one was named."""
     port_id = item.get("port")
     if port_id is None:
+        if "uuid" not in item:
+            raise Invalid("Bad network format: missing 'uuid'")
         try:
             network = await networks.get(tx, request.caller, item["uuid"])
         except NotFound as unknown:

@@ -1,5 +1,6 @@
 """Group types of the tenant's admin: names, who sees them, when they go, and what they cannot promise."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -45,6 +46,28 @@ async def test_a_name_is_one_types(region: Region) -> None:
             await made(tx, name=group_types.OF_CONSISTENCY_GROUPS)
         changed = await group_types.update(tx, gold["id"], {"name": "gold", "description": "fine"}, now())
         assert (changed["name"], changed["description"], changed["is_public"]) == ("gold", "fine", True)
+
+
+@pytest.mark.parametrize("renamed", [False, True])
+async def test_a_name_that_is_being_taken_is_waited_for(region: Region, renamed: bool) -> None:
+    async with region.write() as tx:
+        other = await made(tx, name="other")
+
+    async def take() -> None:
+        async with region.write() as tx:
+            if renamed:
+                await group_types.update(tx, other["id"], {"name": "gold"}, now())
+            else:
+                await made(tx)
+
+    async with region.write() as tx:
+        await made(tx)
+        second = asyncio.create_task(take())
+        await asyncio.wait({second}, timeout=0.5)
+    with pytest.raises(Conflict):
+        await second
+    async with region.read() as tx:
+        assert (await names(tx, is_public=True)).count("gold") == 1
 
 
 async def test_one_in_use_stays(region: Region) -> None:

@@ -135,5 +135,12 @@ def test_a_part_that_ended_is_absent() -> None:
 
 def test_names() -> None:
     assert printable("härte 新しい")
-    for bad in (" a", "a ", "a\tb", "a\nb", "a\u2028b", "\x00"):
+    for bad in (" a", "a ", "a\tb", "a\nb", "a\u2028b", "\x00", "a\uffff", "\U0001f600"):
         assert not printable(bad)
+
+
+def test_what_is_printable_is_told_in_full() -> None:
+    told = refused(Schema({"properties": {"a": {"format": "printable"}}}), {"a": "\x05"}, "2.1")
+    pattern = told.removeprefix("Invalid input for field/attribute a. Value: \x05. '\\x05' does not match '")
+    assert pattern.startswith("^[\\\\ -\\\\~\\xa0-¬®-ͷ")
+    assert pattern.endswith("\ufffc-\ufffd]*$'")

@@ -34,6 +34,18 @@ async def test_parts_that_come_at_once_are_all_there(region: Region) -> None:
     assert sorted(namespace.spec[metadefs.TAGS]) == sorted(f"t{i}" for i in range(20))
 
 
+async def test_only_one_of_many_takes_a_name(region: Region) -> None:
+    async def take() -> bool:
+        try:
+            async with region.write() as tx:
+                await metadefs.create(tx, CALLER, {"namespace": "n"}, now())
+        except Conflict:
+            return False
+        return True
+
+    assert sum(await asyncio.gather(*(take() for _ in range(5)))) == 1
+
+
 async def test_a_new_name_keeps_the_parts_and_a_taken_one_is_refused(region: Region) -> None:
     async with region.write() as tx:
         wanted = {"namespace": "a", "tags": [{"name": "t"}], "protected": True}

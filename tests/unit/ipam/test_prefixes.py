@@ -67,13 +67,17 @@ def test_automatic_addresses_are_in_the_prefix_and_tell_the_mac(mac: str, prefix
 def test_every_spelling_of_a_mac_is_one(mac: str) -> None:
     digits = mac.replace(":", "")
     dotted = ".".join(digits[i : i + 4] for i in (0, 4, 8))
-    for spelling in (mac.upper(), mac.replace(":", "-"), dotted, digits):
-        assert macs.canonical(spelling) == mac
+    halves = f"{digits[:6]}-{digits[6:]}"
+    for spelling in (mac.upper(), mac.replace(":", "-"), dotted, dotted.replace(".", ":"), digits, halves):
+        assert macs.canonical(spelling) == macs.read(spelling) == mac
+    assert macs.read(int(digits, 16)) == mac
 
 
 def test_what_is_no_mac() -> None:
     for text in ("", "x", "00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff", "1:2:3:4:5", "1:2:3:4:5:6:7", "fa:16:3e:00:00:0g"):
         assert macs.canonical(text) is None
+    assert [macs.read(number) for number in ("1", True, -1, 1 << 48)] == ["00:00:00:00:00:01"] * 2 + [None] * 2
+    assert macs.canonical("1") is None
 
 
 def test_a_random_mac_is_ours_and_no_group_address() -> None:

@@ -238,9 +238,10 @@ def given(call: Call, name: str) -> str | None:
     return next(iter(call.query.getlist(name)), None)
 
 
-def again(call: Call) -> list[str]:
-    """The names of paging that are there once more, each as often."""
-    times = Counter(name for name, _ in call.query.multi_items() if name in PAGED)
+def again(call: Call, *ignored: str) -> list[str]:
+    """The names of paging, and but for an admin what is ignored, that are there once more, each as often."""
+    once = PAGED if call.caller.is_admin else (*PAGED, "all_tenants", *ignored)
+    times = Counter(name for name, _ in call.query.multi_items() if name in once)
     return list((times - Counter(set(times))).elements())
 
 
@@ -270,7 +271,8 @@ def _filters(call: Call, listing: Listing) -> list[Filter]:
         else:
             unknown.append(name)
     if call.microversion >= STRICT:
-        refuse(again(call) + unknown)
+        counted = ("with_count",) if _means_more(call, listing, "with_count") else ()
+        refuse(again(call, *listing.ignored, *counted) + unknown)
     return found
 
 

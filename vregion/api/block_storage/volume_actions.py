@@ -17,7 +17,7 @@ from vregion.api.schemas.block_storage.volumes import ACTIONS
 from vregion.api.schemas.image.images import BODY as IMAGE
 from vregion.drivers.contract import Answer
 from vregion.model.microversion import Microversion
-from vregion.model.refusals import Invalid
+from vregion.model.refusals import Invalid, NotFound
 from vregion.model.resource import Kind, Resource
 from vregion.region import attachments, image_data, images, realizations, resources, volume_types, volumes
 
@@ -60,7 +60,9 @@ async def act(call: Call) -> Reply:
     async with call.region.read() as tx:
         volume = await volumes.get(tx, call.path["id"], listing.whose(call))
     if name == "os-show_image_metadata":
-        return Reply({"metadata": volume.spec.get("volume_image_metadata", {})})
+        if not (known := volume.spec.get("volume_image_metadata")):
+            raise NotFound(f"Glance metadata for volume/snapshot {volume.id} cannot be found.")
+        return Reply({"metadata": known})
     if name in _UNDOING and volume.status not in _UNDOING[name]:
         return Reply(status=202)
     if volume.deleting or volume.status in _SHUT:

@@ -5,6 +5,7 @@ gave to the tenant. A project of another tenant is none.
 from datetime import UTC, datetime
 from typing import Any
 
+from vregion.api import operations
 from vregion.api.compute import flavors
 from vregion.api.compute.links import asked
 from vregion.api.http import Call, Reply, Routes
@@ -38,10 +39,7 @@ async def index(call: Call) -> Reply:
 @routes.post("/flavors/{id}/action", policy=_ANY)
 async def act(call: Call) -> Reply:
     """Give it to a project or take it away; the body first, then the rule, the project and the flavor, as Nova does."""
-    body = call.json()
-    if not isinstance(body, dict) or len(body) != 1:
-        raise Invalid("Malformed request body")
-    name = next(iter(body))
+    name, body = operations.action_of(call), call.json()
     if name not in BODIES:
         raise Invalid(f"There is no such action: {name}")
     BODIES[name].check(body, call.microversion)

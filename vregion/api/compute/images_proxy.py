@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from vregion.api.compute import requests
 from vregion.api.compute.links import LONGEST_PAGE, asked, links, listed, next_page
 from vregion.api.http import Call, Reply, Routes
 from vregion.api.schemas.compute import proxies as schema
@@ -76,19 +77,19 @@ async def meta(call: Call) -> Reply:
 @routes.post("/images/{id}/metadata", policy=_RULE, until="2.38")
 async def add_metadata(call: Call) -> Reply:
     """Set some, keep the others."""
-    return Reply({"metadata": await _write(call, _body(call, schema.IMAGE_METADATA)["metadata"], keep=True)})
+    return Reply({"metadata": await _write(call, requests.body(call, schema.IMAGE_METADATA)["metadata"], keep=True)})
 
 
 @routes.put("/images/{id}/metadata", policy=_RULE, until="2.38")
 async def replace_metadata(call: Call) -> Reply:
     """These, and no others."""
-    return Reply({"metadata": await _write(call, _body(call, schema.IMAGE_METADATA)["metadata"], keep=False)})
+    return Reply({"metadata": await _write(call, requests.body(call, schema.IMAGE_METADATA)["metadata"], keep=False)})
 
 
 @routes.put("/images/{id}/metadata/{key}", policy=_RULE, until="2.38")
 async def set_meta(call: Call) -> Reply:
     """One of them."""
-    wanted = _body(call, schema.IMAGE_META)["meta"]
+    wanted = requests.body(call, schema.IMAGE_META)["meta"]
     if call.path["key"] not in wanted:
         raise Invalid("Request body and URI mismatch")
     await _write(call, wanted, keep=True)
@@ -106,12 +107,6 @@ async def delete_meta(call: Call) -> Reply:
         spec = {name: value for name, value in image.spec.items() if name != call.path["key"]}
         await images.update(tx, image, spec, datetime.now(UTC))
     return Reply(status=204)
-
-
-def _body(call: Call, schema: Any) -> Any:
-    body = call.json()
-    schema.check(body, call.microversion)
-    return body
 
 
 async def _write(call: Call, wanted: dict[str, str], *, keep: bool) -> dict[str, str]:

@@ -103,7 +103,7 @@ async def create(call: Call) -> Reply:
 
 def _wanted(call: Call) -> dict[str, Any]:
     """The body as an item of a server's `networks`. Raises Invalid in Nova's words."""
-    given = (body(call, schema.ATTACH_INTERFACE) if call.body_bytes else {}).get("interfaceAttachment", {})
+    given = body(call, schema.ATTACH_INTERFACE).get("interfaceAttachment", {})
     addresses = given.get("fixed_ips")
     if given.get("net_id") and given.get("port_id"):
         raise Invalid("Must not input both network_id and port_id")

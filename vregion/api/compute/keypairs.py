@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from vregion.api.compute import requests
 from vregion.api.compute.links import asked, listed, next_page, page_size
 from vregion.api.http import Call, Reply, Routes
 from vregion.api.schemas.compute import keypairs as schema
@@ -39,8 +40,7 @@ async def index(call: Call) -> Reply:
 @routes.post("/os-keypairs", policy=f"{_ROOT}:create")
 async def create(call: Call) -> Reply:
     """Import a public key, or, before 2.92, make a pair."""
-    body = call.json()
-    schema.CREATE.check(body, call.microversion)
+    body = requests.body(call, schema.CREATE)
     wanted = body["keypair"]
     user_id = _user(call, "create", wanted.get("user_id"))
     key_type, public_key = wanted.get("type", "ssh"), wanted.get("public_key")

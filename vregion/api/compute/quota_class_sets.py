@@ -3,6 +3,7 @@
 A class of another name may be written and read, as in Nova, and holds for nobody.
 """
 
+from vregion.api.compute import requests
 from vregion.api.compute.links import asked
 from vregion.api.compute.quota_sets import names, of_class
 from vregion.api.http import Call, Reply, Routes
@@ -31,8 +32,7 @@ async def show(call: Call) -> Reply:
 @routes.put(_PATH, policy=f"{_ROOT}:update")
 async def update(call: Call) -> Reply:
     """Set some of them."""
-    body, name = call.json(), call.path["name"]
-    schema.UPDATE_CLASS.check(body, call.microversion)
+    body, name = requests.body(call, schema.UPDATE_CLASS), call.path["name"]
     if len(name) > _LONGEST:
         raise Invalid(f"Invalid input received: quota_class_name has {len(name)} characters, more than {_LONGEST}.")
     async with call.region.write() as tx:

@@ -7,6 +7,7 @@ were given; of a user, not more than what his project has left. The class `defau
 
 from collections.abc import Mapping
 
+from vregion.api.compute import requests
 from vregion.api.compute.links import asked
 from vregion.api.http import Call, Reply, Routes
 from vregion.api.schemas.compute import quota_sets as schema
@@ -62,8 +63,7 @@ async def defaults(call: Call) -> Reply:
 @routes.put(_PATH, policy=f"{_ROOT}:update")
 async def update(call: Call) -> Reply:
     """Set limits, the project's or a user's, within the bounds unless forced."""
-    body = call.json()
-    schema.UPDATE.check(body, call.microversion)
+    body = requests.body(call, schema.UPDATE)
     project_id, user_id = _project(call, "update"), call.query.get("user_id")
     wanted = dict(body["quota_set"])
     forced = str(wanted.pop("force", False)).lower() in _TRUE

@@ -10,9 +10,11 @@ from typing import Any
 from urllib.parse import unquote
 from uuid import UUID
 
+from vregion.api.compute import requests
 from vregion.api.compute.links import LONGEST_PAGE, asked, page_size
 from vregion.api.http import Call, Reply, Routes
 from vregion.api.schemas.compute import proxies as schema
+from vregion.api.schemas.compute.server_parts import NO_QUERY
 from vregion.model.refusals import Conflict, Forbidden, Invalid, OverQuota
 from vregion.model.resource import Kind, Resource
 from vregion.region import ports, resources, security_groups, servers
@@ -93,8 +95,7 @@ async def delete(call: Call) -> Reply:
 @routes.post("/os-security-group-rules", policy=f"{_ROOT}:rule:create", until="2.35")
 async def create_rule(call: Call) -> Reply:
     """One ingress rule."""
-    body = call.json()
-    schema.SECURITY_GROUP_RULE.check(body, call.microversion)
+    body = requests.body(call, schema.SECURITY_GROUP_RULE)
     given = body["security_group_rule"]
     async with call.region.write() as tx:
         group = await security_groups.get(tx, call.caller, given["parent_group_id"])
@@ -123,6 +124,7 @@ async def delete_rule(call: Call) -> Reply:
 @routes.get("/servers/{id}/os-security-groups", policy=f"{_ROOT}:list")
 async def of_server(call: Call) -> Reply:
     """The groups of a server's ports, by name."""
+    requests.query(call, NO_QUERY)
     async with call.region.read() as tx:
         server = await servers.get(tx, call.path["id"], None if call.caller.is_admin else call.project_id)
         ids = [group for port in await ports.of_server(tx, server.id) for group in port.spec["security_groups"]]
@@ -148,8 +150,7 @@ def _id(call: Call) -> str:
 
 
 def _named(call: Call) -> dict[str, Any]:
-    body = call.json()
-    schema.SECURITY_GROUP.check(body, call.microversion)
+    body = requests.body(call, schema.SECURITY_GROUP)
     return {name: body["security_group"][name] for name in ("name", "description")}
 
 

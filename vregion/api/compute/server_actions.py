@@ -170,13 +170,7 @@ async def act(call: Call) -> Reply:
 
 def _chosen(call: Call) -> tuple[str, Action, Any]:
     """Raises Invalid and NotFound as nova 34.0.0 `nova/api/openstack/wsgi.py` does."""
-    try:
-        body = call.json()
-    except Invalid as broken:
-        raise Invalid("Malformed request body") from broken
-    if not isinstance(body, dict) or len(body) != 1:
-        raise Invalid("Malformed request body")
-    name = next(iter(body))
+    name, body = operations.action_of(call), call.json()
     action, version = ACTIONS.get(name), call.microversion
     if action is None:
         raise Invalid(f"There is no such action: {name}")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from vregion.api.compute import requests
 from vregion.api.compute.links import LONGEST_PAGE, asked, page_size
 from vregion.api.http import Call, Reply, Routes
 from vregion.api.schemas.compute import server_groups as schema
@@ -41,8 +42,7 @@ async def index(call: Call) -> Reply:
 @routes.post("/os-server-groups", policy=f"{_ROOT}:create")
 async def create(call: Call) -> Reply:
     """No backend hears of it yet."""
-    body = call.json()
-    schema.CREATE.check(body, call.microversion)
+    body = requests.body(call, schema.CREATE)
     wanted = dict(body["server_group"])
     if "policies" in wanted:
         wanted["policy"] = wanted["policies"][0]

@@ -12,7 +12,7 @@ from vregion.api.http import Call, Reply, Routes
 from vregion.api.live import realized
 from vregion.api.schemas.compute import server_parts as schema
 from vregion.model.microversion import Microversion
-from vregion.model.refusals import Forbidden, Invalid
+from vregion.model.refusals import Forbidden, Invalid, NotFound
 from vregion.model.resource import Kind, Resource
 from vregion.region import resources, server_changes, server_disks, servers, volumes
 from vregion.region.regions import Transaction
@@ -143,7 +143,10 @@ async def update(call: Call) -> Reply:
     if call.microversion < _UPDATES or wanted["volumeId"] != volume_id:
         call.enforce(f"{_RULE}:swap")
         raise Forbidden("Volumes of a server are swapped by their zone alone.")
-    entry = server_changes.attachment(server, volume_id)
+    try:
+        entry = server_changes.attachment(server, volume_id)
+    except NotFound as absent:
+        raise NotFound(f"No volume Block Device Mapping with id {volume_id}.") from absent
     async with call.region.read() as tx:
         now_is = {"serverId": server.id, "device": (await _devices(tx, server))[volume_id], "tag": entry.get("tag")}
     for name, value in now_is.items():

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from vregion.api.compute import server_actions, servers
+from vregion.api.compute import requests, server_actions, servers
 from vregion.api.compute.links import LONGEST_PAGE, asked, page_size
 from vregion.api.http import Call, Reply, Routes
 from vregion.api.schemas.compute import proxies as schema
@@ -47,8 +47,7 @@ async def show(call: Call) -> Reply:
 @routes.post("/os-volumes", policy=f"{_ROOT}:create", until="2.35")
 async def create(call: Call) -> Reply:
     """As Cinder makes it."""
-    body = call.json()
-    schema.VOLUME.check(body, call.microversion)
+    body = requests.body(call, schema.VOLUME)
     given = body["volume"]
     kept = ("metadata", "volume_type", "snapshot_id", "availability_zone")
     wanted = {name: given[name] for name in kept if name in given} | _named(given) | {"size": int(given["size"])}
@@ -91,8 +90,7 @@ async def show_snapshot(call: Call) -> Reply:
 @routes.post("/os-snapshots", policy=f"{_ROOT}:snapshots:create", until="2.35")
 async def create_snapshot(call: Call) -> Reply:
     """As Cinder makes it."""
-    body = call.json()
-    schema.SNAPSHOT.check(body, call.microversion)
+    body = requests.body(call, schema.SNAPSHOT)
     given = body["snapshot"]
     force = str(given.get("force", False)).lower() in _TRUE
     wanted = {"volume_id": given["volume_id"], "force": force} | _named(given)

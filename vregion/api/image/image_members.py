@@ -25,7 +25,7 @@ async def index(call: Call) -> Reply:
 @routes.post("/images/{image_id}/members", policy="add_member")
 async def add(call: Call) -> Reply:
     """Pending until it answers."""
-    body = _body(call)
+    body = _body(call, "member", "image_id")
     if "member" not in body:
         raise Invalid("Member to be added not specified")
     if not isinstance(body["member"], str) or not body["member"]:
@@ -50,7 +50,7 @@ async def show(call: Call) -> Reply:
 @routes.put("/images/{image_id}/members/{member_id}", policy="modify_member")
 async def update(call: Call) -> Reply:
     """Only the member itself says whether it wants the image."""
-    body = _body(call)
+    body = _body(call, "status", "status")
     if "status" not in body:
         raise Invalid("Status not specified")
     member_id = call.path["member_id"]
@@ -75,10 +75,11 @@ async def remove(call: Call) -> Reply:
     return Reply(status=204)
 
 
-def _body(call: Call) -> dict[str, Any]:
+def _body(call: Call, key: str, value: str) -> dict[str, Any]:
+    """The body, a form of one key."""
     body = parsed(call)
     if body is None:
         raise Invalid("Body expected in request.")
     if not isinstance(body, dict):
-        raise Invalid('Expected a member in the form: {"member": "image_id"}')
+        raise Invalid(f'Expected a {key} in the form: {{"{key}": "{value}"}}')
     return body

@@ -20,6 +20,7 @@ from vregion.region import images, resources
 from vregion.region.resources import Query
 
 routes = Routes()
+_LARGEST = 0x7FFFFFFF
 
 NEVER_SENT = ("direct_url", "self", "file", "schema", "stores")
 READ_ONLY = frozenset({*NEVER_SENT, "created_at", "updated_at", "status", *images.FACTS})
@@ -146,6 +147,9 @@ def checked(call: Call, body: Mapping[str, Any]) -> None:
     for name in ("min_disk", "min_ram"):
         if body.get(name, 0) < 0:
             raise Invalid(f"Invalid value '{body[name]}' for parameter '{name}': Cannot be a negative value")
+    for name in ("min_disk", "min_ram"):
+        if body.get(name, 0) > _LARGEST:
+            raise Invalid(f"'{name}' value out of range, must not exceed {_LARGEST}.")
     if any(len(name) > 255 for name in body):
         raise Invalid("Custom property should not be greater than 255 characters.")
 

@@ -82,7 +82,8 @@ class Tags:
         return Reply(given)
 
     async def add(self, call: Call) -> Reply:
-        """One tag more."""
+        """One tag more. What a body says is nobody's matter, but it must be JSON."""
+        bodies.parsed(call)
         tag = _tag(call)
         await self._write(call, lambda resource: [*resource.spec["tags"], tag])
         return Reply(b"null", 201)

@@ -58,6 +58,7 @@ TABLE = {
     "shelveOffload": Action(frozenset({"shelved"}), "shelving_offloading", "shelved_offloaded"),
     "unshelve": Action(frozenset({"shelved", "shelved_offloaded"}), "unshelving", "active"),
     "changePassword": Action(frozenset({"active"}), "updating_password", None),
+    "trigger_crash_dump": Action(frozenset({"active", "paused", "rescued", "resized", "error"}), "", None),
     "createImage": Action(_RUN, "image_snapshot", None),
 }
 HARD_REBOOT = Action(_RUN | {"error"}, "rebooting_hard", "active")

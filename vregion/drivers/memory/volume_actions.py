@@ -122,6 +122,10 @@ def _attach(volumes: "Volumes", row: Row, given: Given) -> Answer:
 
 
 def _detach(volumes: "Volumes", row: Row, given: Given) -> Answer:
+    """Of an attachment that is not there Cinder says that a server has it (29.0.0 volume/api.py, bug 2004555)."""
+    if (one := given.get("attachment_id")) and one not in [held["id"] for held in row.extra["held"]]:
+        words = "ConflictNovaUsingAttachment: Detach volume from instance  using the Compute API"
+        raise Permanent(words, 409)
     _require(row, "in-use", "detaching")
     attachments.release(row, given.get("attachment_id"))
     return Answer(202, None)

@@ -43,4 +43,6 @@ LIST = Schema(
     },
     query=True,
 )
-SHOW = Schema({"type": "object", "additionalProperties": Since(("2.1", True), ("2.102", False))}, query=True)
+SHOW = Schema(
+    {"type": "object", "properties": {}, "additionalProperties": Since(("2.1", True), ("2.102", False))}, query=True
+)

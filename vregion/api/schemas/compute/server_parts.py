@@ -19,7 +19,9 @@ _ANY: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
 _ONE_TIME: dict[str, Any] = {"type": "array", "items": {"type": "string", "format": "date-time"}, "maxItems": 1}
 _NUMBERS: dict[str, Any] = {"type": "array", "items": NOT_NEGATIVE}
 # Since 2.102 a query that an operation does not know is refused wherever it was let pass.
-NO_QUERY = Schema({"type": "object", "additionalProperties": Since(("2.1", True), ("2.102", False))}, query=True)
+NO_QUERY = Schema(
+    {"type": "object", "properties": {}, "additionalProperties": Since(("2.1", True), ("2.102", False))}, query=True
+)
 
 ALL_METADATA = Schema(wrapped("metadata", METADATA))
 ONE_METADATA = Schema(wrapped("meta", METADATA | {"minProperties": 1, "maxProperties": 1}))

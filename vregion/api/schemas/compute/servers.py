@@ -205,6 +205,6 @@ LIST = Schema(
     query=True,
 )
 SHOW = Schema(
-    {"type": "object", "additionalProperties": Since(("2.1", True), ("2.102", False))},
+    {"type": "object", "properties": {}, "additionalProperties": Since(("2.1", True), ("2.102", False))},
     query=True,
 )

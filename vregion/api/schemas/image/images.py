@@ -114,8 +114,6 @@ BODY = Worded({
     "type": "object",
     "properties": {
         **PROPERTIES,
-        "min_ram": {"type": "integer", "maximum": 0x7FFFFFFF},
-        "min_disk": {"type": "integer", "maximum": 0x7FFFFFFF},
         "tags": {"type": "array", "maxItems": 128, "items": {"type": "string", "maxLength": 255}},
     },
     "additionalProperties": {"type": "string"},

@@ -37,10 +37,10 @@ def pools(value: Any) -> list[dict[str, str]]:
 
 
 def nameservers(value: Any) -> list[str]:
-    """Addresses of name servers, in order."""
+    """Addresses of name servers, in order. Of an object Neutron takes the keys, of text the letters, so we do."""
     if value is None:
         return []
-    if not isinstance(value, list):
+    if not isinstance(value, list | dict | str):
         raise Wrong(f"Invalid data format for nameserver: '{value}'")
     found: list[str] = []
     for host in value:

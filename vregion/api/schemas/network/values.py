@@ -158,16 +158,26 @@ def address_or_none(value: Any) -> str | None:
 
 
 def mac(value: Any) -> str:
-    """A MAC address."""
-    found = macs.canonical(value) if isinstance(value, str) else None
+    """A MAC address in text."""
+    found = macs.canonical(value) if isinstance(value, str) and not any(map(str.isspace, value)) else None
     if found is None:
         raise Wrong(f"'{value}' is not a valid MAC address")
     return found
 
 
 def mac_or_random(value: Any) -> str:
-    """A MAC address; null is another one (neutron_lib converters convert_to_mac_if_none)."""
-    return macs.random() if value is None else mac(value)
+    """A port's MAC address, a number too; null is another one (neutron_lib converters convert_to_mac_if_none)."""
+    if value is None:
+        return macs.random()
+    found = macs.read(value) if isinstance(value, str | int) else None
+    if found is None or not macs.usable(found):
+        raise Wrong(f"'{found or value}' is not a valid MAC address")
+    return found
+
+
+def mac_asked(text: str) -> str:
+    """The MAC address that a filter means; what is none is nobody's."""
+    return macs.read(text) or text
 
 
 def prefix(value: Any) -> str | None:

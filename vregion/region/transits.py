@@ -30,12 +30,14 @@ from vregion.region import (
     router_seats,
     routers,
     subnets,
+    usages,
 )
 from vregion.region import standard_attributes as standard
 from vregion.region.regions import Transaction
 from vregion.region.resources import Filter, Query
 
 IPV6_RANGE = ip_network("fd76:7265:6769::/48")  # "vregi": a site's private space (RFC 4193)
+_TRANSITS = "transits"
 _NOBODY = Caller("", "", "", "", frozenset(), "")
 Attached = Mapping[str, set[Prefix]]
 
@@ -207,8 +209,9 @@ async def _meet(
 ) -> Resource:
     """The router gets a port on the transit network over an interconnect, which is made when there is none; the router.
 
-    It may be on no backend yet.
+    It may be on no backend yet. Of two routers that need one at once the second finds the first one's.
     """
+    await usages.hold(tx, "", _TRANSITS)
     for network in await _every(tx, Filter("spec.interconnect", over.name)):
         await standard.lock(tx, Kind.NETWORK, network.id)
         there = await resources.find(tx, Kind.NETWORK, network.id)

@@ -15,6 +15,7 @@ from vregion.region import ports, realizations, router_seats, routers, subnets
 from vregion.region.qos_policies import POLICY_ID
 
 _OPEN: dict[str, Any] = {"security_groups": [], "port_security_enabled": False, "allowed_address_pairs": []}
+_LOOSE = "vregion: not on its router yet"  # the name of a port that is made for a router and says so
 ROUTES_GO = 0.2  # seconds between looks, at rows only
 _PLAIN = ("admin_state_up", "port_security_enabled", "allowed_address_pairs", "extra_dhcp_opts", "binding:vnic_type")
 
@@ -59,23 +60,27 @@ async def here(work: Work, port: Resource) -> Resource:
 
 
 async def make(work: Work, port: Resource, wanted: dict[str, Any]) -> Observed:
-    """A router's interface says what it is from the start where others' addresses follow from their MAC: it alone may
+    """Where others' addresses follow from their MAC a router's interface says what it is from the start: it alone may
     choose one there, and has none that it did not choose (neutron 29 `ipam_pluggable_backend.py`
-    _test_fixed_ips_for_port, _allocate_ips_for_port). Nowhere else, for with OVN Neutron looks for its router then
-    (`plugins/ml2/drivers/ovn/mech_driver/mech_driver.py` _is_ovn_router_flavor_port) and fails without one (500).
+    _test_fixed_ips_for_port, _allocate_ips_for_port). Then it must name its router, too: with OVN Neutron fails on one
+    that does not (500; `plugins/ml2/drivers/ovn/mech_driver/mech_driver.py` _is_ovn_router_flavor_port).
     """
-    if port.spec.get("router_id"):
+    if router_id := port.spec.get("router_id"):
         async with work.region.read() as tx:
             beside = await subnets.of_network(tx, port.spec["network_id"])
         if any(subnets.automatic(subnet) for subnet in beside):
-            wanted = {"device_owner": routers.INTERFACE, **wanted}
+            router = work.references[Kind.ROUTER, router_id]
+            wanted = {**wanted, "name": _LOOSE, "device_owner": routers.INTERFACE, "device_id": router}
     return await work.collection.create(port.id, wanted)
 
 
 async def attach(work: Work, observed: Observed) -> Observed:
-    """A router's interface is put on its router."""
+    """A router's interface is put on its router. One that names it already, and is not on it, is not taken (409)."""
     port = work.resource
     assert port is not None
+    if observed.document.get("name") == _LOOSE:
+        free = {"name": port.name, "device_owner": "", "device_id": ""}
+        observed = await work.collection.update(observed.external_id, free)
     router_id = port.spec.get("router_id")
     if router_id is None or observed.document.get("device_id"):
         return observed

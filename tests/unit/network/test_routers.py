@@ -242,7 +242,7 @@ async def test_a_tenants_own_port_is_an_interface_that_nothing_guards(world: Wor
 
 
 async def test_an_interface_says_what_it_is_only_where_others_have_automatic_addresses(world: World) -> None:
-    """It must there, and with OVN Neutron fails on one that says so and names no router."""
+    """It must there, and names its router then, which takes no port that does; with OVN Neutron fails otherwise."""
     said: dict[str, str] = {}
 
     async def watch(moment: str, operation: str, kind: Kind | None) -> None:
@@ -260,6 +260,9 @@ async def test_an_interface_says_what_it_is_only_where_others_have_automatic_add
     await world.turn()
     assert said["10.1.0.1"] == routers.INTERFACE
     assert said["10.0.0.1"] == ""
+    doors = [port for port in on_cloud(world, Kind.PORT) if port["device_owner"] == routers.INTERFACE]
+    assert {port["name"] for port in doors} == {""}
+    assert {len(port["fixed_ips"]) for port in doors} == {1}
 
 
 async def test_refusals(world: World) -> None:
@@ -315,11 +318,13 @@ async def test_a_worker_that_dies_leaves_one_router_with_one_interface(world: Wo
         async with world.region.write() as tx:
             mine = await router(tx, outside)
             inside = await joined(tx, mine)
+            if point % 8:
+                await subnet(tx, WHO, inside, **SLAAC)
             await plug(tx, inside, f"s{point}")
         died = await world.die_at(point)
         (there,) = [r for r in on_cloud(world, Kind.ROUTER) if r["description"] == f"vregion:{mine.id}"]
         doors = [port for port in on_cloud(world, Kind.PORT) if port["device_id"] == there["id"]]
-        assert len(doors) == 1, point
+        assert [len(door["fixed_ips"]) for door in doors] == [1], point
         assert there["external_gateway_info"], point
         assert len(on_cloud(world, Kind.ROUTER)) == 1
         async with world.region.write() as tx:

@@ -15,6 +15,7 @@ from vregion.drivers.openstack.marks import InDescription
 
 _FED = (
     "id",
+    "name",
     "network_id",
     "status",
     "admin_state_up",

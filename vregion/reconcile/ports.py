@@ -109,6 +109,8 @@ async def loosen(work: Work, external_id: str) -> Outcome | None:
         answer = await work.driver.call(Kind.ROUTER, router.external_id, "PUT", "/remove_router_interface", body)
         if answer.status != 404:
             accept(answer)
+        else:  # it may name its router all the same, which holds it (neutron ServicePortInUse)
+            await work.collection.update(external_id, {"device_owner": "", "device_id": ""})
     return None
 
 

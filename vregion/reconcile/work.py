@@ -252,7 +252,6 @@ async def _absent(work: Work) -> Outcome:
         not_yet = await work.recipe.loosen(work, external_id)
         if not_yet is not None:
             return not_yet
-    if work.realization.state is not State.DELETING:
         await work.save(state=State.DELETING)
     if work.recipe.outlasts:
         async with work.region.read() as tx:
@@ -266,6 +265,8 @@ async def _absent(work: Work) -> Outcome:
         return await _let_go(work)
     if observed.absent:
         return await _let_go(work)
+    if work.realization.state is not State.DELETING:
+        await work.save(state=State.DELETING)
     return Retry(None, "being deleted")
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from vregion.drivers.contract import Gone, Observed, Transient
-from vregion.model.resource import Kind, Resource, State
+from vregion.model.resource import Kind, Resource
 from vregion.reconcile.networks import policy_of
 from vregion.reconcile.outcome import Outcome, Retry
 from vregion.reconcile.recipe import Recipe, References
@@ -102,7 +102,7 @@ async def loosen(work: Work, external_id: str) -> Outcome | None:
         router = await realizations.on_backend(tx, Kind.ROUTER, router_id, work.realization.backend_id)
     if router is None or router.external_id is None:
         return None
-    if not router.wanted and router.state is not State.DELETING:
+    if not router.wanted and not router.observed.get(routers.LOOSE):
         return Retry(ROUTES_GO, "its router goes, and has routes yet")
     body = {"port_id": external_id}
     with suppress(Gone):

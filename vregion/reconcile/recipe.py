@@ -47,7 +47,7 @@ class Recipe:
                                   back fails boots until it has a host
     completes                     the create body is not all: send `update` once after it
     recreate                      made again when lost: it holds nothing of the tenant's (keypair, image copy, group)
-    loosen(work, external_id)        it shall go: what ties it to others there is undone, once; an outcome: not yet
+    loosen(work, external_id)        it shall go: what ties it to others there is undone; an outcome: not yet
     outlasts                      no backend lets it go before what needs it: it waits for that, and asks then
     full                          before the backend's words when it has no room for another one
     wishes                        only `update` needs what it needs, and an external id is enough: groups may name each

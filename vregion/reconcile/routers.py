@@ -138,8 +138,10 @@ async def loosen(work: Work, external_id: str) -> None:
     """Its routes go, for no interface that a route needs comes off (neutron RouterInterfaceInUseByRoute); it is down,
     so that Neutron's agent takes it apart once, and not once for each interface. The interfaces wait for that.
     """
-    with suppress(Gone):
-        await work.collection.update(external_id, {"admin_state_up": False, "routes": []})
+    if not work.realization.observed.get(routers.LOOSE):
+        with suppress(Gone):
+            await work.collection.update(external_id, {"admin_state_up": False, "routes": []})
+        await work.save(observed={"routes": [], routers.LOOSE: True})
 
 
 def accept(answer: Answer) -> None:

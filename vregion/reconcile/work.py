@@ -247,12 +247,11 @@ async def _absent(work: Work) -> Outcome:
         if found is None:
             return Retry(LOOK_FOR_IT, IN_DOUBT) if work.in_doubt else await _let_go(work)
         external_id = found.external_id
-        await work.save(external_id=external_id)
-    if work.recipe.loosen is not None and work.realization.state is not State.DELETING:
+        await work.save(external_id=external_id, state=State.DELETING)
+    if work.recipe.loosen is not None:
         not_yet = await work.recipe.loosen(work, external_id)
         if not_yet is not None:
             return not_yet
-        await work.save(state=State.DELETING)
     if work.recipe.outlasts:
         async with work.region.read() as tx:
             user = await realizations.leaving_user(tx, work.realization)

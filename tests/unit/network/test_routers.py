@@ -223,6 +223,25 @@ async def test_a_router_that_goes_is_asked_once_and_its_interfaces_after_its_rou
     assert not on_cloud(world, Kind.ROUTER)
 
 
+async def test_a_router_that_was_wanted_again_for_a_moment_goes_with_its_routes(world: World) -> None:
+    """Nobody looked at it in between."""
+    async with world.region.write() as tx:
+        mine = await router(tx)
+        inside = await joined(tx, mine)
+        await plug(tx, inside, "s1")
+    await world.turn()
+    (row,) = world.cloud.of(Kind.ROUTER)
+    row.document["routes"].append({"destination": "198.51.100.0/24", "nexthop": "10.0.0.8"})  # holds the interface
+    wanted = {"subnet_id": inside.spec["subnets"][0]}
+    async with world.region.write() as tx:
+        await router_interfaces.remove(tx, WHO, mine.id, wanted, NOW)
+        await router_interfaces.add(tx, WHO, mine.id, wanted, ZONES, NOW)
+        await router_interfaces.remove(tx, WHO, mine.id, wanted, NOW)
+    await world.turn()
+    assert not on_cloud(world, Kind.ROUTER)
+    assert len(on_cloud(world, Kind.PORT)) == 1
+
+
 async def test_a_tenants_own_port_is_an_interface_that_nothing_guards(world: World) -> None:
     """Neutron trusts a router's port, and refuses one with groups or address pairs."""
     async with world.region.write() as tx:

@@ -42,6 +42,14 @@ async def test_from_the_inside_to_the_outside_and_back(bench: Bench, driver: Dri
         answer = await driver.call(Kind.ROUTER, router, "PUT", path, {"router": {"routes": routes}})
         assert answer.status == 200
     assert (await routers.get(router)).document["routes"] == [FOREIGN]
+    down = {"router": {"admin_state_up": False, "routes": []}}
+    answer = await driver.call(Kind.ROUTER, router, "PUT", "", down)
+    assert answer.body
+    assert answer.body["router"]["admin_state_up"] is False
+    whole = {"router": {"admin_state_up": True, "routes": [FOREIGN]}}
+    answer = await driver.call(Kind.ROUTER, router, "PUT", "", whole)
+    assert answer.body
+    assert (answer.body["router"]["admin_state_up"], answer.body["router"]["routes"]) == (True, [FOREIGN])
     astray = {"router": {"routes": [ROUTE | {"nexthop": "10.99.0.1"}]}}
     assert (await driver.call(Kind.ROUTER, router, "PUT", "/add_extraroutes", astray)).status == 400
 

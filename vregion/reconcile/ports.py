@@ -90,7 +90,8 @@ async def attach(work: Work, observed: Observed) -> Observed:
         raise Transient("the router is not there yet")
     body = {"port_id": observed.external_id}
     accept(await work.driver.call(Kind.ROUTER, router.external_id, "PUT", "/add_router_interface", body))
-    return await work.collection.get(observed.external_id)
+    on_it = {"device_id": router.external_id, "device_owner": routers.INTERFACE}
+    return replace(observed, document={**observed.document, **on_it})
 
 
 async def loosen(work: Work, external_id: str) -> Outcome | None:

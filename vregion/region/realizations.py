@@ -427,6 +427,13 @@ async def look_again(tx: Transaction, realization: Realization, now: datetime) -
     tx.ring = True
 
 
+async def look_by(tx: Transaction, realization: Realization, at: datetime) -> None:
+    """It is due then, unless it is sooner."""
+    later = or_(realizations.c.due_at.is_(None), realizations.c.due_at > at)
+    await tx.execute(update(realizations).where(*exactly(tx, realization), later).values(due_at=at))
+    tx.ring = True
+
+
 async def news(tx: Transaction, realization: Realization, seen_at: datetime, now: datetime) -> None:
     """A change feed saw it as it was at `seen_at`: it is due since then, unless somebody asked for a look later."""
     later = or_(realizations.c.due_at.is_(None), realizations.c.due_at > now)

@@ -7,7 +7,7 @@ Called by ports (whose network may bring a router into a zone), by the router re
 reach each other, or None).
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from vregion.model.caller import Caller
@@ -21,6 +21,7 @@ from vregion.region.resources import Filter, Query
 
 INTERFACE, GATEWAY, TRANSIT = "network:router_interface", "network:router_gateway", "network:router_transit"
 GATHERS = "gathers"  # in `observed` of a realization: the router is new there, and down until its interfaces are on it
+MORE_COME = timedelta(seconds=1)
 LOOSE = "loose"  # ... and here: it goes, is down and has no routes, so that its interfaces come off
 
 
@@ -105,15 +106,22 @@ async def enter(tx: Transaction, router_id: str, backend_id: str, zone: str | No
 
 
 async def has_door(tx: Transaction, router_id: str, port: Resource, backend_id: str, now: datetime) -> None:
-    """One of its ports is in place there: a router that gathers them is nearer to being whole, and routes by way of it
-    can be put, which only a transit or the tenant has.
+    """One of its ports is in place there: a router that gathers them may be whole now, and routes by way of it can be
+    put, which only a transit or the tenant has.
+
+    A router that gathers and has more of them on their way is looked at a second later at most: of two that come at
+    the same moment neither sees the other one there.
     """
     router = await resources.find(tx, Kind.ROUTER, router_id)
     there = await realizations.on_backend(tx, Kind.ROUTER, router_id, backend_id)
     if router is None or there is None:
         return
-    if there.observed.get(GATHERS) or port.spec["device_owner"] == TRANSIT or router.spec["routes"]:
-        await realizations.look_again(tx, there, now)
+    if there.observed.get(GATHERS):
+        places = await realizations.states(tx, Kind.PORT, [door.id for door in await doors(tx, router_id)])
+        more = any(states.get(backend_id) in realizations.ON_ITS_WAY for states in places.values())
+        await realizations.look_by(tx, there, now + MORE_COME if more else now)
+    elif port.spec["device_owner"] == TRANSIT or router.spec["routes"]:
+        await realizations.look_by(tx, there, now)
 
 
 async def leave(tx: Transaction, router: Resource, now: datetime) -> Resource:

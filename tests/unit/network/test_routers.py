@@ -164,9 +164,11 @@ async def test_a_new_router_is_down_until_it_is_whole_and_then_told_all_at_once(
 
     world.cloud.faults.crash = watch
     await world.turn()
-    down, whole = False, ("update", True, 1)
-    assert steps[:2] == [("create", down, 0), ("update", down, 0)], "the gateway"
+    down, whole = False, ("call", True, 1)
+    assert steps[:2] == [("create", down, 0), ("call", down, 0)], "the gateway"
     assert steps[2:] == [("call", down, 0), ("call", down, 0), whole]
+    asked = [operation for operation, kind in world.cloud.faults.calls if kind is Kind.ROUTER]
+    assert asked.count("get") == 1, "one look, when all of its interfaces are there"
 
 
 async def test_a_new_router_waits_ten_seconds_for_an_interface(world: World) -> None:
@@ -180,7 +182,7 @@ async def test_a_new_router_waits_ten_seconds_for_an_interface(world: World) -> 
 
     async def watch(moment: str, operation: str, kind: Kind | None) -> None:
         nonlocal up_after
-        if (moment, operation, kind) == ("after", "update", Kind.ROUTER):
+        if (moment, operation, kind) == ("after", "call", Kind.ROUTER) and up_after is None:
             up_after = world.clock.now - began
             assert not on_cloud(world, Kind.PORT)
 
@@ -219,7 +221,7 @@ async def test_a_router_that_goes_is_asked_once_and_its_interfaces_after_its_rou
         await router_changes.delete(tx, WHO, mine.id, None, NOW)
     await world.turn()
     asked = [operation for operation, kind in world.cloud.faults.calls if kind is Kind.ROUTER and operation != "get"]
-    assert asked == ["update", "call", "delete"]
+    assert asked == ["call", "call", "delete"]
     assert not on_cloud(world, Kind.ROUTER)
 
 

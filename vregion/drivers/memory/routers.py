@@ -53,6 +53,8 @@ class Routers(Described):
     def call(self, row: Row, method: str, path: str, body: dict[str, Any]) -> Answer:
         routes = body.get("router", {}).get("routes", [])
         match path:
+            case "" if method == "PUT":
+                self.change(row, body["router"])
             case "/add_router_interface":
                 return self._attach(row, body["port_id"])
             case "/remove_router_interface":

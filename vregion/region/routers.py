@@ -21,7 +21,7 @@ from vregion.region.resources import Filter, Query
 
 INTERFACE, GATEWAY, TRANSIT = "network:router_interface", "network:router_gateway", "network:router_transit"
 GATHERS = "gathers"  # in `observed` of a realization: the router is new there, and down until its interfaces are on it
-MORE_COME = timedelta(seconds=1)
+MORE_COME = timedelta(seconds=1)  # ... and is looked at that long after one of them came, if others are on their way
 LOOSE = "loose"  # ... and here: it goes, is down and has no routes, so that its interfaces come off
 
 

@@ -26,7 +26,7 @@ class Found:
     times: int = 0
 
     def __str__(self) -> str:
-        query = f" ?{dict(self.asked.query)}" if self.asked.query else ""
+        query = f" ?{list(self.asked.query)}" if self.asked.query else ""
         told = f"{self.asked.operation} ({self.asked.microversion}) [{self.asked.cause}]{query:.120} x{self.times}"
         return f"- {told}\n    {self.what:.900}"
 

@@ -82,7 +82,10 @@ class Asked:
     @property
     def cause(self) -> str:
         """What was changed about it, in words: the places, and the sort of value that each has now."""
-        return "; ".join(one for one in self.changed if one != "as it is") or "as it is"
+        told = [one for one in self.changed if one != "as it is"]
+        if self.microversion and not re.fullmatch(r"\w+ \d+\.\d+", self.microversion):
+            told.append(f"version {self.microversion!r}")
+        return "; ".join(told) or "as it is"
 
 
 def operations() -> list[str]:

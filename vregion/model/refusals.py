@@ -7,6 +7,9 @@ one; the other services ignore it.
 
 from typing import ClassVar
 
+# What webob says of a request that is wrong in no way that it knows: all of the services show it.
+MALFORMED = "The server could not comply with the request since it is either malformed or otherwise incorrect."
+
 
 class Refusal(Exception):
     """The request was understood and is not honoured."""

@@ -55,7 +55,7 @@ async def index(call: Call) -> Reply:
     query = call.query
     limit = bodies.limit(call)
     filters, shared = image_filters.parse(call)
-    marker = query.get("marker")
+    marker = bodies.first(call, "marker", None)
     asked = Query(Kind.IMAGE, call.project_id, filters, image_filters.sort(query), limit, marker, shared)
     async with call.region.read() as tx:
         if marker and await resources.find(tx, Kind.IMAGE, marker) is None:

@@ -176,7 +176,7 @@ def _apply(change: patch.Change, spec: dict[str, Any]) -> None:
     name = change.name
     if change.op == "remove":
         if name in images.BASE:
-            raise Forbidden(f"Property {name} may not be removed.")
+            raise Forbidden("Access was denied to this resource.", detail=f"Property {name} may not be removed.")
         if name not in spec:
             raise patch.absent(name)
         del spec[name]

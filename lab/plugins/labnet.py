@@ -82,7 +82,10 @@ class LabTrunkDriver(trunk_base.DriverBase):
 
 
 class LabL3Plugin(l3_router_plugin.L3RouterPlugin):
-    """Routers without an L3 agent."""
+    """Routers without an L3 agent. Neutron looks for what a plugin can do under the name of its own class."""
+
+    __native_pagination_support = True
+    __native_sorting_support = True
 
     def _settle(self, context, floating_ip):
         active, down = constants.FLOATINGIP_STATUS_ACTIVE, constants.FLOATINGIP_STATUS_DOWN

@@ -1,4 +1,4 @@
-"""`python -m tests.differential region1 [--seed N] [--count N] [--only REGEX]`: the same requests to both, compared.
+"""`python -m tests.differential region1 [--seed N] [--count N] [--only REGEX] [--known]`: the same requests to both.
 
 Prints every kind of difference once, with how often it was seen and a request that shows it; exits 1 if there is any.
 """
@@ -23,6 +23,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--only", default="", help="operations whose 'SERVICE METHOD path' this finds")
+    parser.add_argument("--known", action="store_true", help="print what known.yaml lets pass, too")
     given = parser.parse_args()
     among = [one for one in operations() if re.search(given.only, one)]
     with tempfile.TemporaryDirectory() as folder:
@@ -31,7 +32,7 @@ def main() -> int:
             ours = vregion_environment(running)
             with compared(lab_environment(given.cloud), ours, among) as comparison:
                 comparison.run(given.seed, given.count, among)
-                print(comparison.report(), flush=True)
+                print(comparison.report(known=given.known), flush=True)
         finally:
             running.stop()
     return bool(comparison.found)

@@ -6,6 +6,7 @@ Values keep the $WORDS of requests.yaml; `sides.py` puts in each side's own ids.
 import copy
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,15 @@ ODD = st.one_of(
     UNICODE,
     st.integers(),
 ).map(copy.deepcopy)
+TEXTS: dict[str, Callable[[str], bool]] = {  # the first that it is
+    "beyond 16 bits": lambda text: any(ord(one) > 0xFFFF for one in text),
+    "beyond 65535 characters": lambda text: len(text) > 65535,
+    "beyond 255 characters": lambda text: len(text) > 255,
+    "with controls": lambda text: any(ord(one) < 32 or ord(one) == 127 for one in text),
+    "beyond 7 bits": lambda text: not text.isascii(),
+    "of digits": str.isdecimal,
+    "of nothing": lambda text: not text.strip(),
+}
 Path_ = tuple[Any, ...]
 
 
@@ -63,6 +73,19 @@ class Asked:
     query: tuple[tuple[str, Any], ...] = ()
     microversion: str = ""
     changed: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def key(self) -> str:
+        """The same for the same request, whatever was changed to come to it."""
+        return repr((self.operation, self.path, self.body, self.query, self.microversion))
+
+    @property
+    def cause(self) -> str:
+        """What was changed about it, in words: the places, and the sort of value that each has now."""
+        told = [one for one in self.changed if one != "as it is"]
+        if self.microversion and not re.fullmatch(r"\w+ \d+\.\d+", self.microversion):
+            told.append(f"version {self.microversion!r}")
+        return "; ".join(told) or "as it is"
 
 
 def operations() -> list[str]:
@@ -99,7 +122,8 @@ def requests(draw: st.DrawFn, among: list[str]) -> Asked:
         body, what = draw(_bodies(body))
         changed += (what,)
     if draw(st.integers(0, 30)) == 7:
-        body, changed = draw(st.sampled_from((b"", b"{", b"[]", b"null", b'"a"', b"\xff", ABSENT))), ("no JSON",)
+        body = draw(st.sampled_from((b"", b"{", b"[]", b"null", b'"a"', b"\xff", ABSENT)))
+        changed = ("no body",) if body is ABSENT else (f"bytes {body!r}",)
     path, changed = draw(_paths(path, changed))
     return Asked(operation, method, service, path, body, microversion=microversion, changed=changed)
 
@@ -126,14 +150,14 @@ def _queries(draw: st.DrawFn, given: dict[str, Any]) -> tuple[tuple[tuple[str, A
     how = draw(st.integers(0, 6))
     if how == 0:
         pairs.append((draw(st.sampled_from(("unknown", "fields", "limit", "marker", "sort_key"))), "nope"))
-        changed = ("a parameter more",)
+        changed = (f"one more parameter {pairs[-1][0]}",)
     elif how <= 4 and pairs:
         value = draw(st.one_of(st.sampled_from(STRINGS), UNICODE, st.integers()))
         pairs[0] = (pairs[0][0], value)
-        changed = (f"{pairs[0][0]}={value!r:.40}",)
+        changed = (f"{pairs[0][0]}: {kind(value)} {value!r:.40}",)
     elif how == 5 and pairs:
         pairs.append(pairs[0])
-        changed = ("a parameter twice",)
+        changed = (f"{pairs[0][0]} twice",)
     return tuple(pairs), changed
 
 
@@ -154,12 +178,15 @@ def _bodies(draw: st.DrawFn, body: Any) -> tuple[Any, str]:
     where = draw(st.sampled_from(list(_places(body))))
     how = draw(st.sampled_from(("value", "value", "value", "value", "without", "more", "twice", "other key")))
     if not where:
-        return (draw(ODD), "another body") if how == "without" else (body, "as it is")
+        if how != "without":
+            return body, "as it is"
+        body = draw(ODD)
+        return body, f"another body: {kind(body)} {body!r:.40}"
     holder = _at(body, where[:-1])
     told = ".".join(map(str, where))
     if how == "value":
         holder[where[-1]] = value = draw(ODD)
-        return body, f"{told}={value!r:.40}"
+        return body, f"{told}: {kind(value)} {value!r:.40}"
     if how == "without":
         del holder[where[-1]]
         return body, f"no {told}"
@@ -167,8 +194,25 @@ def _bodies(draw: st.DrawFn, body: Any) -> tuple[Any, str]:
         holder.append(copy.deepcopy(holder[where[-1]]))
         return body, f"{told} twice"
     key = draw(st.sampled_from(("unknown", "id", "status", "tenant_id", "project_id", "name", "size", "a" * 256, "")))
-    holder[key] = holder.pop(where[-1]) if how == "other key" else draw(ODD)
-    return body, f"{told} is {key:.20}" if how == "other key" else f"{key:.20} beside {told}"
+    if how == "other key":
+        holder[key] = holder.pop(where[-1])
+        return body, f"{told} is {key:.20}"
+    holder[key] = value = draw(ODD)
+    return body, f"{key:.20} beside {told}: {kind(value)} {value!r:.40}"
+
+
+def kind(value: Any) -> str:
+    """What sort of value it is, as known.yaml asks for it."""
+    if isinstance(value, str):
+        return next((f"text {sort}" for sort, is_one in TEXTS.items() if is_one(value)), "text")
+    if isinstance(value, list | dict):
+        name = "list" if isinstance(value, list) else "object"
+        return f"{name} of {kind(next(iter(value)))}" if value else f"empty {name}"
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else "boolean"
+    if isinstance(value, float):
+        return "fraction"
+    return "number" + next((f" beyond {bits} bits" for bits in (64, 63, 48, 31) if value.bit_length() > bits), "")
 
 
 def _places(value: Any, at: Path_ = ()) -> "list[Path_]":

@@ -151,6 +151,8 @@ def _echoes(asked: Any, real: Any, ours: Any, where: str = "") -> list[str]:
     if isinstance(asked, dict) and isinstance(real, dict) and isinstance(ours, dict):
         keys = sorted(asked.keys() & real.keys() & ours.keys())
         return [d for key in keys for d in _echoes(asked[key], real[key], ours[key], f"{where}.{key}")]
+    if where == ".tags" and isinstance(real, list) and isinstance(ours, list):  # a set, in any order
+        real, ours = sorted(real, key=_told), sorted(ours, key=_told)
     alike = not where or _told(real) == _told(ours)
     return [] if alike else [f"{where}: {_told(real)} there, {_told(ours)} here"]
 

@@ -70,7 +70,7 @@ def network(refusal: Refusal, accept: str) -> tuple[Any, str]:
 
 def image(refusal: Refusal, accept: str) -> tuple[Any, str]:
     """Glance's: webob's page, or its JSON when the client accepts nothing else."""
-    return page(refusal, accept)
+    return page(refusal, accept, refusal.detail)
 
 
 def page(refusal: Refusal, accept: str, detail: str = "") -> tuple[Any, str]:

@@ -23,14 +23,13 @@ from vregion.api.http import Call, Reply, Resources, Route, read_body
 from vregion.api.policy import Policy
 from vregion.model.caller import Caller
 from vregion.model.microversion import Microversion
-from vregion.model.refusals import NotFound, Refusal, Unauthenticated
+from vregion.model.refusals import MALFORMED, NotFound, Refusal, Unauthenticated
 
 log = logging.getLogger(__name__)
 SECONDS = Histogram("vregion_api_seconds", "Time until the answer began", ["service", "method", "path", "status"])
 
 # Nova and Cinder route by method: a wrong one is an unknown path. Neutron and Glance know the path. (Seen on 2026.2.)
 HIDES_METHODS = frozenset({"compute", "block-storage"})
-NO_VERSION = "The server could not comply with the request since it is either malformed or otherwise incorrect."
 WRONG_METHOD = "The method specified is not allowed for this resource."
 Authenticate = Callable[[Request, str], Awaitable[Caller]]
 
@@ -67,7 +66,7 @@ class Versions:
         if asked is None and self.legacy_header is not None:
             asked = request.headers.get(self.legacy_header)
         if asked is None and self.insists and "openstack-api-version" in request.headers:
-            raise Refusal(NO_VERSION)
+            raise Refusal(MALFORMED)
         if asked is None:
             return self.oldest
         if asked == "latest":

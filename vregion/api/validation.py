@@ -28,6 +28,7 @@ NAME_WORDS = (
 )
 _MOST_ERRORS = 100
 _BEYOND = 0xFFFF
+_LONGEST_NAME = 255
 
 
 class Since:
@@ -218,5 +219,6 @@ FORMATS: dict[str, Callable[[str], bool]] = {
     "name": printable,
     "printable": lambda text: printable(text, trimmed=False),
     "regex": _parses(_regex),
+    "spaced_name": lambda text: 0 < len(text.strip()) <= _LONGEST_NAME,  # Cinder's name_skip_leading_trailing_spaces
     "uuid": _parses(_uuid),
 }

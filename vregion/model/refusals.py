@@ -2,10 +2,13 @@
 
 Raised by the API and the region, caught once (`vregion.api.faults`), where each service gives it the fault body of
 the real one. `message` is for the tenant to read. `reason` is Neutron's exception name where Neutron's body shows
-one; the other services ignore it.
+one; the other services ignore it. `detail` stands below the message in webob's pages, which are Glance's faults.
 """
 
 from typing import ClassVar
+
+# What webob says of a request that is wrong in no way that it knows: all of the services show it.
+MALFORMED = "The server could not comply with the request since it is either malformed or otherwise incorrect."
 
 
 class Refusal(Exception):
@@ -14,9 +17,10 @@ class Refusal(Exception):
     status: ClassVar[int] = 400
     reason: ClassVar[str] = "BadRequest"
 
-    def __init__(self, message: str, *, reason: str | None = None, status: int | None = None) -> None:
+    def __init__(self, message: str, *, reason: str | None = None, status: int | None = None, detail: str = "") -> None:
         super().__init__(message)
         self.message = message
+        self.detail = detail
         self.kind = reason or self.reason
         self.code = status or self.status
 

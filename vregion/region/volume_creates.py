@@ -13,7 +13,7 @@ from uuid import uuid4
 from vregion.model.backend import Binding
 from vregion.model.caller import Caller
 from vregion.model.observed import Observed
-from vregion.model.refusals import Invalid, NotFound
+from vregion.model.refusals import MALFORMED, Invalid, NotFound
 from vregion.model.resource import Kind, Resource
 from vregion.region import (
     backups,
@@ -173,7 +173,9 @@ def _size(size: int | None, source: Resource | None) -> int:
                 f"Invalid input received: Volume size '{size}'GB cannot be smaller than {noun} size {least}GB. "
                 f"They must be >= original {noun.split()[-1]} size."
             )
-    if size is None or size < 1:
+    if size is None:  # its default type's least size is compared with it (volume/volume_types.py, int() of None)
+        raise Invalid(MALFORMED)
+    if size < 1:
         raise Invalid(f"Invalid input received: Volume size '{size}' must be an integer and greater than 0")
     if source is not None and source.kind is Kind.IMAGE:
         bytes_, least = source.spec["size"] or 0, source.spec["min_disk"] or 0

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from vregion.api.http import Call, Reply, Routes
 from vregion.api.schemas.block_storage.default_types import CHOOSE
-from vregion.model.refusals import Forbidden, Invalid, NotFound
+from vregion.model.refusals import MALFORMED, Forbidden, Invalid, NotFound
 from vregion.region import default_types, volume_types
 
 routes = Routes()
@@ -42,9 +42,7 @@ async def choose(call: Call) -> Reply:
     body, project_id = call.json(), call.path["project_id"]
     CHOOSE.check(body, call.microversion)
     if "default_type" not in body:
-        raise Invalid(
-            "The server could not comply with the request since it is either malformed or otherwise incorrect."
-        )
+        raise Invalid(MALFORMED)
     _permit(call, _SET)
     zones = await call.use.directory.bindings(call.region.id)
     try:

@@ -27,7 +27,6 @@ _COUNTED = (Microversion(3, 45), (Kind.VOLUME, Kind.SNAPSHOT, Kind.BACKUP))
 STRICT = Microversion(3, 31)
 _BOOLEANS = Microversion(3, 2)
 _NEWEST = ("created_at", "desc")
-_TIMED = Microversion(3, 60)
 _QUOTA = Microversion(3, 65)
 _NOTHING = Filter("id", [], "in")
 _NEVER = Microversion(3, 0)
@@ -297,7 +296,7 @@ def _filter(call: Call, listing: Listing, name: str, value: str) -> list[Filter]
         items = _dictionary(value)
         return [Filter(field, volumes.metadata_text({k: v}), "contains") for k, v in items.items()] or [_NOTHING]
     if name in ("created_at", "updated_at"):
-        return _times(field, value) if call.microversion >= _TIMED else []
+        return _times(field, value) if call.microversion >= STRICT else []
     if name == "bootable":
         return [Filter(field, str(_boolean(call, name, value)).lower())]
     if name == "consumes_quota":  # all that there is
@@ -326,16 +325,20 @@ def _boolean(call: Call, name: str, text: str) -> bool:
 
 
 def _times(field: str, text: str) -> list[Filter]:
-    """`gt:TIME,lt:TIME` (cinder 29.0.0 api/v3/volumes.py _process_volume_filtering)."""
+    """`gt:TIME,lt:TIME` (cinder 29.0.0 api/v3/volumes.py _handle_time_comparison_filters).
+
+    Meant for 3.60 and later, but from 3.31 on Cinder drops no filter that is too new (its common.py
+    process_general_filtering).
+    """
     found = []
     for part in text.split(","):
-        operator, _, time = part.partition(":")
+        operator, colon, time = part.partition(":")
         if operator not in _OPERATORS:
             raise Invalid(f"Invalid {operator} operator")
         try:
             at = datetime.fromisoformat(time)
         except ValueError:
-            raise Invalid(f"Invalid {field} value") from None
+            raise Invalid(f"Invalid {time if colon else field} value") from None
         found.append(Filter(field, at if at.tzinfo else at.replace(tzinfo=UTC), _OPERATORS[operator]))
     return found
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from vregion.api.block_storage import listing
 from vregion.api.http import Call, Reply, Routes
-from vregion.api.schemas.block_storage.volumes import REPLACE_METADATA, SET_METADATA_ITEM
+from vregion.api.validation import Schema
 from vregion.model.refusals import Invalid, NotFound
 from vregion.model.resource import Resource
 from vregion.region.regions import Transaction
@@ -22,9 +22,11 @@ Metadata = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Handlers:
-    """One kind's. Registered by `routes_of`."""
+    """One kind's. Registered by `routes_of`; `whole` and `item` are what may be asked of all and of one."""
 
     noun: str
+    whole: Schema
+    item: Schema
     get: Get
     update: Update
 
@@ -36,13 +38,13 @@ class Handlers:
     async def create(self, call: Call) -> Reply:
         """Add items, or set them anew; the answer is all of it."""
         body = call.json()
-        REPLACE_METADATA.check(body, call.microversion)
+        self.whole.check(body, call.microversion)
         return Reply({"metadata": await self._set(call, lambda known: {**known, **body["metadata"]})})
 
     async def replace(self, call: Call) -> Reply:
         """This and nothing else."""
         body = call.json()
-        REPLACE_METADATA.check(body, call.microversion)
+        self.whole.check(body, call.microversion)
         return Reply({"metadata": await self._set(call, lambda known: body["metadata"])})
 
     async def show(self, call: Call) -> Reply:
@@ -54,7 +56,7 @@ class Handlers:
     async def set_item(self, call: Call) -> Reply:
         """One item, named alike in the path and in the body."""
         body = call.json()
-        SET_METADATA_ITEM.check(body, call.microversion)
+        self.item.check(body, call.microversion)
         if call.path["key"] not in body["meta"]:
             raise Invalid("Request body and URI mismatch")
         await self._set(call, lambda known: {**known, **body["meta"]})
@@ -90,9 +92,9 @@ class Handlers:
         return wanted
 
 
-def routes_of(noun: str, rules: Mapping[str, str], get: Get, update: Update) -> Routes:
+def routes_of(noun: str, schemas: tuple[Schema, Schema], rules: Mapping[str, str], get: Get, update: Update) -> Routes:
     """The six operations below the noun's own; `rules` names the policy of get, create, update and delete."""
-    routes, handlers, path = Routes(), Handlers(noun, get, update), f"/{noun}s/{{id}}/metadata"
+    routes, handlers, path = Routes(), Handlers(noun, *schemas, get, update), f"/{noun}s/{{id}}/metadata"
     routes.get(path, policy=rules["get"])(handlers.index)
     routes.post(path, policy=rules["create"])(handlers.create)
     routes.put(path, policy=rules["update"])(handlers.replace)

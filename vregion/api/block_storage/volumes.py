@@ -10,7 +10,7 @@ from vregion.api.http import Call, Reply, Routes
 from vregion.api.schemas.block_storage.types import true
 from vregion.api.schemas.block_storage.volumes import CREATE, UPDATE
 from vregion.model.microversion import Microversion
-from vregion.model.refusals import Invalid, NotFound
+from vregion.model.refusals import MALFORMED, Invalid, NotFound
 from vregion.model.resource import Kind
 from vregion.region import groups, resources, snapshots, volume_copies, volume_creates, volumes
 from vregion.region.resources import Filter, Query
@@ -19,7 +19,6 @@ routes = Routes()
 
 _KEPT = ("volume_type", "snapshot_id", "source_volid", "availability_zone", "group_id", "backup_id")
 HINTS = "OS-SCH-HNT:scheduler_hints"
-_MALFORMED = "The server could not comply with the request since it is either malformed or otherwise incorrect."
 _MULTIATTACH = (
     "multiattach parameter has been removed. The default behavior is to use multiattach enabled volume types. Contact "
     "your administrator to create a multiattach enabled volume type and use it to create multiattach volumes."
@@ -132,7 +131,7 @@ def _wanted(body: Mapping[str, Any]) -> dict[str, Any]:
     """The parsed request. Raises for what no zone can honour."""
     given = body["volume"]
     if not given:
-        raise Invalid(_MALFORMED)
+        raise Invalid(MALFORMED)
     if given.get("multiattach") is not None and true(given["multiattach"]):
         raise Invalid(_MULTIATTACH)
     if given.get("consistencygroup_id"):

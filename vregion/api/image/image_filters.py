@@ -11,6 +11,7 @@ from typing import Any
 from starlette.datastructures import QueryParams
 
 from vregion.api.http import Call
+from vregion.api.image import bodies
 from vregion.model.refusals import Invalid
 from vregion.region import images
 from vregion.region.resources import Filter
@@ -20,7 +21,8 @@ _COLUMNS = ("id", "name", "status")
 _IN = ("id", "name", "status", "container_format", "disk_format")
 _NUMBERS = ("size", "min_ram", "min_disk")
 _TIMES = {"gt": "gt", "gte": "ge", "lt": "lt", "lte": "le", "eq": "eq", "neq": "ne"}
-_PAGING = ("limit", "marker", "sort", "sort_key", "sort_dir", "member_status", "tag")
+_ONCE = ("limit", "marker", "sort", "member_status")  # the first; another one is taken for a property of images
+_PAGING = ("sort_key", "sort_dir", "tag", "visibility", "os_hidden")
 
 
 def parse(call: Call) -> tuple[list[Filter], list[Filter]]:
@@ -31,7 +33,7 @@ def parse(call: Call) -> tuple[list[Filter], list[Filter]]:
         raise Invalid(f"Invalid visibility value: {visibility}")
     if query.get("changes-since"):
         raise Invalid('The "changes-since" filter is no longer available on v2.')
-    member_status = query.get("member_status", "accepted")
+    member_status = bodies.first(call, "member_status", "accepted")
     if member_status not in ("pending", "accepted", "rejected", "all"):
         raise Invalid(f"Invalid status: {member_status}")
     hidden = query.get("os_hidden", "false").lower()
@@ -39,8 +41,9 @@ def parse(call: Call) -> tuple[list[Filter], list[Filter]]:
     if visibility not in (None, "all"):
         found.append(Filter("spec.visibility", visibility))
     found += [Filter(f"spec.{images.TAGS}", f"|{tag.strip()}|", "contains") for tag in query.getlist("tag")]
-    for name, value in query.multi_items():
-        if name not in (*_PAGING, "visibility", "os_hidden"):
+    rest = [(name, value) for name, value in query.multi_items() if name not in _PAGING]
+    for place, (name, value) in enumerate(rest):
+        if name not in _ONCE or name in [earlier for earlier, _ in rest[:place]]:
             found += _filters(name, value)
     return found, images.listed_for(call.project_id, visibility, member_status)
 
@@ -50,7 +53,7 @@ def sort(query: QueryParams) -> Sequence[tuple[str, bool]]:
     if "sort" in query:
         if "sort_key" in query or "sort_dir" in query:
             raise Invalid("Old and new sorting syntax cannot be combined")
-        pairs = [part.partition(":") for part in query["sort"].strip().split(",")]
+        pairs = [part.partition(":") for part in query.getlist("sort")[0].strip().split(",")]
         keys, directions = [p[0].strip() for p in pairs], [p[2].strip() or "desc" for p in pairs]
     else:
         keys = [key.strip() for key in query.getlist("sort_key")]

@@ -55,7 +55,7 @@ async def index(call: Call) -> Reply:
     query = call.query
     limit = bodies.limit(call)
     filters, shared = image_filters.parse(call)
-    marker = query.get("marker")
+    marker = bodies.first(call, "marker", None)
     asked = Query(Kind.IMAGE, call.project_id, filters, image_filters.sort(query), limit, marker, shared)
     async with call.region.read() as tx:
         if marker and await resources.find(tx, Kind.IMAGE, marker) is None:
@@ -176,7 +176,7 @@ def _apply(change: patch.Change, spec: dict[str, Any]) -> None:
     name = change.name
     if change.op == "remove":
         if name in images.BASE:
-            raise Forbidden(f"Property {name} may not be removed.")
+            raise Forbidden("Access was denied to this resource.", detail=f"Property {name} may not be removed.")
         if name not in spec:
             raise patch.absent(name)
         del spec[name]

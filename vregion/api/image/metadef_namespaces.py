@@ -24,8 +24,8 @@ _SORT_KEYS = {"created_at": "created_at", "updated_at": "updated_at", "namespace
 @routes.get(_PATH, policy="get_metadef_namespaces")
 async def index(call: Call) -> Reply:
     """One page, each with its resource types."""
-    query, limit = call.query, bodies.limit(call)
-    key, ascending, marker = query.get("sort_key", "created_at"), bodies.ascending(call), query.get("marker")
+    limit, marker = bodies.limit(call), bodies.first(call, "marker", None)
+    key, ascending = bodies.first(call, "sort_key", "created_at"), bodies.ascending(call)
     if key not in _SORT_KEYS:
         raise Invalid(f"Invalid sort key: {key}")
     sort = ((_SORT_KEYS[key], ascending),)

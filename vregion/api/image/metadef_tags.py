@@ -20,8 +20,9 @@ _TRUE = ("true", "1", "t", "y", "yes", "on")
 @routes.get(_PATH, policy="get_metadef_tags")
 async def index(call: Call) -> Reply:
     """One page, the newest first unless asked otherwise."""
-    limit = bodies.limit(call) if call.query.get("limit") else None
-    key, ascending, marker = call.query.get("sort_key", "created_at"), bodies.ascending(call), call.query.get("marker")
+    limit = bodies.limit(call) if bodies.first(call, "limit", None) else None
+    key, ascending = bodies.first(call, "sort_key", "created_at"), bodies.ascending(call)
+    marker = bodies.first(call, "marker", None)
     if key not in ("created_at", "updated_at", "name"):
         raise Invalid(f"Invalid sort key: {key}")
     async with call.region.read() as tx:

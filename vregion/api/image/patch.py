@@ -13,6 +13,7 @@ from vregion.model.refusals import Conflict, Invalid, Refusal
 
 OPERATIONS = ("add", "remove", "replace")
 DRAFTS = {"application/openstack-images-v2.0-json-patch": 4, "application/openstack-images-v2.1-json-patch": 10}
+_CONFLICT = "There was a conflict when trying to complete your request."  # webob's, as Glance gives it a detail only
 _DEPTHS = {"locations": {"add": 2, "remove": 2, "replace": 1}}
 
 
@@ -33,12 +34,12 @@ class Change:
 
 def absent(name: str) -> Conflict:
     """Glance's words."""
-    return Conflict(f"Property {name} does not exist.")
+    return Conflict(_CONFLICT, detail=f"Property {name} does not exist.")
 
 
 def present(name: str) -> Conflict:
     """Glance's words."""
-    return Conflict(f"Property {name} already present.")
+    return Conflict(_CONFLICT, detail=f"Property {name} already present.")
 
 
 def parse(call: Call) -> list[Change]:

@@ -29,8 +29,8 @@ _STATES = ("pending", "processing", "success", "failure")
 @routes.get("/tasks", policy="tasks_api_access")
 async def index(call: Call) -> Reply:
     """One page, briefly."""
-    query, limit, marker = call.query, bodies.limit(call), call.query.get("marker")
-    key, ascending = query.get("sort_key", "created_at"), bodies.ascending(call)
+    limit, marker = bodies.limit(call), bodies.first(call, "marker", None)
+    key, ascending = bodies.first(call, "sort_key", "created_at"), bodies.ascending(call)
     if key not in _SORT_KEYS:
         raise Invalid(f"Sort key supplied is invalid: {key}")
     if marker is not None and not _is_uuid(marker):

@@ -11,7 +11,7 @@ from vregion.api.http import Call
 from vregion.api.schemas.network.attributes import CHOSEN, REQUIRED, Attributes
 from vregion.api.schemas.network.values import Wrong, bad
 from vregion.model.caller import Caller
-from vregion.model.refusals import Forbidden, Invalid
+from vregion.model.refusals import MALFORMED, Forbidden, Invalid
 from vregion.model.resource import Kind
 
 _CORE = (Kind.NETWORK, Kind.SUBNET, Kind.PORT)
@@ -140,7 +140,14 @@ def _body(call: Call, noun: Noun) -> dict[str, Any]:
 
 
 def _core_body(call: Call) -> Any:
-    """29.0.0 `neutron/pecan_wsgi/hooks/body_validation.py`: none is as good as one without the resource."""
+    """29.0.0 `neutron/pecan_wsgi/hooks/body_validation.py`: none is as good as one without the resource.
+
+    Bytes that are no text end before, in webob's words for a request that is wrong in no particular way.
+    """
+    try:
+        call.body_bytes.decode()
+    except UnicodeDecodeError as broken:
+        raise bad(MALFORMED) from broken
     try:
         return call.json() if call.body_bytes else {}
     except Invalid as broken:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from vregion.api import faults
-from vregion.model.refusals import Refusal
+from vregion.model.refusals import MALFORMED, Refusal
 
 # Generic kinds of ours, and the webob classes that Neutron names in their place.
 _TYPES = {
@@ -16,7 +16,6 @@ _TYPES = {
     ("ServiceUnavailable", 503): "HTTPServiceUnavailable",
 }
 NO_EXTENSION = "NoExtension"  # the one refusal that Neutron leaves to webob (29.0.0 `neutron/api/extensions.py`)
-_METHOD = "The server could not comply with the request since it is either malformed or otherwise incorrect."
 
 
 def fault(refusal: Refusal, accept: str) -> tuple[Any, str]:
@@ -25,7 +24,7 @@ def fault(refusal: Refusal, accept: str) -> tuple[Any, str]:
     if kind == NO_EXTENSION:
         return faults.page(Refusal("The resource could not be found.", status=refusal.code), accept, message)
     if refusal.code == 405:
-        kind, message = "HTTPMethodNotAllowed", _METHOD
+        kind, message = "HTTPMethodNotAllowed", MALFORMED
     if kind == "PolicyNotAuthorized" and message.startswith("Policy doesn't allow "):
         message = f"rule:{message.split()[3]} is disallowed by policy"
     kind = _TYPES.get((kind, refusal.code), kind)

@@ -25,6 +25,7 @@ NOT_FILTERS = ("fields", "sort_key", "sort_dir", "limit", "marker", "page_revers
 _STRICT = ("network", "port", "router")
 _TAGS = ("tags", "tags-any", "not-tags", "not-tags-any")
 _PHRASES = {
+    "router": ("Router {} could not be found", "RouterNotFound"),
     "subnetpool": ("Subnet pool {} could not be found.", "SubnetPoolNotFound"),
     "address_scope": ("Address scope {} could not be found.", "AddressScopeNotFound"),
     "address_group": ("Address group {} could not be found.", "AddressGroupNotFound"),

@@ -38,6 +38,8 @@ def _given(call: Call) -> dict[str, Any]:
     if not isinstance(body, dict) or "tags" not in body:
         raise invalid("Invalid tags body")
     try:
+        if body["tags"] is None:  # elsewhere it is an empty list
+            raise Wrong("'None' is not a list")
         return body | {"tags": _TAGS(body["tags"])}
     except Wrong as wrong:
         raise invalid(str(wrong)) from None

@@ -18,11 +18,12 @@ CREATE = Schema(
         "backup",
         closed(
             {
-                **_NAMES,
                 "volume_id": UUID,
                 "container": {"type": ["string", "null"], "minLength": 0, "maxLength": 255},
+                "description": TEXT,
                 "incremental": BOOLEAN,
                 "force": BOOLEAN,
+                "name": TEXT,
                 "snapshot_id": UUID_OR_NULL,
                 "metadata": Since(("3.43", METADATA_OR_NULL)),
                 "availability_zone": Since(("3.51", TEXT)),

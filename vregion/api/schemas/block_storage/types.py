@@ -21,6 +21,7 @@ METADATA: Part = {
     "patternProperties": {"^[a-zA-Z0-9-_:. /]{1,255}$": {"type": "string", "maxLength": 255}},
     "additionalProperties": False,
 }
+ONE: Part = {"minProperties": 1, "maxProperties": 1}
 METADATA_OR_NULL: Part = {**METADATA, "type": ["object", "null"]}
 
 

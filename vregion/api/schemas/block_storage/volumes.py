@@ -4,6 +4,7 @@ from vregion.api.schemas.block_storage.types import (
     BOOLEAN,
     METADATA,
     METADATA_OR_NULL,
+    ONE,
     SIZE,
     SIZE_OR_NULL,
     TEXT,
@@ -53,9 +54,10 @@ UPDATE = Schema(
     wrapped("volume", {**closed({**_NAMES, "metadata": METADATA}), "anyOf": Since(("3.0", [{}]), ("3.53", _ONE_OF))})
 )
 REPLACE_METADATA = Schema(wrapped("metadata", METADATA))
-SET_METADATA_ITEM = Schema(wrapped("meta", {**METADATA, "minProperties": 1, "maxProperties": 1}))
+SET_METADATA_ITEM = Schema(wrapped("meta", {**METADATA, **ONE}))
 _FORMATS = ["raw", "vmdk", "vdi", "qcow2", "vhd", "vhdx", "ploop"]
 _VISIBILITIES = {"type": "string", "enum": ["community", "public", "private", "shared"]}
+_TEXT_OR_NULL = {"type": ["string", "null"]}
 _BARE = ("os-reserve", "os-unreserve", "os-begin_detaching", "os-roll_detaching", "os-show_image_metadata")
 _IMAGE_METADATA = {
     "type": "object",
@@ -104,7 +106,7 @@ ACTIONS = {
         )
     ),
     "os-reimage": Schema(wrapped("os-reimage", closed({"image_id": UUID, "reimage_reserved": BOOLEAN}, "image_id"))),
-    "revert": Schema(wrapped("revert", closed({"snapshot_id": UUID}, "snapshot_id"))),
+    "revert": Schema(wrapped("revert", {"type": "object", "properties": {"snapshot_id": _TEXT_OR_NULL}})),
     "os-set_image_metadata": Schema(
         wrapped("os-set_image_metadata", closed({"metadata": _IMAGE_METADATA}, "metadata"))
     ),

@@ -9,7 +9,7 @@ from vregion.api.schemas.network.values import subnet_list
 
 def addresses(value: Any) -> list[str]:
     """A list of CIDRs; null is an empty one."""
-    return subnet_list(value or [])
+    return subnet_list([] if value is None else value)
 
 
 ADDRESS_GROUPS: Attributes = {

@@ -25,11 +25,11 @@ NETWORKS: Attributes = {
     **OWNER,
     "shared": Attribute(boolean, False, field="spec.shared", asked=boolean, sorts=False, only="admin"),
     "availability_zones": shown("", sorts=False),
+    "mtu": Attribute(non_negative, 0, field="spec.mtu", asked=integer),
     "availability_zone_hints": Attribute(hints, [], put=False),
     "router:external": Attribute(
         boolean, False, field="spec.router:external", asked=boolean, sorts=False, only="nobody"
     ),
-    "mtu": Attribute(non_negative, 0, field="spec.mtu", asked=integer),
     "ipv4_address_scope": shown("", sorts=False),
     "ipv6_address_scope": shown("", sorts=False),
     "is_default": Attribute(boolean, False, field="spec.router:external", asked=boolean, sorts=False, only="nobody"),

@@ -60,10 +60,10 @@ SECURITY_GROUPS: Attributes = {
     "id": ID,
     "name": Attribute(name, "", field="name"),
     **OWNER,
-    "stateful": Attribute(boolean, True, field="spec.stateful", asked=boolean, sorts=False),
     "shared": shown("spec.shared", asked=boolean, sorts=False),
     "security_group_rules": shown("", sorts=False),
     **STANDARD,
+    "stateful": Attribute(boolean, True, field="spec.stateful", asked=boolean, sorts=False),
 }
 SECURITY_GROUP_RULES: Attributes = {
     "id": ID,

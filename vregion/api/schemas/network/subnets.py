@@ -28,8 +28,8 @@ MODES = ("dhcpv6-stateful", "dhcpv6-stateless", "slaac", None)
 
 
 def pools(value: Any) -> list[dict[str, str]]:
-    """Ranges of addresses."""
-    if value is None:
+    """Ranges of addresses; an empty text or object has none (neutron-lib 5.0.1 converters.py goes through it)."""
+    if value in (None, "", {}):
         return []
     if not isinstance(value, list) or not all(isinstance(pool, dict) for pool in value):
         raise invalid("Invalid data format for allocation pools")

@@ -427,18 +427,16 @@ async def look_again(tx: Transaction, realization: Realization, now: datetime) -
     tx.ring = True
 
 
-async def look_by(tx: Transaction, realization: Realization, at: datetime) -> None:
-    """It is due then, unless it is sooner."""
-    later = or_(realizations.c.due_at.is_(None), realizations.c.due_at > at)
+async def look_by(tx: Transaction, realization: Realization, at: datetime, unless_by: datetime | None = None) -> None:
+    """It is due then, unless it is by that time or by `unless_by` anyway."""
+    later = or_(realizations.c.due_at.is_(None), realizations.c.due_at > (unless_by or at))
     await tx.execute(update(realizations).where(*exactly(tx, realization), later).values(due_at=at))
     tx.ring = True
 
 
 async def news(tx: Transaction, realization: Realization, seen_at: datetime, now: datetime) -> None:
     """A change feed saw it as it was at `seen_at`: it is due since then, unless somebody asked for a look later."""
-    later = or_(realizations.c.due_at.is_(None), realizations.c.due_at > now)
-    await tx.execute(update(realizations).where(*exactly(tx, realization), later).values(due_at=seen_at))
-    tx.ring = True
+    await look_by(tx, realization, seen_at, unless_by=now)
 
 
 async def in_progress(tx: Transaction, backend_id: str, kind: Kind) -> bool:

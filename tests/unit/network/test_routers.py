@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import select, update
 
 from tests.reconcile.world import World
 from tests.unit.network.network_rows import NOW, SLAAC, network, subnet
@@ -23,6 +24,7 @@ from vregion.region import (
     router_changes,
     router_interfaces,
     routers,
+    tables,
 )
 
 
@@ -191,6 +193,24 @@ async def test_a_new_router_waits_ten_seconds_for_an_interface(world: World) -> 
     assert up_after is not None
     assert timedelta(seconds=10) <= up_after < timedelta(seconds=12)
     assert len(on_cloud(world, Kind.PORT)) == 2
+
+
+async def test_a_gathering_router_is_looked_at_when_its_last_interface_came_else_a_second_later(world: World) -> None:
+    """Of two that come at the same moment on PostgreSQL neither sees the other one there."""
+    async with world.region.write() as tx:
+        mine = await router(tx)
+        for cidr in ("10.0.0.0/24", "10.1.0.0/24"):
+            await plug(tx, await joined(tx, mine, cidr), f"s-{cidr}")
+        gathers = {"observed": {routers.GATHERS: True}, "due_at": NOW + timedelta(seconds=5)}
+        of_router = tables.realizations.c.resource_id == mine.id
+        await tx.execute(update(tables.realizations).where(of_router).values(gathers))
+        due = []
+        for door in await routers.interfaces(tx, mine.id):
+            its = tables.realizations.c.resource_id == door.id
+            await tx.execute(update(tables.realizations).where(its).values(state=State.READY))
+            await routers.has_door(tx, mine.id, door, "b1", NOW)
+            due.append((await tx.execute(select(tables.realizations.c.due_at).where(of_router))).scalar_one() - NOW)
+    assert due == [routers.MORE_COME, timedelta(0)]
 
 
 async def test_a_router_that_the_tenant_wants_down_stays_down(world: World) -> None:

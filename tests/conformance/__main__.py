@@ -87,6 +87,7 @@ def main() -> None:
     parser.add_argument("--match", default=".", help="only tests whose name matches this expression")
     parser.add_argument("--runs", default="none,az1,az2", help="zones to run in; 'none': no zone is named")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--alone", action="store_true", help="Tempest makes its accounts itself; no networks")
     parser.add_argument("--baseline", type=Path, help="read, or keep, the baseline's outcomes in this file")
     given = parser.parse_args()
     tests = [t for t in named(given.list) if re.search(given.match, t)]
@@ -114,7 +115,7 @@ def main() -> None:
         try:
             rig.start()
             for zone in given.runs.split(","):
-                workspace = Workspace(rig, folder / f"tempest-{zone}", "" if zone == "none" else zone)
+                workspace = Workspace(rig, folder / f"tempest-{zone}", "" if zone == "none" else zone, given.alone)
                 product = tempest(rig.tenant(), workspace.write(), measure, given.workers)
                 report += compare(f"Zone: {zone}", baseline, product)
         finally:

@@ -31,11 +31,14 @@ PERSONAS = {"member": ["member"], "reader": ["reader"], "manager": ["manager", "
 
 @dataclass
 class Workspace:
-    """`zone` '': requests name no zone."""
+    """`zone` '': requests name no zone. `alone`: Tempest makes the accounts itself, a project for each suite, as it has
+    it on a bare region, but no networks there.
+    """
 
     rig: Rig
     folder: Path
     zone: str
+    alone: bool = False
 
     def write(self) -> Path:
         """Make accounts, networks, an image and the configuration; the workspace's folder."""
@@ -112,6 +115,18 @@ class Workspace:
         (found,) = cloud.listed("subnet", f"?cidr={known_one(1).external_cidr}&network_id={self.outside['id']}")
         return str(found["id"])
 
+    def _credentials(self) -> Section:
+        """Accounts that are there, or the administrator who makes them in the tenant's domain."""
+        if not self.alone:
+            return {"use_dynamic_credentials": "false", "test_accounts_file": str(self.folder / "accounts.yaml")}
+        return {
+            "use_dynamic_credentials": "true",
+            "admin_username": f"t{self.mark}-0-admin0",
+            "admin_password": PASSWORD,
+            "admin_project_name": f"t{self.mark}-0",
+            "admin_domain_name": "acme",
+        }
+
     def _sections(self, cloud: Cloud) -> dict[str, Section]:
         """Tempest's configuration; `cloud` is an administrator's."""
         image = self._image(cloud)
@@ -131,12 +146,7 @@ class Workspace:
             compute["compute_volume_common_az"] = self.zone
         return {
             "DEFAULT": {"log_file": "tempest.log", "debug": "false"},
-            "auth": {
-                "use_dynamic_credentials": "false",
-                "test_accounts_file": str(self.folder / "accounts.yaml"),
-                "tempest_roles": "member",
-                "create_isolated_networks": "false",
-            },
+            "auth": {"tempest_roles": "member", "create_isolated_networks": "false", **self._credentials()},
             "identity": {
                 "uri_v3": self.rig.keystone_url,
                 "auth_version": "v3",

@@ -167,7 +167,7 @@ async def test_a_new_router_is_down_until_it_is_whole_and_then_told_all_at_once(
     world.cloud.faults.crash = watch
     await world.turn()
     down, whole = False, ("call", True, 1)
-    assert steps[:2] == [("create", down, 0), ("call", down, 0)], "the gateway"
+    assert steps[:2] == [("create", down, 0), ("update", down, 0)], "the gateway"
     assert steps[2:] == [("call", down, 0), ("call", down, 0), whole]
     asked = [operation for operation, kind in world.cloud.faults.calls if kind is Kind.ROUTER]
     assert asked.count("get") == 1, "one look, when all of its interfaces are there"

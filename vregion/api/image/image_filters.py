@@ -41,9 +41,11 @@ def parse(call: Call) -> tuple[list[Filter], list[Filter]]:
     if visibility not in (None, "all"):
         found.append(Filter("spec.visibility", visibility))
     found += [Filter(f"spec.{images.TAGS}", f"|{tag.strip()}|", "contains") for tag in query.getlist("tag")]
-    rest = [(name, value) for name, value in query.multi_items() if name not in _PAGING]
-    for place, (name, value) in enumerate(rest):
-        if name not in _ONCE or name in [earlier for earlier, _ in rest[:place]]:
+    firsts: set[str] = set()
+    for name, value in query.multi_items():
+        if name in _ONCE and name not in firsts:
+            firsts.add(name)
+        elif name not in _PAGING:
             found += _filters(name, value)
     return found, images.listed_for(call.project_id, visibility, member_status)
 

@@ -145,13 +145,17 @@ def _core_body(call: Call) -> Any:
     Bytes that are no text end before, in webob's words for a request that is wrong in no particular way.
     """
     try:
-        call.body_bytes.decode()
-    except UnicodeDecodeError as broken:
-        raise bad(MALFORMED) from broken
-    try:
         return call.json() if call.body_bytes else {}
     except Invalid as broken:
-        raise bad("Body contains invalid data") from broken
+        raise bad("Body contains invalid data" if _is_text(call.body_bytes) else MALFORMED) from broken
+
+
+def _is_text(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _extension_body(call: Call) -> Any:

@@ -77,6 +77,14 @@ class Drawing:
         """Where the zone's router has routes to."""
         return sorted(route["destination"] for route in (self.there(zone) or {"routes": []})["routes"])
 
+    def inner(self, zone: str) -> list[str]:
+        """On which of the drawing's networks there any router is: their names."""
+        cloud = self.inside[zone]
+        names = {net["id"]: net["name"] for net in cloud.listed("network", f"?project_id={cloud.project_id}")}
+        doors = cloud.listed("port", "?device_owner=network:router_interface")
+        found = [names[door["network_id"]] for door in doors if door["network_id"] in names]
+        return [name for name in found if not name.startswith("transit")]
+
     def wipe(self) -> None:
         """All of it ends, and the zones let go of it."""
         for server in self.servers:
@@ -175,7 +183,7 @@ def test_two_zones_by_one_route_per_prefix(drawing: Drawing) -> None:
     for subnet in (one, two):
         drawing.detach(subnet)
     drawing.ask("DELETE", f"/routers/{drawing.router}")
-    gone = took(lambda: not any(drawing.there(zone) for zone in ZONES), 60)
+    gone = took(lambda: not any(drawing.inner(zone) or drawing.routes(zone) for zone in ZONES), 60)
     took(lambda: not answers(first, second_ip))
     drawing.router = router(drawing.acme)
     began = time.monotonic()

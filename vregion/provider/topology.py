@@ -51,7 +51,7 @@ def text(told: Answer) -> str:
         lines += [f"  nowhere yet: {_label(port)}" for port in network["ports"] if not port["places"]]
     for router in told["routers"]:
         where = ", ".join(f"{place['zone']} {_state(place)}" for place in router["places"]) or "nowhere yet"
-        lines += ["", f"router {router['name'] or router['id']}: {where}"]
+        lines += ["", f"{_router(router)}: {where}"]
     lines += ["", *(f"not settled: {line}" for line in _complaints(told))]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -93,7 +93,7 @@ def svg(told: Answer) -> str:
         y += height
     for router in told["routers"]:
         where = ", ".join(place["zone"] for place in router["places"])
-        parts.append(_words(_MARGIN, y + 14, f"router {router['name'] or router['id']}: {where}"))
+        parts.append(_words(_MARGIN, y + 14, f"{_router(router)}: {where}"))
         y += _ROW
     for line in _complaints(told):
         parts.append(_words(_MARGIN, y + 14, line, colour=BAD))
@@ -133,6 +133,12 @@ def _words(x: int, y: int, words: str, size: int = 11, colour: str = "#222") -> 
 
 def _zone_title(zone: Answer) -> str:
     return f"{zone['zone']} on {zone['backend']}"
+
+
+def _router(router: Answer) -> str:
+    """One that the tenant deleted keeps its places for the next one: a spare."""
+    named = router["name"] or router["id"]
+    return f"spare router ({named})" if router["deleting"] else f"router {named}"
 
 
 def _title(network: Answer) -> str:

@@ -3,6 +3,7 @@
 The routes of ours that a backend was told are kept in the realization before the call, so that others' stay. An
 interface is a port (`ports`); a route is put when the interface that its next hop needs is attached. A new router is
 down until the interfaces that it shall have are on it: Neutron's agent builds it once then, and not once for each.
+Where it waits without interfaces (`transits`) it has no gateway.
 """
 
 from collections.abc import Sequence
@@ -53,7 +54,7 @@ async def complete(work: Work, observed: Observed) -> Observed:
         if settled is None:
             return observed
         router, around = settled
-        outside = await _outside(tx, router, backend_id)
+        outside = await _outside(tx, router, backend_id) if around.attached([backend_id])[backend_id] else None
         own, waits = _own_routes(router, around, backend_id)
         gathers = _gathers(work, observed, around)
         if gathers:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Update, and_, bindparam, case, delete, func, not_, or_, select, tuple_, update
 
-from vregion.model.resource import Realization, Resource, State
+from vregion.model.resource import Kind, Realization, Resource, State
 from vregion.region.realizations import (
     COLUMNS,
     EXACTLY,
@@ -219,6 +219,21 @@ async def last_to_go(tx: Transaction, realization: Realization) -> bool:
     others = [*of_key(tx, realization.kind, realization.resource_id), not_(gone)]
     left = await tx.execute(select(func.count()).select_from(realizations).where(*others))
     return int(left.scalar_one()) == 0
+
+
+async def pass_on(tx: Transaction, kind: Kind, resource_id: str, to: str, now: datetime) -> bool:
+    """Wherever a resource is, what is there is another one's from now on, which is nowhere yet, and is due.
+
+    False, with nothing changed, unless it is whole in all of these places and nobody is at work on it.
+    """
+    columns = (realizations.c.state, realizations.c.lease_until)
+    places = (await tx.execute(select(*columns).where(*of_key(tx, kind, resource_id)).with_for_update())).all()
+    if any(row.state != State.READY or row.lease_until for row in places):
+        return False
+    values = {"resource_id": to, "due_at": now, "generation": 0}
+    await tx.execute(update(realizations).where(*of_key(tx, kind, resource_id)).values(**values))
+    tx.ring = True
+    return True
 
 
 async def retire(tx: Transaction, on: Key, backend_id: str, but: Realization | None, now: datetime) -> bool:

@@ -205,11 +205,11 @@ async def look(tx: Transaction, key: Key, now: datetime, but: str | None = None)
     tx.ring = True
 
 
-async def look_at_all(tx: Transaction, kind: Kind, at: datetime) -> None:
-    """Something around all of a kind changed: wherever one is, it is due at that time, if it is not before."""
-    mine = (realizations.c.region_id == tx.region_id, realizations.c.kind == kind)
+async def look_at_all(tx: Transaction, kind: Kind, at: datetime, on: str | None = None) -> None:
+    """Something around all of a kind changed: wherever one is (`on`: there), it is due then, if it is not before."""
+    mine, there = realizations.c.region_id == tx.region_id, [realizations.c.backend_id == on] if on else []
     later = or_(realizations.c.due_at.is_(None), realizations.c.due_at > at)
-    await tx.execute(update(realizations).where(*mine, later).values(due_at=at))
+    await tx.execute(update(realizations).where(mine, realizations.c.kind == kind, *there, later).values(due_at=at))
     tx.ring = True
 
 

@@ -72,9 +72,10 @@ async def delete(tx: Transaction, caller: Caller, router_id: str, revision: int 
         words = ", ".join(port.id for port in attached)
         raise Conflict(f"Router {router_id} has ports still attached: {words}", reason="RouterInUse")
     router = await _set_gateway(tx, caller, router, None, now)
-    router = await transits.prune(tx, router, now)
     await usages.release(tx, router.project_id, {"router": 1})
-    await standard.end(tx, router, now, routers.vanished)
+    if not await transits.keep(tx, router, now):
+        router = await transits.prune(tx, router, now, ends=True)
+        await standard.end(tx, router, now, routers.vanished)
 
 
 async def add_routes(

@@ -132,6 +132,7 @@ async def _appear(tx: Transaction, attached: Attached, zones: Mapping[str, str],
     for realization in await realizations.of_resource(tx, Kind.NETWORK, attached.port.spec["network_id"]):
         if realization.wanted:
             backend_id = realization.backend_id
+            await transits.inherit(tx, attached.router.id, backend_id, now)
             await ports.want(tx, attached.port, backend_id, now)
             await routers.enter(tx, attached.router.id, backend_id, zones.get(backend_id), now)
 

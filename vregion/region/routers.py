@@ -91,12 +91,14 @@ async def _ports(tx: Transaction, router_id: str) -> list[Resource]:
 async def enter(tx: Transaction, router_id: str, backend_id: str, zone: str | None, now: datetime) -> None:
     """One of its networks is in that zone, and its interface was wanted there: the router is wanted there too.
 
-    Where it is already it has nothing to do for it: its other zones shall know what leads there now.
+    Where it has another one already it has nothing to do for it: its other zones shall know what leads there now.
     """
     await standard.lock(tx, Kind.ROUTER, router_id)
     router = await resources.get(tx, Kind.ROUTER, router_id)
     if backend_id in router.spec["zones"]:
-        await realizations.look(tx, (Kind.ROUTER, router_id), now, but=backend_id)
+        places = await realizations.places(tx, Kind.PORT, [port.id for port in await interfaces(tx, router_id)])
+        used = sum(backend_id in there for there in places.values()) > 1
+        await realizations.look(tx, (Kind.ROUTER, router_id), now, but=backend_id if used else None)
         return
     zones = router.spec["zones"] | {backend_id: zone or ""}
     await standard.note(tx, router, document, spec={"zones": zones})
@@ -125,12 +127,9 @@ async def has_door(tx: Transaction, router_id: str, port: Resource, backend_id: 
 
 
 async def leave(tx: Transaction, router: Resource, now: datetime) -> Resource:
-    """An interface has gone: where the router has none left, it goes too, and its way to other zones before it."""
-    ports = [port.id for port in await interfaces(tx, router.id)]
-    kept = await realizations.backends_of(tx, Kind.PORT, ports)
+    """An interface has gone: where the router has none left and no way to other zones, it goes too."""
+    kept = await realizations.backends_of(tx, Kind.PORT, [port.id for port in await doors(tx, router.id)])
     for backend_id in set(router.spec["zones"]) - kept:
-        for transit in router.spec.get("transits") or ():
-            await realizations.unwant(tx, Kind.PORT, transit["port_id"], now, backend_id)
         await realizations.unwant(tx, Kind.ROUTER, router.id, now, backend_id)
     zones = {b: zone for b, zone in router.spec["zones"].items() if b in kept}
     gateways = {b: ips for b, ips in router.spec["gateways"].items() if b in kept}

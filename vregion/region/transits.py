@@ -2,8 +2,11 @@
 
 A transit network is a network that spans zones like a tenant's own, with nothing on it but routers; it belongs to no
 project, so that tenants do not see it. A router is on one per interconnect that it needs while a zone of it lacks a
-prefix that another one has; all routers of the region meet on one. It stays when the last of them goes, for the
-next one joins its zones sooner then, until its zones have no other networks of the region's.
+prefix that another one has; all routers of the region meet on one.
+What is made for that is slow to make, and stays for the next one while its zones have other networks of the region's:
+the transit network when the last router goes; a router's instance in a zone, with its port on that network, when its
+last interface there goes; and when the tenant deletes the router it is a *spare*: hidden, without interfaces
+and routes, in the same zones, for the next router that comes into one of them.
 Settled by the router recipe, which knows how zones are joined; pruned by what a tenant does with routers.
 A router's surroundings are read once in a pass, and again only when that pass changed them. Who holds a router may lock
 a transit network, never the other way round.
@@ -23,8 +26,10 @@ from vregion.model.resource import Kind, Resource, State
 from vregion.region import (
     addresses,
     external_networks,
+    leases,
     networks,
     ports,
+    qos_policies,
     realizations,
     resources,
     router_seats,
@@ -87,11 +92,12 @@ async def settle(
     """
     await standard.lock(tx, Kind.ROUTER, router_id)
     router = await resources.find(tx, Kind.ROUTER, router_id)
-    if router is None or router.deleting:
+    if router is None or (router.deleting and not of(router)):
         return None
     around = await look_around(tx, router)
+    router = await _leave_idle(tx, router, around, joined, now)
     attached = around.attached(router.spec["zones"])
-    needed = len({frozenset(found) for found in attached.values()}) > 1
+    needed = len({frozenset(found) for found in attached.values()}) > 1 or not any(attached.values())
     used = [known["interconnect"] for known in of(router)]
     names, groups = transit.ways(router.spec["zones"], {one.name: one.members for one in joined}, used)
     over = [one for name in names for one in joined if one.name == name] if needed else []
@@ -119,9 +125,88 @@ def of(router: Resource) -> list[dict[str, str]]:
     return list(router.spec.get("transits") or ())
 
 
-async def prune(tx: Transaction, router: Resource, now: datetime) -> Resource:
+async def _leave_idle(
+    tx: Transaction, router: Resource, around: Around, joined: Sequence[Interconnect], now: datetime
+) -> Resource:
+    """It leaves a zone where it has no interface, unless another one may bring it to use there again: while the region
+    has networks there, and a way leads there. Its ports on transit networks follow. A spare needs two such zones.
+    """
+    zones = router.spec["zones"]
+    idle = {backend_id for backend_id, found in around.attached(zones).items() if not found}
+    if not idle:
+        return router
+    used = {known["interconnect"] for known in of(router)}
+    reached = set().union(*(one.members for one in joined if one.name in used))
+    left = idle - (reached & await _peopled(tx))
+    if router.deleting and len(zones) - len(left) < 2:
+        left = set(zones)
+    for backend_id in left:
+        await realizations.unwant(tx, Kind.ROUTER, router.id, now, backend_id)
+    staying = {backend_id: zone for backend_id, zone in zones.items() if backend_id not in left}
+    return await standard.note(tx, router, routers.document, spec={"zones": staying})
+
+
+async def keep(tx: Transaction, router: Resource, now: datetime) -> bool:
+    """Whether a router that the tenant deletes stays as a spare: it is on a transit network, and no other one stays."""
+    if not of(router) or await _spares(tx):
+        return False
+    spec = {**router.spec, "admin_state_up": True, "routes": []}
+    await resources.change(tx, router, deleting=True, generation=router.generation + 1, spec=spec)
+    await realizations.changed(tx, Kind.ROUTER, router.id, now)
+    return True
+
+
+async def inherit(tx: Transaction, router_id: str, backend_id: str, now: datetime) -> None:
+    """A router that comes into its first zone gets what a spare has there and elsewhere, if nobody is at work on it.
+
+    In the backends the mark of the first one stays. The caller locks the router.
+    """
+    router = await resources.get(tx, Kind.ROUTER, router_id)
+    if router.spec["zones"]:
+        return
+    for spare in await _spares(tx):
+        await standard.lock(tx, Kind.ROUTER, spare.id)
+        current = await resources.find(tx, Kind.ROUTER, spare.id)
+        if current is None or backend_id not in current.spec["zones"] or not await _pass_on(tx, current, router, now):
+            continue
+        for known in of(current):
+            port = await resources.get(tx, Kind.PORT, known["port_id"])
+            spec = {"device_id": router.id, "router_id": router.id}
+            port = await standard.note(tx, port, ports.document, parent_id=router.id, spec=spec)
+            await _need(tx, port)
+        zones, there = current.spec["zones"], of(current)
+        router = await standard.note(tx, router, routers.document, spec={"zones": zones, "transits": there})
+        for zone in zones:
+            await qos_policies.enter(tx, router, zone, now)
+        return
+
+
+async def _pass_on(tx: Transaction, spare: Resource, router: Resource, now: datetime) -> bool:
+    """The spare's places are the router's, and its row goes; False while one works on it or its interfaces go."""
+    for realization in await realizations.of_resource(tx, Kind.ROUTER, spare.id):
+        if await realizations.leaving_user(tx, realization):
+            return False
+    if not await leases.pass_on(tx, Kind.ROUTER, spare.id, router.id, now):
+        return False
+    await realizations.forget_needs(tx, Kind.ROUTER, spare.id)
+    await resources.remove(tx, Kind.ROUTER, spare.id)
+    return True
+
+
+async def _spares(tx: Transaction) -> list[Resource]:
+    """Routers that are deleted and keep their places."""
+    ending = await resources.list_resources(tx, Query(Kind.ROUTER, filters=(Filter("deleting", True),)))
+    return [router for router in ending if of(router)]
+
+
+async def _peopled(tx: Transaction) -> set[str]:
+    """The zones with networks of the region's other than transit networks."""
+    return await realizations.peopled(tx, Kind.NETWORK, ("", external_networks.owner(tx.region_id)))
+
+
+async def prune(tx: Transaction, router: Resource, now: datetime, *, ends: bool = False) -> Resource:
     """The router has fewer zones, or ends: one zone alone needs no way to another."""
-    if of(router) and (router.deleting or len(router.spec["zones"]) < 2):
+    if of(router) and (ends or len(router.spec["zones"]) < 2):
         for known in of(router):
             router = await _part(tx, router, known, now)
         await tidy(tx, now)
@@ -129,13 +214,13 @@ async def prune(tx: Transaction, router: Resource, now: datetime) -> Resource:
 
 
 async def tidy(tx: Transaction, now: datetime, joined: Collection[str] | None = None) -> None:
-    """Transit networks leave the zones that have no other network of the region's.
+    """Transit networks leave the zones that have no other network of the region's, after the routers that wait there.
 
     One without routers ends when fewer than two zones are left to it, when it failed, when another one is over the same
     interconnect, or when that is none of those `joined` (None: not known).
     """
     found = await _every(tx)
-    peopled = await realizations.peopled(tx, Kind.NETWORK, ("", external_networks.owner(tx.region_id))) if found else ()
+    peopled = await _peopled(tx) if found else ()
     over = [network.spec["interconnect"] for network in found]
     for network in found:
         await standard.lock(tx, Kind.NETWORK, network.id)
@@ -145,6 +230,8 @@ async def tidy(tx: Transaction, now: datetime, joined: Collection[str] | None = 
         network = current
         for backend_id in (network.spec["backends"] or {}).keys() - peopled:
             network = await networks.draw_back(tx, network, backend_id, None, now)
+            if joined is None and backend_id in (network.spec["backends"] or {}):
+                await realizations.look_at_all(tx, Kind.ROUTER, now, backend_id)
         name = network.spec["interconnect"]
         idle = not await addresses.ports_of_network(tx, network.id)
         stays = len(network.spec["backends"] or ()) > 1 and network.status != "ERROR" and over.count(name) == 1
@@ -277,9 +364,16 @@ async def _port(
         {"subnet_id": subnet.id, "ip_address": await addresses.allocate(tx, subnet, port.id)} for subnet in on
     ]
     port = await standard.insert(tx, port, ports.document)
-    needed = [(Kind.SUBNET, subnet.id) for subnet in on]
-    await realizations.need(tx, port, [(Kind.NETWORK, network.id), *needed, (Kind.ROUTER, router.id)])
+    await _need(tx, port)
     return port
+
+
+async def _need(tx: Transaction, port: Resource) -> None:
+    """What the port needs in a zone: its network, its subnets, its router."""
+    on = [(Kind.SUBNET, ip["subnet_id"]) for ip in port.spec["fixed_ips"]]
+    await realizations.forget_needs(tx, Kind.PORT, port.id)
+    of_all = [(Kind.NETWORK, port.spec["network_id"]), *on, (Kind.ROUTER, port.spec["router_id"])]
+    await realizations.need(tx, port, of_all)
 
 
 async def _stretch(

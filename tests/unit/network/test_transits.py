@@ -11,11 +11,21 @@ import pytest_asyncio
 from tests.reconcile.world import World
 from tests.unit.network.network_rows import NOW, caller, network, subnet
 from tests.unit.network.outside import RECIPES, WHO, ZONES, router
+from tests.unit.network.routed import (
+    attach,
+    counted,
+    empty,
+    let_go,
+    on_cloud,
+    plug,
+    routes,
+    transit_addresses,
+    two_zones,
+)
 from vregion.ipam import transit
 from vregion.model.resource import Kind, Resource
 from vregion.provider import topology as views
 from vregion.region import (
-    addresses,
     networks,
     ports,
     realizations,
@@ -32,51 +42,6 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     async with World(tmp_path, RECIPES) as made:
         made.joined.join()
         yield made
-
-
-def on_cloud(world: World, kind: Kind, backend: str) -> list[dict[str, Any]]:
-    """What the tenant's project has there."""
-    return [row.document for row in world.clouds[backend].of(kind, "project") if row.document.get("name") != "default"]
-
-
-def routes(world: World, backend: str) -> dict[str, str]:
-    """destination -> next hop of the one router there."""
-    (there,) = on_cloud(world, Kind.ROUTER, backend)
-    assert len({route["destination"] for route in there["routes"]}) == len(there["routes"])
-    return {route["destination"]: route["nexthop"] for route in there["routes"]}
-
-
-def transit_addresses(world: World, backend: str) -> set[str]:
-    """The router's addresses on its transit network there."""
-    nets = {net["id"] for net in on_cloud(world, Kind.NETWORK, backend) if net["name"].startswith("transit over")}
-    found = [port for port in on_cloud(world, Kind.PORT, backend) if port["network_id"] in nets]
-    assert len(found) <= 1
-    return {ip["ip_address"] for port in found for ip in port["fixed_ips"]}
-
-
-async def attach(tx: Transaction, on: Resource, cidr: str, version: int = 4, **wanted: Any) -> Resource:
-    """A network with one subnet that the router is on; no hint: it may span zones."""
-    inside = await network(tx, WHO, name=f"net-{cidr}", **wanted)
-    below = await subnet(tx, WHO, inside, ip_version=version, cidr=cidr)
-    await router_interfaces.add(tx, WHO, on.id, {"subnet_id": below.id}, ZONES, NOW)
-    return await resources.get(tx, Kind.NETWORK, inside.id)
-
-
-async def plug(world: World, tx: Transaction, on: Resource, server: str, backend: str) -> Resource:
-    asked = {"uuid": on.id}
-    return await ports.plug(tx, WHO, asked, server, WHO.project_id, world.binding(backend), [], NOW)
-
-
-async def two_zones(world: World) -> tuple[Resource, Resource, Resource]:
-    """A router, and on it a local network with a server in each zone."""
-    async with world.region.write() as tx:
-        mine = await router(tx)
-        first = await attach(tx, mine, "10.1.0.0/24", availability_zone_hints=["az1"])
-        second = await attach(tx, mine, "10.2.0.0/24", availability_zone_hints=["az2"])
-        await plug(world, tx, first, "s1", "b1")
-        await plug(world, tx, second, "s2", "b2")
-    await world.turn()
-    return mine, first, second
 
 
 async def test_two_local_networks_reach_each_other_by_one_route_per_prefix(world: World) -> None:
@@ -123,8 +88,11 @@ async def test_prefixes_come_and_go(world: World) -> None:
     async with world.region.write() as tx:
         await router_interfaces.remove(tx, WHO, mine.id, {"subnet_id": first.spec["subnets"][0]}, NOW)
     await world.turn()
-    assert not on_cloud(world, Kind.ROUTER, "b1")
     assert routes(world, "b2") == {}
+    assert transit_addresses(world, "b1"), "it waits there for the next interface"
+    await empty(world, first)
+    await world.turn()
+    assert not on_cloud(world, Kind.ROUTER, "b1"), "nothing is there that it could wait for"
     assert not transit_addresses(world, "b2"), "one zone needs no way to another"
 
 
@@ -183,49 +151,6 @@ async def test_a_subnet_more_is_one_look_from_elsewhere_however_many_there_are(
     third = await added(3)
     assert third[:2] == (1, 0)
     assert [await added(number) for number in range(4, 12)][-1] == third
-
-
-async def let_go(world: World, mine: Resource, *on: Resource) -> None:
-    """The router's end, its interfaces before it."""
-    async with world.region.write() as tx:
-        for inside in on:
-            await router_interfaces.remove(tx, WHO, mine.id, {"subnet_id": inside.spec["subnets"][0]}, NOW)
-        await router_changes.delete(tx, WHO, mine.id, None, NOW)
-
-
-async def empty(world: World, *on: Resource) -> None:
-    """The networks' end, their servers' ports before them."""
-    async with world.region.write() as tx:
-        for inside in on:
-            for port_id in await addresses.ports_of_network(tx, inside.id):
-                await ports.unplug(tx, await resources.get(tx, Kind.PORT, port_id), NOW)
-            await networks.delete(tx, WHO, inside.id, None, NOW)
-
-
-def counted(world: World, *kinds: Kind) -> list[list[int]]:
-    """How many of each kind there are in each of two zones."""
-    return [[len(on_cloud(world, kind, backend)) for kind in kinds] for backend in ("b1", "b2")]
-
-
-async def test_a_router_that_ends_leaves_its_way_to_the_next_one_which_goes_with_the_networks(world: World) -> None:
-    mine, first, second = await two_zones(world)
-    segments = dict(world.joined.given)
-    await let_go(world, mine, first, second)
-    await world.turn()
-    assert counted(world, Kind.ROUTER, Kind.NETWORK, Kind.PORT) == [[0, 2, 1]] * 2
-    async with world.region.write() as tx:
-        again = await router(tx)
-        for inside in (first, second):
-            await router_interfaces.add(tx, WHO, again.id, {"subnet_id": inside.spec["subnets"][0]}, ZONES, NOW)
-    await world.turn()
-    assert set(routes(world, "b1")) == {"10.2.0.0/24"}
-    assert [cloud.faults.count("create", Kind.NETWORK) for cloud in world.clouds.values()] == [2, 2, 0]
-    assert world.joined.given == segments
-    await let_go(world, again, first, second)
-    await empty(world, first)
-    await world.turn()
-    assert counted(world, Kind.ROUTER, Kind.NETWORK, Kind.SUBNET, Kind.PORT) == [[0, 0, 0, 0], [0, 1, 1, 1]]
-    assert world.joined.given == {}, "no zone is left that it could lead to"
 
 
 async def test_two_routers_meet_on_one_transit_network_while_there_is_room(

@@ -228,7 +228,7 @@ async def pass_on(tx: Transaction, kind: Kind, resource_id: str, to: str, now: d
     """
     columns = (realizations.c.state, realizations.c.lease_until)
     places = (await tx.execute(select(*columns).where(*of_key(tx, kind, resource_id)).with_for_update())).all()
-    if any(row.state != State.READY or row.lease_until for row in places):
+    if not places or any(row.state != State.READY or row.lease_until for row in places):
         return False
     values = {"resource_id": to, "due_at": now, "generation": 0}
     await tx.execute(update(realizations).where(*of_key(tx, kind, resource_id)).values(**values))

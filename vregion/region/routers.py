@@ -91,14 +91,14 @@ async def _ports(tx: Transaction, router_id: str) -> list[Resource]:
 async def enter(tx: Transaction, router_id: str, backend_id: str, zone: str | None, now: datetime) -> None:
     """One of its networks is in that zone, and its interface was wanted there: the router is wanted there too.
 
-    Where it has another one already it has nothing to do for it: its other zones shall know what leads there now.
+    Where it is already its other zones shall know what leads there now. It has nothing to do for it itself, but for a
+    gateway, which it has not where it only waits.
     """
     await standard.lock(tx, Kind.ROUTER, router_id)
     router = await resources.get(tx, Kind.ROUTER, router_id)
     if backend_id in router.spec["zones"]:
-        places = await realizations.places(tx, Kind.PORT, [port.id for port in await interfaces(tx, router_id)])
-        used = sum(backend_id in there for there in places.values()) > 1
-        await realizations.look(tx, (Kind.ROUTER, router_id), now, but=backend_id if used else None)
+        comes = bool(router.spec["gateway_network_id"]) and backend_id not in router.spec["gateways"]
+        await realizations.look(tx, (Kind.ROUTER, router_id), now, but=None if comes else backend_id)
         return
     zones = router.spec["zones"] | {backend_id: zone or ""}
     await standard.note(tx, router, document, spec={"zones": zones})

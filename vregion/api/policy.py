@@ -21,8 +21,8 @@ PERSONAS = {
     "any": "@",
     "nobody": "!",
 }
-# Rules that ask a server by HTTP (oslo.policy 6.0.1, _external.py) would stop every other request meanwhile, and cost the
-# process `requests`, 6 MiB: a policy file's `http:` is a check that nobody passes.
+# Rules that ask a server by HTTP (oslo.policy 6.0.1, _external.py) would stop every other request meanwhile, and cost
+# the process `requests`, 6 MiB: a policy file's `http:` is a check that nobody passes.
 _checks.extension_checks = {}
 FORBIDDEN = "Policy doesn't allow {} to be performed."
 

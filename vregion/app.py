@@ -132,7 +132,7 @@ class Application:
     def _told(self) -> tuple[Any, ...]:
         """What the provider's operations are told of virtual regions."""
         held = (self._resources_on, self._clear, self._forget, self._outside, self._joined)
-        return *held, self._topology, self._server, self._image_limits
+        return *held, self._topology, self._server, self._image_limits, self.backends.open_provider
 
     async def _topology(self, region_id: str) -> dict[str, Any]:
         return await topology.topology(await self.regions.open(region_id))

@@ -11,6 +11,8 @@ from tests.drivers.bench import Bench, Ground
 from tests.drivers.conftest import LAB_REGION, lab_access
 from vregion.drivers.contract import Exhausted, Transient
 from vregion.drivers.openstack import OpenStackDriver
+from vregion.drivers.openstack.faults import Reply
+from vregion.drivers.openstack.session import Session
 from vregion.model.backend import Credential
 from vregion.model.resource import Kind
 
@@ -46,6 +48,29 @@ async def test_quotas_that_are_used_up(poor: OpenStackDriver, lab_ground: Ground
     for kind, body in bodies.items():
         with pytest.raises(Exhausted):
             await poor.collections[kind].create(str(uuid.uuid4()), body)
+
+
+async def test_a_new_project_costs_keystone_five_calls(
+    lab_admin: OpenStackDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Project, user, role, sign-in, application credential; what is new is not looked for."""
+    asked: list[str] = []
+    request = Session._request
+
+    async def counted(self: Session, method: str, url: str, *more: Any) -> Reply:
+        if url.startswith(lab_admin.identity.session.auth_url):
+            asked.append(method)
+        return await request(self, method, url, *more)
+
+    monkeypatch.setattr(Session, "_request", counted)
+    for first in (True, False):
+        mark = str(uuid.uuid4())
+        asked.clear()
+        try:
+            await lab_admin.project_open(f"suite-{mark}", mark, new=True)
+            assert first or sorted(asked) == ["POST", "POST", "POST", "POST", "PUT"]
+        finally:
+            await lab_admin.project_close(mark)
 
 
 async def test_a_project_leaves_nothing(lab_admin: OpenStackDriver) -> None:

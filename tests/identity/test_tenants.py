@@ -3,6 +3,7 @@
 import asyncio
 import time
 import uuid
+from typing import Any
 
 import pytest
 
@@ -38,6 +39,35 @@ async def test_opening_twice_opens_once(identity: Identity) -> None:
     for noun in ("projects", "users"):
         rows = (await identity.request("GET", f"/{noun}", params={"domain_id": opening.domain_id}))[noun]
         assert len(rows) == 1
+
+
+async def test_no_role_is_granted_beside_one_that_implies_it(keystone: RunningKeystone, identity: Identity) -> None:
+    tenant = await keystone.open_tenant()
+    granted = {"user.id": tenant.admin_id, "scope.project.id": tenant.project_id}
+    assignments = await identity.request("GET", "/role_assignments", params=granted)
+    ids = [one["role"]["id"] for one in assignments["role_assignments"]]
+    assert ids == [(await identity.roles()).ids["manager"]]
+    assert (await identity.inspect(await keystone.token(tenant))).roles == {"manager", "member", "reader"}
+
+
+async def test_an_opening_asks_for_the_roles_once_in_a_token_s_life(
+    identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    request = identity.request
+
+    async def counted(method: str, path: str, *more: Any) -> Any:
+        asked.append(f"{method} {path.split('/')[1]}")
+        return await request(method, path, *more)
+
+    monkeypatch.setattr(identity, "request", counted)
+    await open_tenant(identity, _opening())
+    asked.clear()
+    await open_tenant(identity, _opening())
+    assert sorted(asked) == ["POST domains", "POST projects", "POST users", "PUT domains", "PUT projects"]
+    identity.forget_roles()
+    await open_tenant(identity, _opening())
+    assert asked.count("GET roles") == asked.count("GET role_inferences") == 1
 
 
 async def test_an_interrupted_opening_is_completed(keystone: RunningKeystone, identity: Identity) -> None:

@@ -187,9 +187,10 @@ class Driver(Protocol):
         """The active image that shelving made of a server, which goes with it; None when there is none."""
         ...
 
-    async def project_open(self, name: str, mark: str) -> Mapping[str, str]:
+    async def project_open(self, name: str, mark: str, *, new: bool = False) -> Mapping[str, str]:
         """Make a project with its own application credential for one virtual region; idempotent by mark.
 
+        `new`: the caller knows that this is the first call with this mark, and nothing need be looked for.
         Returns the values of a `Credential`. Raises `Permanent` (403) when this credential may not.
         """
         ...

@@ -15,6 +15,7 @@ from typing import Any
 import aiohttp
 import orjson
 
+from vregion.identity.roles import Roles
 from vregion.identity.tokens import IdentityUnavailable, Token, TokenCache, Unauthorized
 
 TOKEN_MAX = 8192  # characters; Fernet tokens have some 200, JWS tokens below 2000
@@ -83,6 +84,7 @@ class Identity:
         self._renew_at = 0.0
         self._refused_until = 0.0
         self._signing_in = asyncio.Lock()
+        self._roles: Roles | None = None
         self._tokens = TokenCache(self.inspect, ttl=token_ttl)
 
     async def __aenter__(self) -> "Identity":
@@ -120,6 +122,17 @@ class Identity:
             raise IdentityRefused(status, _message(answer))
         return answer
 
+    async def roles(self) -> Roles:
+        """The global roles, asked for once in the life of the own token; without `domain_id` no domain's own ones."""
+        if self._roles is None:
+            asked = await asyncio.gather(self.request("GET", "/roles"), self.request("GET", "/role_inferences"))
+            self._roles = Roles.parse(asked[0]["roles"], asked[1]["role_inferences"])
+        return self._roles
+
+    def forget_roles(self) -> None:
+        """Ask for them again: Keystone refused one."""
+        self._roles = None
+
     async def inspect(self, token: str) -> Token:
         """Like `validate`, but asks Keystone now, past the cache."""
         if not token or len(token) > TOKEN_MAX or not token.isprintable():
@@ -151,6 +164,7 @@ class Identity:
                 self._refused_until = now + REFUSED_PAUSE
                 raise IdentityUnavailable(f"Keystone refuses the service credential: {status}: {_message(answer)}")
             lifetime = Token.parse(answer["token"]).expires_at.timestamp() - time.time()
+            self.forget_roles()
             self._own_token, self._renew_at = token, now + max(lifetime - RENEW_BEFORE, lifetime / 2)
             return token
 

@@ -44,15 +44,24 @@ async def open_tenant(identity: Identity, opening: TenantOpening) -> OpenedTenan
 
     IdentityRefused(409) when another domain has this name; a name is never taken as proof of ownership.
     """
-    await _ensure_domain(identity, opening.domain_id, opening.name)
+    await ensure_domain(identity, opening)
+    return await furnish_domain(identity, opening)
+
+
+async def furnish_domain(identity: Identity, opening: TenantOpening) -> OpenedTenant:
+    """The rest of it, in a domain that `ensure_domain` has made. What a role implies is not granted beside it."""
     project_id, (admin_id, created), roles = await asyncio.gather(
         ensure_project(identity, opening.domain_id, opening.project_name),
         ensure_user(identity, opening.domain_id, opening.admin_name, opening.admin_password),
-        _role_ids(identity),
+        identity.roles(),
     )
-    grants = [f"/domains/{opening.domain_id}/users/{admin_id}/roles/{roles[name]}" for name in opening.domain_roles]
-    grants += [f"/projects/{project_id}/users/{admin_id}/roles/{roles[name]}" for name in opening.project_roles]
-    await asyncio.gather(*(identity.request("PUT", grant) for grant in grants))
+    grants = [f"/domains/{opening.domain_id}/users/{admin_id}/roles/{r}" for r in roles.needed(opening.domain_roles)]
+    grants += [f"/projects/{project_id}/users/{admin_id}/roles/{r}" for r in roles.needed(opening.project_roles)]
+    try:
+        await asyncio.gather(*(identity.request("PUT", grant) for grant in grants))
+    except IdentityRefused:
+        identity.forget_roles()
+        raise
     return OpenedTenant(opening.domain_id, project_id, admin_id, created)
 
 
@@ -95,9 +104,10 @@ async def set_password(identity: Identity, user_id: str, password: str) -> None:
     await identity.request("PATCH", f"/users/{user_id}", {"user": {"password": password}})
 
 
-async def _ensure_domain(identity: Identity, domain_id: str, name: str) -> None:
-    domain = {"name": name, "explicit_domain_id": domain_id, "description": "A tenant of vregion"}
-    path = _domain(domain_id)
+async def ensure_domain(identity: Identity, opening: TenantOpening) -> None:
+    """Make his domain if it is missing; IdentityRefused(409) when another one has this name."""
+    domain = {"name": opening.name, "explicit_domain_id": opening.domain_id, "description": "A tenant of vregion"}
+    path = _domain(opening.domain_id)
     try:
         await identity.request("POST", "/domains", {"domain": domain})
     except IdentityRefused as refused:
@@ -122,12 +132,6 @@ async def _ensure_named(
         if not found:
             raise
         return found[0], False
-
-
-async def _role_ids(identity: Identity) -> dict[str, str]:
-    """The global roles by name; without `domain_id` Keystone lists no domain's own roles."""
-    roles = (await identity.request("GET", "/roles"))["roles"]
-    return {role["name"]: role["id"] for role in roles}
 
 
 def _domain(domain_id: str) -> str:

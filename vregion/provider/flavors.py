@@ -58,8 +58,7 @@ async def match(provider: Provider, backend: Backend, flavor: Flavor | None = No
         return
     matches: dict[str, Match] = {}
     try:
-        credential = await provider.directory.backend_credential(backend.id)
-        async with provider.open(backend, credential) as driver:
+        async with provider.own(backend) as driver:
             offered = await driver.flavors()
             for one in wanted:
                 matches[one.id] = find(one, offered) or await _make(driver, one)

@@ -5,8 +5,8 @@ a backend or Keystone does to an operation leaves here as a `Refusal` with their
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakValueDictionary
@@ -35,7 +35,8 @@ class Provider:
     `vregion.region.topology`'s account of its networks, `server_of(region_id, server_id)` that of one of its servers
     (`vregion.region.server_account`). `image_limits(region_id, project_id, wanted)` sets limits of its images (of all
     projects where that is '') and answers what they are. `notice_seconds` is how long another node may not have noticed
-    that a zone drains, a tenant closes, or what joins zones.
+    that a zone drains, a tenant closes, or what joins zones. `own_driver(backend_id)` is the driver with the provider's
+    own credential, kept open by `vregion.backends` for everybody who needs it.
     """
 
     directory: Directory
@@ -49,6 +50,7 @@ class Provider:
     topology_of: Callable[[str], Awaitable[dict[str, Any]]]
     server_of: Callable[[str, str], Awaitable[dict[str, Any]]]
     image_limits: Callable[[str, str, Mapping[str, int]], Awaitable[dict[str, int]]]
+    own_driver: Callable[[str], Awaitable[Driver]]
     notice_seconds: float = 1.5 * CHECK_SECONDS
     _turns: "WeakValueDictionary[str, asyncio.Lock]" = field(default_factory=WeakValueDictionary)
 
@@ -79,13 +81,26 @@ class Provider:
             raise Invalid(f"There is no driver {backend.driver}; there are: {', '.join(sorted(self.drivers))}.")
         driver = make(backend, credential)
         try:
-            yield driver
-        except Transient as trouble:
-            raise Unavailable(f"Backend {backend.name} does not answer: {trouble.message}") from trouble
-        except DriverError as refused:
-            raise Invalid(f"Backend {backend.name} refuses: {refused.message}") from refused
+            with _refusals(backend):
+                yield driver
         finally:
             await driver.close()
+
+    @asynccontextmanager
+    async def own(self, backend: Backend) -> AsyncIterator[Driver]:
+        """The driver with the provider's own credential, whose token and versions are known from the last use."""
+        with _refusals(backend):
+            yield await self.own_driver(backend.id)
+
+
+@contextmanager
+def _refusals(backend: Backend) -> Iterator[None]:
+    try:
+        yield
+    except Transient as trouble:
+        raise Unavailable(f"Backend {backend.name} does not answer: {trouble.message}") from trouble
+    except DriverError as refused:
+        raise Invalid(f"Backend {backend.name} refuses: {refused.message}") from refused
 
 
 def listed(words: Sequence[str]) -> str:

@@ -12,7 +12,15 @@ from dataclasses import dataclass, field, replace
 
 from vregion.directory import bindings, tenants
 from vregion.directory.tenants import Tenant, now
-from vregion.identity.tenants import OpenedTenant, TenantOpening, close_tenant, open_tenant, set_password
+from vregion.identity.client import IdentityRefused
+from vregion.identity.tenants import (
+    OpenedTenant,
+    TenantOpening,
+    close_tenant,
+    ensure_domain,
+    furnish_domain,
+    set_password,
+)
 from vregion.model.backend import Binding
 from vregion.model.refusals import Conflict
 from vregion.provider import zones
@@ -41,9 +49,10 @@ async def open_(provider: Provider, name: str, password: str | None = None, want
     password = password or secrets.token_urlsafe(18)
     async with provider.turn(name):
         tenant = await _written(provider, name)
-        await _own_name(provider, tenant)
+        opening = TenantOpening(tenant.domain_id, tenant.name, password)
+        await _own_domain(provider, tenant, opening)
         binds = [zones.bind_for(provider, tenant, zone) for zone in wanted]
-        known: OpenedTenant = (await settled([_identity(provider, tenant, password), *binds]))[0]
+        known: OpenedTenant = (await settled([_identity(provider, opening), *binds]))[0]
         await tenants.set_state(provider.directory, tenant.region_id, "open")
         bound = await bindings.of_region(provider.directory, tenant.region_id)
     return Opened(replace(tenant, state="open"), known.project_id, known.admin_id, bound, password)
@@ -85,20 +94,23 @@ async def _written(provider: Provider, name: str) -> Tenant:
     return tenant
 
 
-async def _own_name(provider: Provider, tenant: Tenant) -> None:
-    """Keystone wants a domain's name unique: refuse before anything is made when somebody else has it."""
-    domains = (await provider.identity.request("GET", "/domains", params={"name": tenant.name}))["domains"]
-    if any(domain["id"] != tenant.domain_id for domain in domains):
+async def _own_domain(provider: Provider, tenant: Tenant, opening: TenantOpening) -> None:
+    """Keystone wants a domain's name unique: the domain is made first, and nothing else where somebody has the name."""
+    try:
+        await ensure_domain(provider.identity, opening)
+    except IdentityRefused as refused:
+        if refused.status != 409:
+            raise
         if not await bindings.of_region(provider.directory, tenant.region_id):
             await tenants.remove(provider.directory, tenant.region_id)
-        raise Conflict(f"Keystone has another domain {tenant.name} already.")
+        raise Conflict(f"Keystone has another domain {tenant.name} already.") from refused
 
 
-async def _identity(provider: Provider, tenant: Tenant, password: str) -> OpenedTenant:
+async def _identity(provider: Provider, opening: TenantOpening) -> OpenedTenant:
     """His side in Keystone. An administrator from an earlier try, whose answer may be lost, gets this password."""
-    opened = await open_tenant(provider.identity, TenantOpening(tenant.domain_id, tenant.name, password))
+    opened = await furnish_domain(provider.identity, opening)
     if not opened.admin_created:
-        await set_password(provider.identity, opened.admin_id, password)
+        await set_password(provider.identity, opened.admin_id, opening.admin_password)
     return opened
 
 

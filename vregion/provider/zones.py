@@ -42,13 +42,13 @@ async def bind_for(provider: Provider, tenant: Tenant, zone: Zone) -> Binding:
     if zone.credential:
         async with provider.open(backend, zone.credential) as driver:
             await driver.check()
-    binding = await _written(provider, tenant, backend, zone)
+    binding, new = await _written(provider, tenant, backend, zone)
     credential = zone.credential
     if zone.credential:
         if binding.state != "opening" and not await bindings.is_given(provider.directory, binding.id):
             raise Conflict(f"Zone {zone.availability_zone} has a credential that was made for it; unbind it first.")
     elif binding.state == "opening":
-        credential = await _project(provider, tenant, backend, binding)
+        credential = await _project(provider, tenant, backend, binding, new)
     await external_networks.tell(provider, backend, binding)
     if credential:
         await bindings.enable(provider.directory, binding.id, credential, given=zone.credential is not None)
@@ -99,15 +99,14 @@ async def remove_for(provider: Provider, binding: Binding) -> None:
     await bindings.set_state(provider.directory, binding.id, "closing")
     backend = await provider.directory.backend(binding.backend_id)
     if backend is not None and not await bindings.is_given(provider.directory, binding.id):
-        credential = await provider.directory.backend_credential(backend.id)
-        async with provider.open(backend, credential) as driver:
+        async with provider.own(backend) as driver:
             await driver.project_close(binding.id)
     await external_networks.forget(provider, binding)
     await bindings.remove(provider.directory, binding)
 
 
-async def _written(provider: Provider, tenant: Tenant, backend: Backend, zone: Zone) -> Binding:
-    """The row of this zone, new or from an earlier try."""
+async def _written(provider: Provider, tenant: Tenant, backend: Backend, zone: Zone) -> tuple[Binding, bool]:
+    """The row of this zone, and whether it is new; else it is from an earlier try."""
     new = Binding(str(uuid.uuid4()), tenant.region_id, zone.availability_zone, backend.id, "opening", zone.default)
     binding = await bindings.add(provider.directory, new, given=zone.credential is not None)
     if binding is None:
@@ -118,16 +117,15 @@ async def _written(provider: Provider, tenant: Tenant, backend: Backend, zone: Z
         raise Conflict(f"{taken}, and a backend serves one zone of a tenant.")
     if binding.state == "closing":
         raise Conflict(f"Zone {zone.availability_zone} is being unbound; unbind it again to finish that.")
-    return binding
+    return binding, binding.id == new.id
 
 
-async def _project(provider: Provider, tenant: Tenant, backend: Backend, binding: Binding) -> Credential:
+async def _project(provider: Provider, tenant: Tenant, backend: Backend, binding: Binding, new: bool) -> Credential:
     """A project with its own credential there. Where we may not, nothing was made, and no row stays."""
-    own = await provider.directory.backend_credential(backend.id)
-    async with provider.open(backend, own) as driver:
+    async with provider.own(backend) as driver:
         try:
             name = f"{tenant.name}-{binding.availability_zone}"
-            return Credential(dict(await driver.project_open(name, binding.id)))
+            return Credential(dict(await driver.project_open(name, binding.id, new=new)))
         except Permanent as refused:
             if refused.status not in (403, 501):
                 raise

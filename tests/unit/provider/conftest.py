@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from tests.embedded_keystone import RunningKeystone
 from tests.embedded_keystone import keystone as keystone
+from vregion.backends import Backends, OpenDriver
 from vregion.directory.directory import Directory
 from vregion.drivers.memory import MemoryCloud, MemoryDriver
 from vregion.model.backend import Backend, Credential
@@ -74,9 +75,13 @@ def regions() -> Regions:
 async def provider(keystone: RunningKeystone, tmp_path: Path, regions: Regions) -> AsyncIterator[Provider]:
     directory = await Directory.open(Settings(state_dir=tmp_path))
     async with keystone.admin() as identity:
-        drivers = {"memory": MemoryDriver.open}
+        drivers: dict[str, OpenDriver] = {"memory": MemoryDriver.open}
         told = (regions.resources_on, regions.clear, regions.forget, regions.outside, regions.join, regions.topology)
-        yield Provider(directory, identity, drivers, *told, regions.server, regions.limit, notice_seconds=0)
+        opened = Backends(directory.reach, drivers, 8)
+        opened.own = directory.own
+        more = (regions.server, regions.limit, opened.open_provider)
+        yield Provider(directory, identity, drivers, *told, *more, notice_seconds=0)
+        await opened.close()
     await directory.close()
 
 

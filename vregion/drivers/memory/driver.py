@@ -203,8 +203,10 @@ class MemoryDriver:
 
         return await self._images.step("shelved", found)
 
-    async def project_open(self, name: str, mark: str) -> Mapping[str, str]:
+    async def project_open(self, name: str, mark: str, *, new: bool = False) -> Mapping[str, str]:
         def opened() -> Mapping[str, str]:
+            if new and mark in self.cloud.projects:
+                raise Permanent(f"There is a project with the mark {mark}, and it was called new.", 409)
             return {"project": self.cloud.projects.setdefault(mark, uuid.uuid4().hex)}
 
         return await self._step("project_open", None, opened)

@@ -20,7 +20,7 @@ from vregion.drivers.contract import (
     Transient,
     Unsupported,
 )
-from vregion.drivers.openstack import check, flavors, projects, room
+from vregion.drivers.openstack import check, flavors, room
 from vregion.drivers.openstack.address_groups import AddressGroups
 from vregion.drivers.openstack.backups import Backups
 from vregion.drivers.openstack.collection import Resources
@@ -30,6 +30,7 @@ from vregion.drivers.openstack.images import Images
 from vregion.drivers.openstack.keypairs import Keypairs
 from vregion.drivers.openstack.networks import Networks
 from vregion.drivers.openstack.ports import Ports
+from vregion.drivers.openstack.projects import Projects
 from vregion.drivers.openstack.qos_policies import QosPolicies
 from vregion.drivers.openstack.routers import Routers
 from vregion.drivers.openstack.security_groups import SecurityGroups
@@ -84,6 +85,7 @@ class OpenStackDriver:
         self.network = Service(self._session, NETWORK)
         self.image = Service(self._session, IMAGE)
         self.identity = Service(self._session, IDENTITY)
+        self._projects = Projects(self.identity, self.compute, self.volume, self.network)
         self._images = Images(self.image, self.volume)
         self._resources: dict[Kind, Resources] = {
             Kind.SERVER: Servers(self.compute),
@@ -165,21 +167,18 @@ class OpenStackDriver:
         """Nova shows it nowhere: it is known by its name and its server."""
         return await self._images.shelved(external_id)
 
-    async def project_open(self, name: str, mark: str) -> Mapping[str, str]:
+    async def project_open(self, name: str, mark: str, *, new: bool = False) -> Mapping[str, str]:
         """A project for one virtual region, with a credential of its own."""
-        return await self._projects().open(name, mark)
+        return await self._projects.open(name, mark, new)
 
     async def project_close(self, mark: str) -> None:
         """Remove what `project_open` made."""
-        await self._projects().close(mark)
+        await self._projects.close(mark)
 
     async def close(self) -> None:
         """End our own connections; a session that was handed in stays open."""
         if self._own:
             await self._own.close()
-
-    def _projects(self) -> projects.Projects:
-        return projects.Projects(self.identity, self.compute, self.volume, self.network)
 
     def _of(self, kind: Kind) -> Resources:
         try:

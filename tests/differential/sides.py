@@ -11,11 +11,12 @@ from typing import Any
 
 import requests
 
-from tests.differential.mutations import ABSENT, FURNITURE, Asked
+from tests.differential.mutations import ABSENT, FURNITURE, Asked, newest
 from tests.stories.shapes import differences, shape
 
 WORD = re.compile(r"\$([A-Z][A-Z0-9_]*)")
 SETTLED = {"/servers": ("ACTIVE", "ERROR"), "/volumes": ("available", "error"), "/snapshots": ("available", "error")}
+QUOTAS = re.compile(r"/(os-quota-sets|quotas)/")
 NOTHING = "0ddba11c-0000-4000-8000-000000000000"
 ID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}")
 REQUEST_ID = re.compile(r"req-<id>|0x[0-9a-f]+|https?://[^ \"/]+(/[a-z-]+)?/v[0-9.]+")
@@ -39,9 +40,10 @@ class Answer:
 
 @dataclass
 class Side:
-    """`words` are the stories' words for it."""
+    """`words` are the stories' words for it; `who`: the word of the token that requests are sent with."""
 
     words: dict[str, str]
+    who: str = "TOKEN"
     http: requests.Session = field(default_factory=requests.Session)
 
     def furnish(self, needed: list[str]) -> None:
@@ -49,7 +51,9 @@ class Side:
         self.words["NOTHING"] = NOTHING
         for word in needed:
             how = FURNITURE[word]
-            made = self.send(Asked("", "POST", how["service"], how["path"], how["body"]))
+            method, body = ("POST", how["body"]) if "body" in how else ("GET", ABSENT)
+            asked = Asked("", method, how["service"], how["path"], body, microversion=how.get("version", ""))
+            made = self.send(asked, how.get("who", "TOKEN"))
             assert made.status < 300, (word, made)
             self.words[word] = _ids(made.body)[0]
             if "settles" in how:
@@ -57,13 +61,14 @@ class Side:
 
     def clear(self) -> None:
         """Take it away, last made first."""
-        for word, how in [one for one in reversed(FURNITURE.items()) if one[0] in self.words]:
-            self.remove(how["service"], f"{how['path']}/{self.words[word]}")
+        for word, how in [one for one in reversed(FURNITURE.items()) if one[0] in self.words and "body" in one[1]]:
+            self.remove(how["service"], f"{how['path']}/{self.words[word]}", "ADMIN")
 
-    def send(self, asked: Asked) -> Answer:
+    def send(self, asked: Asked, who: str = "") -> Answer:
         """One request with this side's ids."""
         # A connection that rests is closed by its server now and then, just when the next request comes.
-        headers = {"X-Auth-Token": self.words["TOKEN"], "Content-Type": "application/json", "Connection": "close"}
+        headers = {"Content-Type": "application/json", "Connection": "close"}
+        headers["X-Auth-Token"] = self.words[who or self.who]
         if asked.service == "IMAGE" and asked.method == "PATCH":
             headers["Content-Type"] = "application/openstack-images-v2.1-json-patch"
         if asked.microversion:
@@ -81,10 +86,12 @@ class Side:
 
     def after(self, asked: Asked, answer: Answer) -> None:
         """Take away what was made; wait until what was changed is as it was."""
+        parts = asked.path.split("/")
+        if asked.method == "PUT" and QUOTAS.match(asked.path):  # what follows is not refused for that
+            self.send(Asked("", "DELETE", asked.service, asked.path), "ADMIN")
         if answer.status >= 300 or asked.method != "POST":
             return
-        parts = asked.path.split("/")
-        if len(parts) == 2 or asked.path == "/qos/policies":
+        if len(parts) == 2 or asked.path in ("/qos/policies", "/metadefs/namespaces"):
             for made in _ids(answer.body):
                 self.remove(asked.service, f"{asked.path}/{made}")
         elif parts[-1] == "action" and f"/{parts[1]}" in SETTLED:
@@ -118,12 +125,13 @@ class Side:
             time.sleep(0.25)
         raise AssertionError(f"{path} does not settle: {one}")
 
-    def remove(self, service: str, path: str) -> None:
+    def remove(self, service: str, path: str, who: str = "") -> None:
         """Delete it and wait until it is gone."""
+        version = newest(service)
         for _ in range(240):
-            if self.send(Asked("", "DELETE", service, path)).status == 404:
+            if self.send(Asked("", "DELETE", service, path, microversion=version), who).status == 404:
                 return
-            if self.send(Asked("", "GET", service, path)).status in (404, 405):
+            if self.send(Asked("", "GET", service, path, microversion=version), who).status in (404, 405):
                 return
             time.sleep(0.25)
         raise AssertionError(f"{path} does not go")
@@ -143,7 +151,7 @@ def differ(asked: Asked, real: Answer, ours: Answer) -> list[str]:
         return [f"status {real.status} there, {ours.status} here: {real.fault or '-'} | {ours.fault or '-'}"]
     if real.status >= 400:
         return [] if real.fault == ours.fault else [f"{real.status} {real.fault} there | {ours.fault} here"]
-    return differences(shape(real.body), shape(ours.body)) or _echoes(asked.body, real.body, ours.body)
+    return differences(shape(real.body), shape(ours.body)) + _echoes(asked.body, real.body, ours.body)
 
 
 def _echoes(asked: Any, real: Any, ours: Any, where: str = "") -> list[str]:

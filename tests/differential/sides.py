@@ -8,6 +8,7 @@ import re
 import time
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 import requests
 
@@ -89,6 +90,11 @@ class Side:
         parts = asked.path.split("/")
         if asked.method == "PUT" and QUOTAS.match(asked.path):  # what follows is not refused for that
             self.send(Asked("", "DELETE", asked.service, asked.path), "ADMIN")
+        if asked.method == "PUT" and len(parts) == 4 and parts[1] == "metadefs" and answer.status < 300:
+            name = quote(asked.body["namespace"])
+            self.send(
+                Asked("", "PUT", "IMAGE", f"/metadefs/namespaces/{name}", FURNITURE["NAMESPACE"]["body"]), "ADMIN"
+            )
         if answer.status >= 300 or asked.method != "POST":
             return
         if len(parts) == 2 or asked.path in ("/qos/policies", "/metadefs/namespaces"):

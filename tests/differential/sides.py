@@ -165,10 +165,18 @@ def _echoes(asked: Any, real: Any, ours: Any, where: str = "") -> list[str]:
     if isinstance(asked, dict) and isinstance(real, dict) and isinstance(ours, dict):
         keys = sorted(asked.keys() & real.keys() & ours.keys())
         return [d for key in keys for d in _echoes(asked[key], real[key], ours[key], f"{where}.{key}")]
+    if where.count(".") == 1 and all(_are_many(one) for one in (asked, real, ours)):
+        items = enumerate(zip(asked, real, ours, strict=False))
+        return [d for index, (a, r, o) in items for d in _echoes(a, r, o, f"{where}[{index}]")]
     if where == ".tags" and isinstance(real, list) and isinstance(ours, list):  # a set, in any order
         real, ours = sorted(real, key=_told), sorted(ours, key=_told)
     alike = not where or _told(real) == _told(ours)
     return [] if alike else [f"{where}: {_told(real)} there, {_told(ours)} here"]
+
+
+def _are_many(value: Any) -> bool:
+    """Whether it is several of a kind in one request, or in its answer."""
+    return isinstance(value, list) and bool(value) and all(isinstance(one, dict) for one in value)
 
 
 def _in_order(found: re.Match[str]) -> str:

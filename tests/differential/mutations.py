@@ -100,8 +100,14 @@ def furniture(among: list[str]) -> list[str]:
     for word, how in reversed(FURNITURE.items()):
         if re.search(rf"\${word}\b", text):
             needed.insert(0, word)
-            text += json.dumps(how["body"])
+            text += json.dumps(how.get("body"))
     return needed
+
+
+def newest(service: str) -> str:
+    """The header of the newest version that both sides have; empty for a service that has no versions."""
+    name, major, _, high = MICROVERSIONS.get(service, ("", 0, 0, 0))
+    return f"{name} {major}.{high}" if name else ""
 
 
 @st.composite

@@ -8,14 +8,16 @@ import re
 import time
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 import requests
 
-from tests.differential.mutations import ABSENT, FURNITURE, Asked
+from tests.differential.mutations import ABSENT, FURNITURE, Asked, newest
 from tests.stories.shapes import differences, shape
 
 WORD = re.compile(r"\$([A-Z][A-Z0-9_]*)")
 SETTLED = {"/servers": ("ACTIVE", "ERROR"), "/volumes": ("available", "error"), "/snapshots": ("available", "error")}
+QUOTAS = re.compile(r"/(os-quota-sets|quotas)/")
 NOTHING = "0ddba11c-0000-4000-8000-000000000000"
 ID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}")
 REQUEST_ID = re.compile(r"req-<id>|0x[0-9a-f]+|https?://[^ \"/]+(/[a-z-]+)?/v[0-9.]+")
@@ -39,9 +41,10 @@ class Answer:
 
 @dataclass
 class Side:
-    """`words` are the stories' words for it."""
+    """`words` are the stories' words for it; `who`: the word of the token that requests are sent with."""
 
     words: dict[str, str]
+    who: str = "TOKEN"
     http: requests.Session = field(default_factory=requests.Session)
 
     def furnish(self, needed: list[str]) -> None:
@@ -49,7 +52,9 @@ class Side:
         self.words["NOTHING"] = NOTHING
         for word in needed:
             how = FURNITURE[word]
-            made = self.send(Asked("", "POST", how["service"], how["path"], how["body"]))
+            method, body = ("POST", how["body"]) if "body" in how else ("GET", ABSENT)
+            asked = Asked("", method, how["service"], how["path"], body, microversion=how.get("version", ""))
+            made = self.send(asked, how.get("who", "TOKEN"))
             assert made.status < 300, (word, made)
             self.words[word] = _ids(made.body)[0]
             if "settles" in how:
@@ -57,13 +62,14 @@ class Side:
 
     def clear(self) -> None:
         """Take it away, last made first."""
-        for word, how in [one for one in reversed(FURNITURE.items()) if one[0] in self.words]:
-            self.remove(how["service"], f"{how['path']}/{self.words[word]}")
+        for word, how in [one for one in reversed(FURNITURE.items()) if one[0] in self.words and "body" in one[1]]:
+            self.remove(how["service"], f"{how['path']}/{self.words[word]}", "ADMIN")
 
-    def send(self, asked: Asked) -> Answer:
+    def send(self, asked: Asked, who: str = "") -> Answer:
         """One request with this side's ids."""
         # A connection that rests is closed by its server now and then, just when the next request comes.
-        headers = {"X-Auth-Token": self.words["TOKEN"], "Content-Type": "application/json", "Connection": "close"}
+        headers = {"Content-Type": "application/json", "Connection": "close"}
+        headers["X-Auth-Token"] = self.words[who or self.who]
         if asked.service == "IMAGE" and asked.method == "PATCH":
             headers["Content-Type"] = "application/openstack-images-v2.1-json-patch"
         if asked.microversion:
@@ -81,10 +87,17 @@ class Side:
 
     def after(self, asked: Asked, answer: Answer) -> None:
         """Take away what was made; wait until what was changed is as it was."""
+        parts = asked.path.split("/")
+        if asked.method == "PUT" and QUOTAS.match(asked.path):  # what follows is not refused for that
+            self.send(Asked("", "DELETE", asked.service, asked.path), "ADMIN")
+        if asked.method == "PUT" and len(parts) == 4 and parts[1] == "metadefs" and answer.status < 300:
+            name = quote(asked.body["namespace"])
+            self.send(
+                Asked("", "PUT", "IMAGE", f"/metadefs/namespaces/{name}", FURNITURE["NAMESPACE"]["body"]), "ADMIN"
+            )
         if answer.status >= 300 or asked.method != "POST":
             return
-        parts = asked.path.split("/")
-        if len(parts) == 2 or asked.path == "/qos/policies":
+        if len(parts) == 2 or asked.path in ("/qos/policies", "/metadefs/namespaces"):
             for made in _ids(answer.body):
                 self.remove(asked.service, f"{asked.path}/{made}")
         elif parts[-1] == "action" and f"/{parts[1]}" in SETTLED:
@@ -118,12 +131,13 @@ class Side:
             time.sleep(0.25)
         raise AssertionError(f"{path} does not settle: {one}")
 
-    def remove(self, service: str, path: str) -> None:
+    def remove(self, service: str, path: str, who: str = "") -> None:
         """Delete it and wait until it is gone."""
+        version = newest(service)
         for _ in range(240):
-            if self.send(Asked("", "DELETE", service, path)).status == 404:
+            if self.send(Asked("", "DELETE", service, path, microversion=version), who).status == 404:
                 return
-            if self.send(Asked("", "GET", service, path)).status in (404, 405):
+            if self.send(Asked("", "GET", service, path, microversion=version), who).status in (404, 405):
                 return
             time.sleep(0.25)
         raise AssertionError(f"{path} does not go")
@@ -143,7 +157,7 @@ def differ(asked: Asked, real: Answer, ours: Answer) -> list[str]:
         return [f"status {real.status} there, {ours.status} here: {real.fault or '-'} | {ours.fault or '-'}"]
     if real.status >= 400:
         return [] if real.fault == ours.fault else [f"{real.status} {real.fault} there | {ours.fault} here"]
-    return differences(shape(real.body), shape(ours.body)) or _echoes(asked.body, real.body, ours.body)
+    return differences(shape(real.body), shape(ours.body)) + _echoes(asked.body, real.body, ours.body)
 
 
 def _echoes(asked: Any, real: Any, ours: Any, where: str = "") -> list[str]:
@@ -151,10 +165,18 @@ def _echoes(asked: Any, real: Any, ours: Any, where: str = "") -> list[str]:
     if isinstance(asked, dict) and isinstance(real, dict) and isinstance(ours, dict):
         keys = sorted(asked.keys() & real.keys() & ours.keys())
         return [d for key in keys for d in _echoes(asked[key], real[key], ours[key], f"{where}.{key}")]
+    if where.count(".") == 1 and all(_are_many(one) for one in (asked, real, ours)):
+        items = enumerate(zip(asked, real, ours, strict=False))
+        return [d for index, (a, r, o) in items for d in _echoes(a, r, o, f"{where}[{index}]")]
     if where == ".tags" and isinstance(real, list) and isinstance(ours, list):  # a set, in any order
         real, ours = sorted(real, key=_told), sorted(ours, key=_told)
     alike = not where or _told(real) == _told(ours)
     return [] if alike else [f"{where}: {_told(real)} there, {_told(ours)} here"]
+
+
+def _are_many(value: Any) -> bool:
+    """Whether it is several of a kind in one request, or in its answer."""
+    return isinstance(value, list) and bool(value) and all(isinstance(one, dict) for one in value)
 
 
 def _in_order(found: re.Match[str]) -> str:

@@ -20,11 +20,11 @@ def lab_environment(cloud: str) -> dict[str, str]:
     clouds = yaml.safe_load(CLOUDS.read_text())["clouds"]
     words: dict[str, str] = {}
     for word, name in (("TOKEN", cloud), ("READER", f"{cloud}-reader"), ("MANAGER", f"{cloud}-manager")):
-        words[word], body = _sign_in(clouds[name])
+        words[word], body = sign_in(clouds[name])
         if word == "TOKEN":
             words["PROJECT"] = body["project"]["id"]
             catalog = {service["type"]: service["endpoints"] for service in body["catalog"]}
-    words["ADMIN"], _ = _sign_in(clouds[f"{cloud}-admin"])
+    words["ADMIN"], _ = sign_in(clouds[f"{cloud}-admin"])
     for word, service in ENDPOINTS.items():
         public = next(e["url"] for e in catalog[service] if e["interface"] == "public")
         words[word] = public.rstrip("/") + VERSIONS.get(word, "")
@@ -49,7 +49,8 @@ def _admin(words: dict[str, str]) -> dict[str, str]:
     return {"X-Auth-Token": words["ADMIN"]}
 
 
-def _sign_in(cloud: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def sign_in(cloud: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """A token of a user of clouds.yaml, and what Keystone says of it."""
     given = cloud["auth"]
     user = {"name": given["username"], "password": given["password"], "domain": {"id": given["user_domain_id"]}}
     project = {"name": given["project_name"], "domain": {"id": given["project_domain_id"]}}

@@ -48,6 +48,11 @@ async def find(tx: Transaction, name_or_id: str, *, private: bool) -> Type:
     return _document(row)
 
 
+async def by_id(tx: Transaction, type_id: str) -> Type:
+    """Any of them. Raises NotFound."""
+    return dict(DEFAULT) if type_id in (NAME, ID) else _document(await _own(tx, type_id))
+
+
 async def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any], now: datetime) -> Type:
     """A new one. Raises Conflict for a name that is taken, Invalid for that of consistency groups."""
     await _check_name(tx, wanted["name"])

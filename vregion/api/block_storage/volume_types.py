@@ -3,15 +3,18 @@
 import ast
 from typing import Any
 
-from vregion.api.block_storage import short_lists
+from vregion.api.block_storage import listing, short_lists
 from vregion.api.http import Call, Reply, Routes
+from vregion.api.schemas.block_storage.types import BOOLEAN, true
 from vregion.model.microversion import Microversion
-from vregion.model.refusals import NotFound
+from vregion.model.refusals import Invalid, NotFound
 from vregion.region import default_types, volume_types
 
 routes = Routes()
 _QOS = "volume_extension:access_types_qos_specs_id"
-RULES = {_QOS: "admin"}
+_ACCESS = "volume_extension:volume_type_access"
+_EXTENDED = {_QOS: "qos_specs_id", _ACCESS: "os-volume-type-access:is_public"}  # each an extension's member
+RULES = {_QOS: "admin", _ACCESS: "member"}
 FILTERS = ("is_public", "extra_specs")
 _FILTERED = Microversion(3, 52)
 _COLUMNS = (
@@ -24,7 +27,10 @@ _SHORT = short_lists.Short("types", "volume_types", "volume_type_links", _COLUMN
 async def index(call: Call) -> Reply:
     """All zones' together; the extra spec RESKEY:availability_zones says where each one is."""
     found = volume_types.offered(await call.use.directory.bindings(call.region.id))
-    asked, _ = short_lists.filters(call, FILTERS, strict=call.microversion >= _FILTERED)
+    strict = call.microversion >= _FILTERED and not call.caller.is_admin
+    asked, _ = short_lists.filters(call, FILTERS, strict=strict)
+    public = asked_public(call)
+    found = [one for one in found if public in (None, one["is_public"])]
     if "extra_specs" in asked and call.microversion >= _FILTERED:
         found = [one for one in found if _has(one["extra_specs"], asked["extra_specs"])]
     return short_lists.page(call, _SHORT, [_shown(call, one) for one in found])
@@ -35,7 +41,7 @@ async def show(call: Call) -> Reply:
     """By id; `default` is Cinder's own word for the project's default type."""
     found = _shown(call, await _found(call))
     if call.path["type_id"] == volume_types.NAME:  # asked for by that word, Cinder's extension does not find it
-        del found["os-volume-type-access:is_public"]
+        found.pop("os-volume-type-access:is_public", None)
     return Reply({"volume_type": found})
 
 
@@ -64,9 +70,24 @@ async def _found(call: Call) -> dict[str, Any]:
 
 
 def _shown(call: Call, kind: dict[str, Any]) -> dict[str, Any]:
-    """Which QoS a type has, only an admin sees."""
-    hidden = () if call.policy.check(_QOS, call.caller) else ("qos_specs_id",)
+    """Which QoS a type has, only an admin sees; a reader not what an extension says of its access."""
+    hidden = [name for rule, name in _EXTENDED.items() if not call.policy.check(rule, call.caller)]
     return {name: value for name, value in kind.items() if name not in hidden}
+
+
+def asked_public(call: Call) -> bool | None:
+    """Whether public or private types are asked for, None for both: an admin may ask, others are told of public ones.
+
+    Cinder's `_parse_is_public` (29.0.0 api/api_utils.py). Raises Invalid.
+    """
+    text = listing.given(call, "is_public")
+    if text is None or not call.caller.is_admin:
+        return True
+    if text.lower() == "none":
+        return None
+    if text.lower() not in BOOLEAN["enum"]:
+        raise Invalid(f"Invalid is_public filter [{text}]")
+    return true(text)
 
 
 def _has(specs: dict[str, str], text: str) -> bool:

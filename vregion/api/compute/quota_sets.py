@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from vregion.api.compute import requests
 from vregion.api.compute.links import asked
 from vregion.api.http import Call, Reply, Routes
+from vregion.api.projects import is_of_tenant
 from vregion.api.schemas.compute import quota_sets as schema
 from vregion.model.microversion import Microversion
 from vregion.model.refusals import Forbidden, Invalid
@@ -37,7 +38,7 @@ Limits = Mapping[str, tuple[int, int]]
 @routes.get(_PATH, policy=f"{_ROOT}:show")
 async def show(call: Call) -> Reply:
     """The limits; with `user_id`, that user's."""
-    project_id = _project(call, "show")
+    project_id = await _project(call, "show")
     async with call.region.read() as tx:
         found = await _known(tx, project_id, call.query.get("user_id"))
     return Reply({"quota_set": {"id": project_id} | {name: found[name][0] for name in names(call)}})
@@ -46,7 +47,7 @@ async def show(call: Call) -> Reply:
 @routes.get(_PATH + "/detail", policy=f"{_ROOT}:detail")
 async def detail(call: Call) -> Reply:
     """The limits and what is used of each; with `user_id`, by that user."""
-    project_id = _project(call, "detail")
+    project_id = await _project(call, "detail")
     async with call.region.read() as tx:
         found = await _known(tx, project_id, call.query.get("user_id"))
     return Reply({"quota_set": {"id": project_id} | {name: _detail(found, name) for name in names(call)}})
@@ -55,16 +56,17 @@ async def detail(call: Call) -> Reply:
 @routes.get(_PATH + "/defaults", policy=f"{_ROOT}:defaults")
 async def defaults(call: Call) -> Reply:
     """What holds for a project without limits of its own."""
+    project_id = await _verified(call)
     async with call.region.read() as tx:
         found = await of_class(tx, usages.CLASS)
-    return Reply({"quota_set": {"id": call.path["project_id"]} | {name: found[name] for name in names(call)}})
+    return Reply({"quota_set": {"id": project_id} | {name: found[name] for name in names(call)}})
 
 
 @routes.put(_PATH, policy=f"{_ROOT}:update")
 async def update(call: Call) -> Reply:
     """Set limits, the project's or a user's, within the bounds unless forced."""
     body = requests.body(call, schema.UPDATE)
-    project_id, user_id = _project(call, "update"), call.query.get("user_id")
+    project_id, user_id = await _project(call, "update"), call.query.get("user_id")
     wanted = dict(body["quota_set"])
     forced = str(wanted.pop("force", False)).lower() in _TRUE
     limits = {name: int(value) for name, value in wanted.items()}
@@ -106,12 +108,22 @@ def names(call: Call) -> list[str]:
     return found
 
 
-def _project(call: Call, operation: str) -> str:
+async def _project(call: Call, operation: str) -> str:
     """Whose quotas. Raises Forbidden for another project's, as Nova's policy does."""
     schema.QUERY.check(asked(call), call.microversion)
     if call.path["project_id"] != call.project_id and not call.caller.is_admin:
         raise Forbidden(f"Policy doesn't allow {_ROOT}:{operation} to be performed.")
-    return call.path["project_id"]
+    return await _verified(call)
+
+
+async def _verified(call: Call) -> str:
+    """A project of the tenant, if an admin asks (nova 34.0.0 `api/openstack/identity.py` verify_project_id; of others
+    Keystone tells nothing to Nova, which lets them pass). Raises Invalid.
+    """
+    project_id = call.path["project_id"]
+    if call.caller.is_admin and not await is_of_tenant(call, project_id):
+        raise Invalid(f"Project ID {project_id} is not a valid project.")
+    return project_id
 
 
 async def _known(tx: Transaction, project_id: str, user_id: str | None) -> dict[str, tuple[int, int]]:

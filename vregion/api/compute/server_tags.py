@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 from vregion.api.compute.requests import body, query
 from vregion.api.compute.server_calls import found
@@ -104,7 +105,7 @@ async def update(call: Call) -> Reply:
     before, _ = await _change(call, "update tag", added)
     if tag in before:
         return Reply(None, 204)
-    return Reply(None, 201, {"Location": f"{call.base}/servers/{call.path['id']}/tags/{tag}"})
+    return Reply(None, 201, {"Location": f"{call.base}/servers/{call.path['id']}/tags/{quote(tag)}"})
 
 
 @routes.delete("/servers/{id}/tags/{tag}", policy=f"{_RULE}:delete", since=_SINCE)

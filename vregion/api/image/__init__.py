@@ -64,7 +64,7 @@ RULES = {
     "modify_member": "member",
     "delete_member": "member",
     "set_image_location": "admin",
-    "get_image_location": "admin",
+    "fetch_image_location": "admin",
     "get_schema": "any",
     "stores_info": "any",
     "get_metadef_namespace": "reader",

@@ -32,7 +32,7 @@ async def add(call: Call) -> Reply:
     return Reply(status=202)
 
 
-@routes.get("/images/{image_id}/locations", policy="get_image_location")
+@routes.get("/images/{image_id}/locations", policy="fetch_image_location")
 async def index(call: Call) -> Reply:
     """Where it is, registered or copied."""
     zones = {zone.backend_id: zone.availability_zone for zone in await call.use.directory.bindings(call.region.id)}

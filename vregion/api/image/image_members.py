@@ -10,6 +10,7 @@ from vregion.model.refusals import Forbidden, Invalid
 from vregion.region import image_members, images
 
 routes = Routes()
+_STATUS = 'Incorrect request: Status must be "pending", "accepted" or "rejected".'
 
 
 @routes.get("/images/{image_id}/members", policy="get_members")
@@ -61,7 +62,7 @@ async def update(call: Call) -> Reply:
         if member_id != call.project_id and not call.caller.is_admin:
             raise Forbidden("You are not authorized to complete modify_member action.")
         if body["status"] not in image_members.STATES:
-            raise Invalid(f"Incorrect request: Invalid status: {body['status']}")
+            raise Invalid(_STATUS)
         return Reply(await image_members.set_status(tx, image, member_id, body["status"], datetime.now(UTC)))
 
 

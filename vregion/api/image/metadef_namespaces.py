@@ -6,6 +6,7 @@ project.
 
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from vregion.api.http import Call, Reply, Routes
 from vregion.api.image import bodies, metadef_objects
@@ -49,7 +50,7 @@ async def create(call: Call) -> Reply:
     async with call.region.write() as tx:
         made = await metadefs.create(tx, call.caller, body, datetime.now(UTC))
     shown = document(made) | {part: body[part] for part in metadefs.PARTS if body.get(part)}
-    return Reply(shown, 201, {"Location": f"{call.base}{_PATH}/{made.id}"})
+    return Reply(shown, 201, {"Location": f"{call.base}{_PATH}/{quote(made.id, safe=':')}"})
 
 
 @routes.get(_PATH + "/{namespace}", policy="get_metadef_namespace")

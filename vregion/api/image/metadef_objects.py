@@ -22,7 +22,7 @@ async def index(call: Call) -> Reply:
     bodies.limit(call, 1)
     bodies.ascending(call)
     async with call.region.read() as tx:
-        namespace = await metadefs.get(tx, call.caller, call.path["namespace"])
+        namespace = await metadefs.get(tx, call.caller, call.path["namespace"], metadefs.absent)
     found = [document(namespace, name, item) for name, item in metadefs.ordered(namespace, metadefs.OBJECTS)]
     return Reply({"objects": found, "schema": "v2/schemas/metadefs/objects"})
 
@@ -41,7 +41,7 @@ async def show(call: Call) -> Reply:
     """One."""
     name = call.path["object_name"]
     async with call.region.read() as tx:
-        namespace = await metadefs.get(tx, call.caller, call.path["namespace"])
+        namespace = await metadefs.get(tx, call.caller, call.path["namespace"], metadefs.absent)
     return Reply(document(namespace, name, metadefs.named(namespace, metadefs.OBJECTS, name)))
 
 
@@ -57,7 +57,7 @@ async def delete(call: Call) -> Reply:
     """One."""
     name = call.path["object_name"]
     async with call.region.write() as tx:
-        namespace = await metadefs.hold(tx, call.caller, call.path["namespace"])
+        namespace = await metadefs.hold(tx, call.caller, call.path["namespace"], metadefs.absent)
         metadefs.named(namespace, metadefs.OBJECTS, name)
         metadefs.unprotected(namespace, metadefs.OBJECTS, name)
         await metadefs.drop(tx, namespace, metadefs.OBJECTS, [name])
@@ -80,7 +80,7 @@ def _fresh(namespace: Resource, name: str, item: Mapping[str, Any]) -> dict[str,
 async def _put(call: Call, body: dict[str, Any], old: str) -> dict[str, Any]:
     name = body["name"]
     async with call.region.write() as tx:
-        namespace = await metadefs.hold(tx, call.caller, call.path["namespace"])
+        namespace = await metadefs.hold(tx, call.caller, call.path["namespace"], metadefs.absent)
         if old:
             metadefs.named(namespace, metadefs.OBJECTS, old)
         item = {key: body[key] for key in ("name", *_GIVEN) if key in body}

@@ -15,6 +15,4 @@ _SORTS = {key: shown(key) for key in (*_FILTERS[:-1], "created_at", "started_at"
 @routes.get("/agents", policy="get_agent")
 async def index(call: Call) -> Reply:
     """An empty list."""
-    none = listing.few(call, "agents", [], _FILTERS)
-    listing.check_order(call, _SORTS)
-    return none
+    return listing.few(call, "agents", [], _FILTERS, _SORTS)

@@ -8,12 +8,14 @@ from typing import Any
 
 from vregion.api.http import Call, Reply, Routes
 from vregion.api.network import listing
+from vregion.api.schemas.network.attributes import shown
 from vregion.model.refusals import NotFound
 from vregion.region.security_group_rules import EGRESS, Rule
 
 routes = Routes()
 _NAMESPACE = uuid.UUID("0f4a5c7e-3c1b-5b53-9a53-0c0f6ff7f2aa")
 _NONE = ("protocol", "port_range_min", "port_range_max", "remote_ip_prefix", "remote_address_group_id")
+_SORTS = {key: shown(key) for key in ("id", "ethertype", "direction", "remote_group_id", *_NONE)}
 _WORD = "default_security_group_rule"
 
 
@@ -37,7 +39,7 @@ RULES = [_document(rule, direction) for direction in ("egress", "ingress") for r
 @routes.get("/default-security-group-rules", policy="get_default_security_group_rule")
 async def index(call: Call) -> Reply:
     """What a new group has; PARENT stands for the group itself."""
-    return listing.few(call, f"{_WORD}s", RULES)
+    return listing.few(call, f"{_WORD}s", RULES, sorts=_SORTS)
 
 
 @routes.get("/default-security-group-rules/{id}", policy="get_default_security_group_rule")

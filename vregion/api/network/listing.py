@@ -5,6 +5,7 @@ Called by every list and show of this folder. Rows come ready to send; they are 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -60,16 +61,45 @@ def show(call: Call, noun: Noun, resource: Resource, status: int = 200) -> Reply
     return Reply(b'{"%s":%s}' % (noun.word.encode(), found), status)
 
 
-def few(call: Call, word: str, items: Sequence[dict[str, Any]], filters: Sequence[str] = ()) -> Reply:
-    """A list that is no rows: filtered by its items' keys, or by those named, in their order."""
+def few(
+    call: Call,
+    word: str,
+    items: Sequence[dict[str, Any]],
+    filters: Sequence[str] = (),
+    sorts: Attributes | None = None,
+) -> Reply:
+    """A list that is no rows: filtered by its items' keys, or by those named; with `sorts` sorted and paged, too."""
     known = filters or tuple(items[0])
     asked = {key: call.query.getlist(key) for key in call.query if key not in NOT_FILTERS}
     if unknown := [key for key in asked if key not in known]:
         raise bad(f"{unknown} is invalid attribute for filtering")
     chosen = [item for item in items if all(str(item[key]) in values for key, values in asked.items())]
+    links: dict[str, Any] = {}
+    if sorts is not None:
+        order, (limit, marker, backwards) = _sorts(call, sorts), _page(call)
+        chosen = _paged(chosen, order, limit, marker, backwards)
+        if limit:
+            links = {f"{word}_links": _links(call, [orjson.dumps(item) for item in chosen], limit, backwards)}
     if fields := [field for field in call.query.getlist("fields") if field]:
         chosen = [{key: value for key, value in item.items() if key in fields} for item in chosen]
-    return Reply({word: chosen})
+    return Reply({word: chosen} | links)
+
+
+def _paged(
+    items: list[dict[str, Any]], order: Sequence[tuple[str, bool]], limit: int | None, marker: str | None, back: bool
+) -> list[dict[str, Any]]:
+    """In that order, and by id where it says nothing; what follows the marker, or from the start if it is no item's."""
+    for key, up in reversed([*order, ("id", True)]):
+        items = sorted(items, key=partial(_rank, key), reverse=up == back)
+    ids = [item["id"] for item in items]
+    start = ids.index(marker) + 1 if marker in ids else 0
+    page = items[start : start + limit] if limit else items
+    return page[::-1] if back else page
+
+
+def _rank(key: str, item: dict[str, Any]) -> tuple[bool, str]:
+    """Null is less than anything."""
+    return item.get(key) is not None, str(item.get(key))
 
 
 def created(noun: Noun, made: Sequence[Resource], *, bulk: bool) -> Reply:

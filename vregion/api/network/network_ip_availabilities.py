@@ -30,9 +30,7 @@ async def index(call: Call) -> Reply:
         async with call.region.read() as tx:
             owners = await resources.list_resources(tx, Query(Kind.NETWORK, filters=filters))
             found = await ip_availability.of_networks(tx, owners, versions)
-    if fields := call.query.getlist("fields"):
-        found = [{key: value for key, value in one.items() if key in fields} for one in found]
-    return _reply({"network_ip_availabilities": found})
+    return _reply({"network_ip_availabilities": [_part(call, one) for one in found]})
 
 
 @routes.get("/network-ip-availabilities/{id}", policy="get_network_ip_availability")
@@ -43,7 +41,13 @@ async def show(call: Call) -> Reply:
     async with call.region.read() as tx:
         network = await networks.get(tx, call.caller, call.path["id"])
         (found,) = await ip_availability.of_networks(tx, [network], [4, 6])
-    return _reply({"network_ip_availability": found})
+    return _reply({"network_ip_availability": _part(call, found)})
+
+
+def _part(call: Call, found: dict[str, Any]) -> dict[str, Any]:
+    """The fields that were asked for; an empty name asks for none."""
+    fields = [field for field in call.query.getlist("fields") if field]
+    return {key: value for key, value in found.items() if not fields or key in fields}
 
 
 def _reply(body: dict[str, Any]) -> Reply:

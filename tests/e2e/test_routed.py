@@ -126,7 +126,7 @@ def took(look: Callable[[], object], limit: float = SOON) -> float:
 
 
 def answers(server: str, address: str) -> bool:
-    return probes.inside(server, "ping", "-n", "-c1", "-W1", address)[0]
+    return probes.inside(server, "ping", "-n", "-c1", "-W0.3", address)[0]
 
 
 def ipv6(acme: Cloud, name: str) -> str:

@@ -212,6 +212,9 @@ def check(call: Call, noun: Noun, special: Mapping[str, Special] | None = None) 
 
 
 def _sorts(call: Call, attributes: Attributes) -> list[tuple[str, bool]]:
+    """Ingress comes before egress: Neutron's database sorts by their places in a list (29.0.0
+    `db/models/securitygroup.py` SecurityGroupRule).
+    """
     keys = [key for key in call.query.getlist("sort_key") if key]
     directions = [direction for direction in call.query.getlist("sort_dir") if direction]
     if len(keys) != len(directions):
@@ -220,7 +223,8 @@ def _sorts(call: Call, attributes: Attributes) -> list[tuple[str, bool]]:
         raise bad(f"{wrong} is invalid attribute for sort_keys")
     if wrong := [direction for direction in directions if direction not in ("asc", "desc")]:
         raise bad(f"{wrong} is invalid value for sort_dirs, valid value is 'asc' and 'desc'")
-    given = [(attributes[key].field, direction == "asc") for key, direction in zip(keys, directions, strict=True)]
+    pairs = zip(keys, directions, strict=True)
+    given = [(attributes[key].field, (direction == "asc") != (key == "direction")) for key, direction in pairs]
     return given or [("created_at", True)]
 
 

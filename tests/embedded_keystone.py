@@ -17,10 +17,16 @@ import pytest_asyncio
 from vregion.identity.client import Identity, PasswordCredential
 from vregion.identity.embedded import EmbeddedKeystone
 from vregion.identity.keystone_config import KeystoneLaunch
-from vregion.identity.tenants import OpenedTenant, TenantOpening, open_tenant
+from vregion.identity.tenants import OpenedTenant, TenantOpening, ensure_domain, furnish_domain
 
 ADMIN_PASSWORD = "admin-password-of-the-tests"
 TENANT_PASSWORD = "tenant-password-of-the-tests"
+
+
+async def open_tenant(identity: Identity, opening: TenantOpening) -> OpenedTenant:
+    """His domain and all that is in it, as far as it is missing; IdentityRefused(409) when another one has the name."""
+    await ensure_domain(identity, opening)
+    return await furnish_domain(identity, opening)
 
 
 @dataclass(frozen=True)

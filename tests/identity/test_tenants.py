@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.embedded_keystone import TENANT_PASSWORD, RunningKeystone
+from tests.embedded_keystone import TENANT_PASSWORD, RunningKeystone, open_tenant
 from vregion.identity.client import ApplicationCredential, Identity, IdentityRefused
 from vregion.identity.tenants import (
     OpenedTenant,
@@ -15,7 +15,6 @@ from vregion.identity.tenants import (
     close_tenant,
     ensure_project,
     ensure_user,
-    open_tenant,
     set_password,
     set_tenant_enabled,
 )

@@ -39,15 +39,6 @@ class OpenedTenant:
     admin_created: bool
 
 
-async def open_tenant(identity: Identity, opening: TenantOpening) -> OpenedTenant:
-    """Make domain, project, administrator and his roles, as far as they are missing.
-
-    IdentityRefused(409) when another domain has this name; a name is never taken as proof of ownership.
-    """
-    await ensure_domain(identity, opening)
-    return await furnish_domain(identity, opening)
-
-
 async def furnish_domain(identity: Identity, opening: TenantOpening) -> OpenedTenant:
     """The rest of it, in a domain that `ensure_domain` has made. What a role implies is not granted beside it."""
     project_id, (admin_id, created), roles = await asyncio.gather(
@@ -105,7 +96,10 @@ async def set_password(identity: Identity, user_id: str, password: str) -> None:
 
 
 async def ensure_domain(identity: Identity, opening: TenantOpening) -> None:
-    """Make his domain if it is missing; IdentityRefused(409) when another one has this name."""
+    """Make his domain if it is missing, before all else.
+
+    IdentityRefused(409) when another one has this name; a name is never taken as proof of ownership.
+    """
     domain = {"name": opening.name, "explicit_domain_id": opening.domain_id, "description": "A tenant of vregion"}
     path = _domain(opening.domain_id)
     try:

@@ -12,7 +12,8 @@ from vregion.drivers import contract
 from vregion.drivers.contract import Driver, DriverError
 from vregion.model.backend import Backend
 from vregion.model.refusals import Conflict, NotFound, Refusal
-from vregion.provider.provider import Provider, settled
+from vregion.provider.provider import Provider
+from vregion.together import settled
 
 Shape = tuple[int, int, int, int, int, frozenset[tuple[str, str]]]
 

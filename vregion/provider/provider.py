@@ -5,7 +5,7 @@ a backend or Keystone does to an operation leaves here as a `Refusal` with their
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -107,12 +107,3 @@ def listed(words: Sequence[str]) -> str:
     """The first of them, and how many more there are."""
     more = f" and {len(words) - SHOWN} more" if len(words) > SHOWN else ""
     return ", ".join(words[:SHOWN]) + more
-
-
-async def settled(work: Iterable[Awaitable[Any]]) -> list[Any]:
-    """Do all of it at once and to its end, then raise the first failure: none goes on behind the caller's back."""
-    outcomes = await asyncio.gather(*work, return_exceptions=True)
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException):
-            raise outcome
-    return outcomes

@@ -24,8 +24,9 @@ from vregion.identity.tenants import (
 from vregion.model.backend import Binding
 from vregion.model.refusals import Conflict
 from vregion.provider import zones
-from vregion.provider.provider import Provider, listed, settled
+from vregion.provider.provider import Provider, listed
 from vregion.provider.zones import Zone
+from vregion.together import settled
 
 
 @dataclass(frozen=True, slots=True)

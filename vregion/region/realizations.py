@@ -207,9 +207,10 @@ async def look(tx: Transaction, key: Key, now: datetime, but: str | None = None)
 
 async def look_at_all(tx: Transaction, kind: Kind, at: datetime, on: str | None = None) -> None:
     """Something around all of a kind changed: wherever one is (`on`: there), it is due then, if it is not before."""
-    mine, there = realizations.c.region_id == tx.region_id, [realizations.c.backend_id == on] if on else []
+    where = [realizations.c.region_id == tx.region_id, realizations.c.kind == kind]
+    where += [realizations.c.backend_id == on] if on else []
     later = or_(realizations.c.due_at.is_(None), realizations.c.due_at > at)
-    await tx.execute(update(realizations).where(mine, realizations.c.kind == kind, *there, later).values(due_at=at))
+    await tx.execute(update(realizations).where(*where, later).values(due_at=at))
     tx.ring = True
 
 
@@ -248,10 +249,8 @@ async def peopled(tx: Transaction, kind: Kind, strangers: Iterable[str]) -> set[
 async def unwant(tx: Transaction, kind: Kind, resource_id: str, now: datetime, backend_id: str | None = None) -> bool:
     """It shall be gone, from one backend or from all; False when it is on none, so that the row may go at once."""
     values = {"wanted": False, "due_at": now, "attempts": 0, "waiting_on": None, **its_key(tx, kind, resource_id)}
-    if backend_id is not None:
-        done = await tx.execute(_CHANGE_ONE, {**values, "its_backend_id": backend_id})
-    else:
-        done = await tx.execute(_CHANGE, values)
+    statement, there = (_CHANGE_ONE, {"its_backend_id": backend_id}) if backend_id else (_CHANGE, {})
+    done = await tx.execute(statement, values | there)
     tx.ring = True
     return done.rowcount > 0
 

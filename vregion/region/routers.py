@@ -92,12 +92,12 @@ async def enter(tx: Transaction, router_id: str, backend_id: str, zone: str | No
     """One of its networks is in that zone, and its interface was wanted there: the router is wanted there too.
 
     Where it is already its other zones shall know what leads there now. It has nothing to do for it itself, but for a
-    gateway, which it has not where it only waits.
+    gateway, which it has not where it only waits: with its first interface there.
     """
     await standard.lock(tx, Kind.ROUTER, router_id)
     router = await resources.get(tx, Kind.ROUTER, router_id)
     if backend_id in router.spec["zones"]:
-        comes = bool(router.spec["gateway_network_id"]) and backend_id not in router.spec["gateways"]
+        comes = router.spec["gateway_network_id"] and await _only_now(tx, router_id, backend_id)
         await realizations.look(tx, (Kind.ROUTER, router_id), now, but=None if comes else backend_id)
         return
     zones = router.spec["zones"] | {backend_id: zone or ""}
@@ -105,6 +105,14 @@ async def enter(tx: Transaction, router_id: str, backend_id: str, zone: str | No
     await qos_policies.enter(tx, router, backend_id, now)
     await realizations.revive(tx, [(Kind.ROUTER, router_id)], backend_id, now)
     await realizations.look(tx, (Kind.ROUTER, router_id), now)
+
+
+async def _only_now(tx: Transaction, router_id: str, backend_id: str) -> bool:
+    """Whether the interface that is wanted there now is its only one there. What its rows say of its gateway there may
+    be about to change: a pass that saw it without interfaces may be taking that away at this moment.
+    """
+    places = await realizations.places(tx, Kind.PORT, [port.id for port in await interfaces(tx, router_id)])
+    return sum(backend_id in there for there in places.values()) < 2
 
 
 async def has_door(tx: Transaction, router_id: str, port: Resource, backend_id: str, now: datetime) -> None:

@@ -173,6 +173,7 @@ async def inherit(tx: Transaction, router_id: str, backend_id: str, now: datetim
             port = await resources.get(tx, Kind.PORT, known["port_id"])
             spec = {"device_id": router.id, "router_id": router.id}
             port = await standard.note(tx, port, ports.document, parent_id=router.id, spec=spec)
+            await realizations.forget_needs(tx, Kind.PORT, port.id)
             await _need(tx, port)
         zones, there = current.spec["zones"], of(current)
         router = await standard.note(tx, router, routers.document, spec={"zones": zones, "transits": there})
@@ -371,7 +372,6 @@ async def _port(
 async def _need(tx: Transaction, port: Resource) -> None:
     """What the port needs in a zone: its network, its subnets, its router."""
     on = [(Kind.SUBNET, ip["subnet_id"]) for ip in port.spec["fixed_ips"]]
-    await realizations.forget_needs(tx, Kind.PORT, port.id)
     of_all = [(Kind.NETWORK, port.spec["network_id"]), *on, (Kind.ROUTER, port.spec["router_id"])]
     await realizations.need(tx, port, of_all)
 

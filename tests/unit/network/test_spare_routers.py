@@ -133,6 +133,28 @@ async def test_where_it_waits_it_has_no_gateway(world: World) -> None:
     assert gateways() == [False, False]
 
 
+async def test_an_interface_that_comes_while_the_gateway_goes_brings_it_back(world: World) -> None:
+    outside = await lead_outside(world)
+    mine, first, _ = await two_zones(world, outside)
+    only = {"subnet_id": first.spec["subnets"][0]}
+    async with world.region.write() as tx:
+        await router_interfaces.remove(tx, WHO, mine.id, only, NOW)
+    came = False
+
+    async def come(moment: str, operation: str, kind: Kind | None) -> None:
+        nonlocal came
+        if not came and (moment, operation, kind) == ("before", "update", Kind.ROUTER):
+            came = True
+            async with world.region.write() as tx:
+                await router_interfaces.add(tx, WHO, mine.id, only, ZONES, NOW)
+
+    world.clouds["b1"].faults.crash = come
+    await world.turn()
+    assert came
+    assert on_cloud(world, Kind.ROUTER, "b1")[0]["external_gateway_info"]
+    assert set(routes(world, "b1")) == {"10.2.0.0/24"}
+
+
 async def test_a_router_whose_interconnect_ends_waits_for_nothing(world: World) -> None:
     mine, first, second = await two_zones(world)
     await let_go(world, mine, first, second)

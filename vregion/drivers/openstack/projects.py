@@ -16,6 +16,7 @@ from vregion.drivers.contract import DriverError, Gone, Permanent, Transient
 from vregion.drivers.openstack.marks import PREFIX
 from vregion.drivers.openstack.service import Service
 from vregion.model.backend import Credential
+from vregion.together import settled
 
 _ROLE = "member"
 _CREDENTIAL = "vregion"
@@ -39,13 +40,8 @@ class Projects:
         domain = (await self._identity.session.token()).domain_id
         project = await self._project(name, mark, domain, new)
         quotas = (self._unlimit(*quota) for quota in self._quotas(project))
-        opened, *unlimited = await asyncio.gather(
-            self._credential(project, mark, domain, new), *quotas, return_exceptions=True
-        )
-        for outcome in (opened, *unlimited):
-            if isinstance(outcome, BaseException):
-                raise outcome
-        return opened  # type: ignore[return-value]
+        opened: Mapping[str, str] = (await settled([self._credential(project, mark, domain, new), *quotas]))[0]
+        return opened
 
     async def close(self, mark: str) -> None:
         """The user first, so that nothing new is made in the project while it goes."""

@@ -15,6 +15,7 @@ from typing import Any
 from bench.client import Endpoint, Figure, timed
 from tests.e2e.cloud import Cloud, until
 from tests.e2e.rig import PASSWORD, ZONES, Rig
+from vregion.settings import Settings
 
 VERSION = "compute 2.96"  # region 2's newest; both sides are asked for the same form
 
@@ -72,29 +73,21 @@ def furniture(cloud: Cloud) -> tuple[str, str, str]:
 
 
 def boots(bench: Bench, ours: tuple[str, str, str], theirs: tuple[str, str, str]) -> None:
-    """POST until the answer, and until ACTIVE, one after another."""
-    answers, actives = [], []
-    for end, (image, flavor, network), zone in zip(bench.ends("compute"), (ours, theirs), ("az1", ""), strict=True):
-        waits: list[float] = []
-
-        def one(
-            end: Endpoint = end, image: str = image, flavor: str = flavor, network: str = network, zone: str = zone
-        ) -> str:
-            return boot(end, image, flavor, [{"uuid": network}], zone)
-
-        first = one()
-        until(lambda e=end, s=first: active(e, s), 120)  # type: ignore[misc]
-        posts = []
-        for _ in range(10):
+    """POST until the answer, and until ACTIVE: one after another, by turns, for the regions grow faster meanwhile."""
+    sides = list(zip(bench.ends("compute"), (ours, theirs), ("az1", ""), strict=True))
+    answers: tuple[list[float], list[float]] = ([], [])
+    actives: tuple[list[float], list[float]] = ([], [])
+    for turn in range(11):
+        for (end, (image, flavor, network), zone), posts, waits in zip(sides, answers, actives, strict=True):
             began = time.perf_counter()
-            server = one()
-            posts.append((time.perf_counter() - began) * 1000)
+            server = boot(end, image, flavor, [{"uuid": network}], zone)
+            answered = time.perf_counter()
             until(lambda e=end, s=server: active(e, s), 120, "ACTIVE", 0.02)  # type: ignore[misc]
-            waits.append((time.perf_counter() - began) * 1000)
-        answers.append(Figure(sorted(posts)[5], sorted(posts)[8]))
-        actives.append(Figure(sorted(waits)[5], sorted(waits)[8]))
-    bench.add("POST /servers until the answer", answers[0], answers[1])
-    bench.add("POST /servers until ACTIVE", actives[0], actives[1])
+            if turn:  # the first one brings the image
+                posts.append((answered - began) * 1000)
+                waits.append((time.perf_counter() - began) * 1000)
+    for name, both in (("POST /servers until the answer", answers), ("POST /servers until ACTIVE", actives)):
+        bench.add(name, *(Figure(sorted(side)[5], sorted(side)[8]) for side in both))
 
 
 def creations(bench: Bench, ours: tuple[str, str, str], theirs: tuple[str, str, str]) -> None:
@@ -160,7 +153,7 @@ def main() -> None:
     parser.add_argument("--servers", type=int, default=1000)
     count = parser.parse_args().servers
     with tempfile.TemporaryDirectory() as folder:
-        rig = Rig(Path(folder))
+        rig = Rig(Path(folder), token_cache=Settings().token_cache_seconds)
         try:
             rig.start()
             bench = Bench(rig)

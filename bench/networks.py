@@ -20,6 +20,7 @@ from lab.proofs import probes
 from lab.regions import known
 from tests.e2e.cloud import Cloud, until
 from tests.e2e.rig import ZONES, Rig
+from vregion.settings import Settings
 
 NAME = "bench"
 LISTED, TIMES, BOOTS = 20, 20, 3  # a tenant has 100 networks by default
@@ -177,7 +178,7 @@ def main() -> None:
     parser.add_argument("--subnets", default="2,10,50")
     counts = [int(word) for word in parser.parse_args().subnets.split(",")]
     with tempfile.TemporaryDirectory() as folder:
-        rig = Rig(Path(folder))
+        rig = Rig(Path(folder), token_cache=Settings().token_cache_seconds)
         try:
             rig.start()
             with joined(rig):

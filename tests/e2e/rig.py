@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 PASSWORD = "password-of-the-rig"
 ZONES = {"az1": 1, "az2": 2}  # zone -> number of the lab's region
-TOKEN_CACHE = 3.0  # seconds
+TOKEN_CACHE = 3.0  # seconds: short, for the tests that see a token end
 SETTINGS = """
 state_dir = "{folder}/state"
 port = {port}
@@ -53,6 +53,7 @@ class Rig:
     keystone_url: str = ""
     url: str = ""
     lab: dict[str, Any] = field(default_factory=lab_clouds)
+    token_cache: float = TOKEN_CACHE
     _port: int = 0
     _before: dict[int, set[str]] = field(default_factory=dict)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
@@ -113,7 +114,7 @@ class Rig:
                 port=self._port,
                 keystone_url=self.keystone_url,
                 password=PASSWORD,
-                token_cache=TOKEN_CACHE,
+                token_cache=self.token_cache,
             )
         )
         with (self.folder / "vregion.log").open("ab") as log:

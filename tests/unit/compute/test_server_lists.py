@@ -11,9 +11,9 @@ import pytest
 from starlette.requests import Request
 
 from vregion.api.compute import server_lists
-from vregion.api.compute import servers as servers_api
 from vregion.api.compute.servers import RULES
 from vregion.api.compute.servers import _documents as documents_of
+from vregion.api.compute.told import Told
 from vregion.api.http import Call, Resources
 from vregion.api.policy import Policy
 from vregion.model.caller import Caller
@@ -240,9 +240,13 @@ async def test_an_admin_is_told_more_than_others(region: Region, minor: int) -> 
     assert shown == [{}, admins, {}, admins]
 
 
-def test_of_what_was_told_the_newest_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(servers_api, "_told", {})
-    monkeypatch.setattr(servers_api, "_KEPT", 2)
-    for name in ("one", "two", "three"):
-        servers_api._keep({(name,): b"{}"})
-    assert list(servers_api._told) == [("two",), ("three",)]
+def test_of_what_was_told_the_newest_is_kept() -> None:
+    told = Told(6)
+    for name in ("one", "two", "two", "three"):
+        told.keep({(name,): b"{ }"})
+    assert [told.get((name,)) for name in ("one", "two", "three")] == [None, b"{ }", b"{ }"]
+    told.keep({("one",): b"x" * 7})
+    assert told.get(("three",)) is None
+    told.clear()
+    told.keep({(name,): b"{ }" for name in ("one", "two")})
+    assert told.get(("one",)) == told.get(("two",)) == b"{ }"

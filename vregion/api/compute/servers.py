@@ -7,7 +7,6 @@ Lists and shows send the stored document as it is when the newest form is asked 
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any
 
 import orjson
@@ -16,6 +15,7 @@ from vregion.api.compute import flavors as flavor_api
 from vregion.api.compute import microversions, server_lists
 from vregion.api.compute.links import asked, next_page
 from vregion.api.compute.requests import body, query
+from vregion.api.compute.told import Told
 from vregion.api.http import Call, Reply, Routes
 from vregion.api.schemas.compute import servers as schema
 from vregion.model.microversion import Microversion
@@ -39,7 +39,6 @@ RULES = {
 _GROUPS = Microversion(2, 71)
 _PINNING = Microversion(2, 104)
 _DESCRIPTIONS = Microversion(2, 19)
-Row = tuple[Any, ...]  # (form, kind, id, last write)
 _SHOWN = ("kind", "id", "document", "flavor_ref")
 _ADMINS = ("name", "launch_index", "reservation_id", "user_data")  # what an admin sees besides
 _EXTENDED = tuple(
@@ -50,8 +49,7 @@ _EXTENDED = tuple(
     )
 )  # fmt: skip
 _EXTENDED_MORE = Microversion(2, 3)  # from here on all of them, before it three
-_told: dict[Row, bytes] = {}
-_KEPT = 2048  # documents of some two KiB
+_told = Told(20 << 20)  # bytes: the lists of ten thousand servers
 
 
 def project(call: Call) -> str | None:
@@ -166,16 +164,9 @@ async def _documents(call: Call, tx: Transaction, wanted: resources.Query) -> tu
         read[kind, name] = render(document, flavor_id, _admins_part(rest, version) if also else None)
     if read:
         told = [document or read.get(key[1:3]) for key, document in zip(keys, told, strict=True)]
-        _keep({key: read[key[1:3]] for key in keys if key[1:3] in read})
+        _told.keep({key: read[key[1:3]] for key in keys if key[1:3] in read})
     shown = [(key[2], document) for key, document in zip(keys, told, strict=True) if document is not None]
     return [name for name, _ in shown], [document for _, document in shown]
-
-
-def _keep(documents: Mapping[Row, bytes]) -> None:
-    """The oldest go for them."""
-    _told.update(documents)
-    for key in list(islice(_told, max(0, len(_told) - _KEPT))):
-        del _told[key]
 
 
 def form(call: Call, server: Resource, more: Mapping[str, Any] | None = None) -> dict[str, Any]:

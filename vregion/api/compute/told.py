@@ -1,0 +1,38 @@
+"""What lists told, kept for whoever asks again: the oldest go when they take too much room. For `servers` alone."""
+
+from collections.abc import Mapping
+from typing import Any
+
+Row = tuple[Any, ...]  # (form, kind, id, last write)
+
+
+class Told:
+    """Rendered documents under what they were rendered from; at most `limit` bytes of them."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._bytes = 0
+        self._documents: dict[Row, bytes] = {}
+
+    def get(self, key: Row) -> bytes | None:
+        """None when it was not told, or is gone."""
+        return self._documents.get(key)
+
+    def keep(self, documents: Mapping[Row, bytes]) -> None:
+        """Add these."""
+        for key, document in documents.items():
+            self._bytes += len(document) - len(self._documents.get(key, b""))
+            self._documents[key] = document
+        gone = []
+        for key, document in self._documents.items():
+            if self._bytes <= self._limit:
+                break
+            self._bytes -= len(document)
+            gone.append(key)
+        for key in gone:
+            del self._documents[key]
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._documents.clear()
+        self._bytes = 0

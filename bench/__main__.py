@@ -100,16 +100,6 @@ def creations(bench: Bench, ours: tuple[str, str, str], theirs: tuple[str, str, 
         bench.add(f"POST /v2.0/{name}s", figures[0], figures[1])
 
 
-def volumes(bench: Bench) -> None:
-    """A list of 20 volumes on both sides."""
-    for end, zone in zip(bench.ends("volume"), ("az1", None), strict=True):
-        wish = {"volume": {"size": 1, "availability_zone": zone}}
-        for _ in range(20):
-            end.send("POST", "/volumes", wish)
-        until(lambda e=end: len(e.json("GET", "/volumes?status=available")["volumes"]) >= 20, 120)  # type: ignore[misc]
-    bench.compare("GET /volumes/detail, 20 volumes", "volume", "/volumes/detail?limit=20", 50)
-
-
 def openings(bench: Bench) -> None:
     """A tenant with both zones by the provider's REST API, then his sign-in and his first list: seconds, of five.
 
@@ -140,11 +130,11 @@ def unlimited(bench: Bench) -> None:
     keystone.call("identity", "PUT", f"{mine}/roles/{role['id']}")
     sets = f"/os-quota-sets/{bench.tenant.project_id}"
     bench.rig.tenant().call("compute", "PUT", sets, {"quota_set": {"instances": -1, "cores": -1, "ram": -1}})
-    bench.rig.tenant().call("volume", "PUT", sets, {"quota_set": {"volumes": -1, "gigabytes": -1}})
 
 
 def populate(bench: Bench, image: str, flavor: str, count: int) -> None:
     """`count` servers without ports in az1; ends when the real Nova has all of them."""
+    unlimited(bench)
     end, real = bench.ends("compute")
     began = time.monotonic()
     have = len(end.json("GET", "/servers?limit=1000", None, VERSION)["servers"])
@@ -169,12 +159,10 @@ def main() -> None:
             bench = Bench(rig)
             print(f"memory at start: {rig.resident >> 20} MiB at most")
             print("| call | vregion | bare region | times |\n|---|---|---|---|", flush=True)
-            unlimited(bench)
             ours, theirs = furniture(bench.tenant), furniture(bench.direct)
             boots(bench, ours, theirs)
             creations(bench, ours, theirs)
             bench.compare("GET /v2.0/networks", "network", "/networks", 50)
-            volumes(bench)
             populate(bench, ours[0], ours[1], count)
             end, real = bench.ends("compute")
             pair = tuple(e.json("GET", "/servers?limit=1", None, VERSION)["servers"][0]["id"] for e in (end, real))

@@ -270,11 +270,15 @@ async def _absent(work: Work) -> Outcome:
 
 
 async def _let_go(work: Work) -> Outcome:
-    if work.recipe.release is not None and work.resource is not None and work.resource.deleting:
+    """With the last backend what the resource holds elsewhere is free. It may have begun to end in this very pass."""
+    if work.recipe.release is not None:
+        key = (work.realization.kind, work.realization.resource_id)
         async with work.region.write() as tx:
-            last = await leases.last_to_go(tx, work.realization)
-        if last:
-            await work.recipe.release(work, work.resource)
+            resource = await resources.find(tx, *key)
+            ending = resource is not None and resource.deleting
+            last = ending and await leases.last_to_go(tx, work.realization)
+        if resource is not None and last:
+            await work.recipe.release(work, resource)
     async with work.region.write() as tx:
         await gone(tx, work.recipe, work.realization, work.now())
     return Done()

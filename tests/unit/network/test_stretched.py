@@ -131,6 +131,25 @@ async def test_the_segment_is_free_when_the_network_has_ended(world: World) -> N
         assert await resources.find(tx, Kind.NETWORK, on.id) is None
 
 
+async def test_a_network_that_ends_while_its_last_zone_lets_go_frees_its_segment(world: World) -> None:
+    on, _, made = await spanning(world)
+
+    async def crash(moment: str, operation: str, kind: Kind | None) -> None:
+        if (moment, operation, kind) == ("before", "delete", Kind.NETWORK):
+            async with world.region.write() as tx:
+                await networks.delete(tx, WHO, on.id, None, NOW)
+
+    for port in made:
+        if port is made[-1]:
+            world.clouds["b2"].faults.crash = crash
+        async with world.region.write() as tx:
+            await ports.unplug(tx, await resources.get(tx, Kind.PORT, port.id), NOW)
+        await world.turn()
+    async with world.region.read() as tx:
+        assert await resources.find(tx, Kind.NETWORK, on.id) is None
+    assert world.joined.given == {}
+
+
 async def test_a_tenants_port_moves_with_its_addresses(world: World) -> None:
     on, _, made = await spanning(world)
     async with world.region.write() as tx:

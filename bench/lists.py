@@ -305,7 +305,7 @@ def main() -> None:
             end = Endpoint(words["COMPUTE"], words["TOKEN"])  # the first one's connection was idle for too long
             slow = measure(end, questions(markers), asked.times, clock)
             first, *more = (walk(end, clock) for _ in range(asked.times))
-            walked = f"from page to page: {first:.1f} at most the first time, {min(more):.1f} later"
+            walked = f"from page to page, the slowest: {first:.1f} the first time, {min(more):.1f} at best later"
             print(f"\nAll {asked.servers} {walked}\n\nBy an admin:\n", flush=True)
             admin = Endpoint(words["COMPUTE"], running.tokens["admin"])
             slow += measure(admin, questions_of_admins(), asked.times, clock)

@@ -43,7 +43,7 @@ def prove_inside(tenants: dict[int, Tenant]) -> None:
     check("inside: floating IP outward", until(lambda: seen_by_internet(servers[2]) == address, 10))
     active = until(lambda: tenant.show(f"floatingips/{floating}")["status"] == "ACTIVE", 10)
     check("inside: floating IP ACTIVE", active)
-    inside(here, "ip", "addr", "add", "10.1.1.250/24", "dev", f"tap{ports[0][0][:11]}")
+    inside(here, "ip", "addr", "add", "10.1.1.250/24", "dev", f"tap{ports[0][0].replace('-', '')[:11]}")
     spoofed, _ = inside(here, "ping", "-n", "-c2", "-W1", "-I", "10.1.1.250", near)
     check("inside: a foreign source address does not leave", not spoofed)
 

@@ -231,6 +231,7 @@ async def _missing(work: Work) -> Outcome:
         await work.save(external_id=None, state=State.CREATING, generation=0, asked_at=None)
         return Retry(0, "made again")
     async with work.region.write() as tx:
+        await resources.lock(tx, work.realization.kind, work.realization.resource_id)
         work.realization = await leases.finish(
             tx, work.realization, None, state=State.LOST, reason="gone from its zone"
         )
@@ -271,14 +272,15 @@ async def _absent(work: Work) -> Outcome:
 
 async def _let_go(work: Work) -> Outcome:
     """With the last backend what the resource holds elsewhere is free. It may have begun to end in this very pass."""
-    if work.recipe.release is not None:
-        key = (work.realization.kind, work.realization.resource_id)
-        async with work.region.write() as tx:
-            resource = await resources.find(tx, *key)
-            ending = resource is not None and resource.deleting
-            last = ending and await leases.last_to_go(tx, work.realization)
-        if resource is not None and last:
-            await work.recipe.release(work, resource)
+    key = (work.realization.kind, work.realization.resource_id)
+    async with work.region.write() as tx:
+        await resources.lock(tx, *key)
+        resource = await resources.find(tx, *key)
+        ends = resource is not None and resource.deleting and await leases.last_to_go(tx, work.realization)
+        if not ends or resource is None or work.recipe.release is None:
+            await gone(tx, work.recipe, work.realization, work.now())
+            return Done()
+    await work.recipe.release(work, resource)
     async with work.region.write() as tx:
         await gone(tx, work.recipe, work.realization, work.now())
     return Done()
@@ -286,6 +288,7 @@ async def _let_go(work: Work) -> Outcome:
 
 async def seen(tx: Transaction, recipe: Recipe, realization: Realization, observed: Observed, now: datetime) -> Outcome:
     """Write down an observation: the realization's state, the tenant's document, and who may go on now."""
+    await resources.lock(tx, realization.kind, realization.resource_id)
     state = State.ERROR if observed.failed else State.READY if observed.settled else State.PROGRESSING
     outcome: Outcome = Done() if observed.settled else Retry(None, "in progress")
     arrives = recipe.arrives if state is State.READY and realization.state is not State.READY else None
@@ -308,23 +311,26 @@ async def seen(tx: Transaction, recipe: Recipe, realization: Realization, observ
 
 async def gone(tx: Transaction, recipe: Recipe, realization: Realization, now: datetime) -> None:
     """The backend has let go of an unwanted realization; with the last one, the resource ends."""
-    resource = await resources.find(tx, realization.kind, realization.resource_id)
+    key = (realization.kind, realization.resource_id)
+    resource = await resources.find(tx, *key)
     if resource is not None and recipe.leaves is not None:
         await recipe.leaves(tx, resource, realization, now)
-        resource = await resources.find(tx, realization.kind, realization.resource_id)
+    await resources.lock(tx, *key)
+    resource = await resources.find(tx, *key)
     if resource is not None and await leases.wanted_again(tx, realization):
         return
     last = await leases.drop(tx, realization)
     await realizations.wake(tx, realization, now)
     if resource is not None and last and resource.deleting:
         await recipe.vanished(tx, resource)
-        await realizations.forget_needs(tx, resource.kind, resource.id)
-        await resources.remove(tx, resource.kind, resource.id)
+        await realizations.forget_needs(tx, *key)
+        await resources.remove(tx, *key)
 
 
 async def stop(region: Region, recipe: Recipe, realization: Realization, reason: str, now: datetime) -> None:
     """The backend refused for good: say so to the tenant and to those that wait for this one."""
     async with region.write() as tx:
+        await resources.lock(tx, realization.kind, realization.resource_id)
         await leases.finish(tx, realization, None, state=State.ERROR, reason=reason[:1024])
         resource = await resources.find(tx, realization.kind, realization.resource_id)
         if resource is not None:

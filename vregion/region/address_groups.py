@@ -110,12 +110,12 @@ async def _naming(tx: Transaction, group_id: str) -> list[str]:
 async def _locked_with_users(tx: Transaction, caller: Caller, group_id: str, rule: str) -> Resource:
     """Locked in the order of a new rule: the security group, then what it names."""
     for user_id in await _naming(tx, group_id):
-        await standard.lock(tx, Kind.SECURITY_GROUP, user_id)
+        await resources.lock(tx, Kind.SECURITY_GROUP, user_id)
     return await _locked(tx, caller, group_id, rule)
 
 
 async def _locked(tx: Transaction, caller: Caller, group_id: str, rule: str) -> Resource:
-    await standard.lock(tx, Kind.ADDRESS_GROUP, group_id)
+    await resources.lock(tx, Kind.ADDRESS_GROUP, group_id)
     group = await get(tx, caller, group_id)
     standard.check_owner(group, caller, rule)
     return group

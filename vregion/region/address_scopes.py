@@ -41,7 +41,7 @@ async def update(
     tx: Transaction, caller: Caller, scope_id: str, wanted: dict[str, Any], revision: int | None, now: datetime
 ) -> Resource:
     """Change name and sharing; what is shared stays so."""
-    await standard.lock(tx, Kind.ADDRESS_SCOPE, scope_id)
+    await resources.lock(tx, Kind.ADDRESS_SCOPE, scope_id)
     scope = await get(tx, caller, scope_id)
     standard.check_owner(scope, caller, "update_address_scope")
     standard.check_revision(scope, revision)
@@ -56,7 +56,7 @@ async def update(
 
 async def delete(tx: Transaction, caller: Caller, scope_id: str, revision: int | None) -> None:
     """End a scope that no subnet pool is in."""
-    await standard.lock(tx, Kind.ADDRESS_SCOPE, scope_id)
+    await resources.lock(tx, Kind.ADDRESS_SCOPE, scope_id)
     scope = await get(tx, caller, scope_id)
     standard.check_owner(scope, caller, "delete_address_scope")
     standard.check_revision(scope, revision)

@@ -71,12 +71,12 @@ async def of_ports(tx: Transaction, port_ids: Iterable[str]) -> dict[str, list[R
 async def end_of_port(tx: Transaction, port: Resource, now: datetime) -> None:
     """A port ends: its floating IPs lead nowhere, and nothing is forwarded to it any more."""
     for ip in (await of_ports(tx, [port.id])).get(port.id, ()):
-        await standard.lock(tx, Kind.FLOATING_IP, ip.id)
+        await resources.lock(tx, Kind.FLOATING_IP, ip.id)
         ip = await resources.get(tx, Kind.FLOATING_IP, ip.id)
         if ip.spec["port_id"] == port.id:
             await standard.revise(tx, ip, document, now, spec=FREE, parent_id=None, status="DOWN")
     for ip in await forwarding_to(tx, port.project_id, [port.id]):
-        await standard.lock(tx, Kind.FLOATING_IP, ip.id)
+        await resources.lock(tx, Kind.FLOATING_IP, ip.id)
         ip = await resources.get(tx, Kind.FLOATING_IP, ip.id)
         left = [one for one in ip.spec["port_forwardings"] if one["internal_port_id"] != port.id]
         await forward(tx, ip, left, now)

@@ -95,7 +95,7 @@ async def _network(tx: Transaction, found: Mapping[str, Any], now: datetime) -> 
     name = network_id(tx.region_id)
     if await resources.find(tx, Kind.NETWORK, name) is None:
         await _make_network(tx, name, found, now)
-    await standard.lock(tx, Kind.NETWORK, name)
+    await resources.lock(tx, Kind.NETWORK, name)
     return await resources.get(tx, Kind.NETWORK, name)
 
 

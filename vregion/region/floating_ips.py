@@ -43,7 +43,7 @@ async def get(tx: Transaction, caller: Caller, ip_id: str) -> Resource:
 
 async def hold(tx: Transaction, caller: Caller, ip_id: str) -> Resource:
     """The floating IP, to be changed. Raises NotFound."""
-    await standard.lock(tx, Kind.FLOATING_IP, ip_id)
+    await resources.lock(tx, Kind.FLOATING_IP, ip_id)
     return await get(tx, caller, ip_id)
 
 
@@ -329,7 +329,7 @@ def _bad(message: str) -> Invalid:
 
 async def settled(tx: Transaction, ip: Resource, observed: Observed) -> None:
     """The zone's address and state; the row's address never changes once it is known."""
-    await standard.lock(tx, Kind.FLOATING_IP, ip.id)
+    await resources.lock(tx, Kind.FLOATING_IP, ip.id)
     ip, seen = await resources.get(tx, Kind.FLOATING_IP, ip.id), observed.document
     address = ip.spec["floating_ip_address"] or seen.get("floating_ip_address")
     status = seen.get("status", "DOWN") if ip.spec["port_id"] or ip.spec["forwards"] else "DOWN"

@@ -14,7 +14,7 @@ from vregion.model.caller import Caller
 from vregion.model.observed import Observed
 from vregion.model.refusals import Conflict, Invalid
 from vregion.model.resource import Kind, Realization, Resource, State
-from vregion.region import image_limits, images, leases, realizations
+from vregion.region import image_limits, images, leases, realizations, resources
 from vregion.region.image_imports import STAGED
 from vregion.region.leases import LeaseLost
 from vregion.region.regions import Region, Transaction
@@ -60,7 +60,7 @@ async def uploaded(
     tx: Transaction, image_id: str, realization: Realization, facts: Mapping[str, Any], now: datetime
 ) -> bool:
     """All bytes are there. False when the image was deleted meanwhile."""
-    await images.lock(tx, image_id)
+    await resources.lock(tx, Kind.IMAGE, image_id)
     image = await images.present(tx, image_id)
     if image is None:
         await leases.finish(tx, realization, now)

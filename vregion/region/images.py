@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import select
-
 from vregion.model.caller import Caller
 from vregion.model.observed import Observed
 from vregion.model.refusals import Conflict, Forbidden, Invalid, NotFound, OverQuota
@@ -20,7 +18,6 @@ from vregion.model.resource import Kind, Resource, State
 from vregion.region import image_limits, leases, realizations, resources, tasks, usages
 from vregion.region.regions import Transaction
 from vregion.region.resources import Filter
-from vregion.region.tables import resources as rows
 
 INTERNAL = "vregion"
 TAGS = "vregion:tags"  # |a|b|, for the filter
@@ -141,7 +138,7 @@ async def own(tx: Transaction, caller: Caller, image_id: str, doing: str) -> Res
 
     Raises NotFound, or Forbidden when he sees another project's.
     """
-    await lock(tx, image_id)
+    await resources.lock(tx, Kind.IMAGE, image_id)
     image = await visible(tx, image_id, caller.project_id)
     if image.project_id != caller.project_id and not caller.is_admin:
         raise Forbidden(f"You are not authorized to complete {doing} action.")
@@ -150,15 +147,8 @@ async def own(tx: Transaction, caller: Caller, image_id: str, doing: str) -> Res
 
 async def hold(tx: Transaction, image: Resource) -> Resource:
     """As it is now, and as it stays until the commit: two zones may tell of it at once (PostgreSQL)."""
-    await lock(tx, image.id)
+    await resources.lock(tx, Kind.IMAGE, image.id)
     return await resources.get(tx, Kind.IMAGE, image.id)
-
-
-async def lock(tx: Transaction, image_id: str) -> None:
-    """Nobody else changes that row until the commit."""
-    if not tx.sqlite:
-        row = (rows.c.region_id == tx.region_id, rows.c.kind == Kind.IMAGE, rows.c.id == image_id)
-        await tx.execute(select(rows.c.id).where(*row).with_for_update())
 
 
 async def update(tx: Transaction, image: Resource, wanted: Mapping[str, Any], now: datetime) -> Resource:

@@ -28,7 +28,7 @@ from vregion.region.realizations import (
 )
 from vregion.region.regions import Transaction
 from vregion.region.resources import find_many
-from vregion.region.tables import realizations, resources, same
+from vregion.region.tables import realizations, same
 
 _DUE = (
     same(realizations.c.region_id),
@@ -190,6 +190,7 @@ async def wanted_again(tx: Transaction, realization: Realization) -> bool:
 async def drop(tx: Transaction, realization: Realization) -> bool:
     """The backend confirmed that it is gone: remove the row. True when it was the resource's last.
 
+    The caller has locked the resource: of two backends that let go at the same time the second sees what the first did.
     Wanted again meanwhile (`revive`), it stays as one that was never made.
     """
     mine = [*exactly(tx, realization), realizations.c.fence == realization.fence]
@@ -200,9 +201,6 @@ async def drop(tx: Transaction, realization: Realization) -> bool:
         if (await tx.execute(update(realizations).where(*mine).values(again))).rowcount != 1:
             raise LeaseLost(realization.resource_id)
         return False
-    # Two backends may let go at the same time: whoever is second must see what the first one did.
-    row = (resources.c.region_id == tx.region_id, resources.c.id == realization.resource_id)
-    await tx.execute(select(resources.c.id).where(*row, resources.c.kind == realization.kind).with_for_update())
     left = select(func.count()).select_from(realizations).where(*of_key(tx, realization.kind, realization.resource_id))
     return int((await tx.execute(left)).scalar_one()) == 0
 
@@ -210,10 +208,8 @@ async def drop(tx: Transaction, realization: Realization) -> bool:
 async def last_to_go(tx: Transaction, realization: Realization) -> bool:
     """The backend confirmed that it is gone, and the row stays for a moment: whether every other backend has, too.
 
-    Of two that let go at the same time the second one sees what the first has written here.
+    The caller has locked the resource: of two that let go at once the second sees what the first has written here.
     """
-    row = (resources.c.region_id == tx.region_id, resources.c.id == realization.resource_id)
-    await tx.execute(select(resources.c.id).where(*row, resources.c.kind == realization.kind).with_for_update())
     await save(tx, realization, external_id=None, asked_at=None, state=State.DELETING)
     gone = and_(realizations.c.state == State.DELETING, realizations.c.external_id.is_(None))
     others = [*of_key(tx, realization.kind, realization.resource_id), not_(gone)]

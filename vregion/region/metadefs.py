@@ -9,15 +9,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select
-
 from vregion.model.caller import Caller
 from vregion.model.refusals import Conflict, Forbidden, NotFound
 from vregion.model.resource import Kind, Resource
 from vregion.region import resources
 from vregion.region.regions import Transaction
 from vregion.region.resources import Query
-from vregion.region.tables import resources as rows
 
 OBJECTS, PROPERTIES, TAGS, TYPES = "objects", "properties", "tags", "resource_type_associations"
 PARTS = (OBJECTS, PROPERTIES, TAGS, TYPES)
@@ -75,9 +72,7 @@ async def get(tx: Transaction, caller: Caller, name: str, missing: Missing = not
 
 async def hold(tx: Transaction, caller: Caller, name: str, missing: Missing = not_found) -> Resource:
     """A namespace, to be changed: what is read of it now stays so until the commit. Raises what `missing` says."""
-    if not tx.sqlite:
-        row = (rows.c.region_id == tx.region_id, rows.c.kind == Kind.METADEF_NAMESPACE, rows.c.id == name)
-        await tx.execute(select(rows.c.id).where(*row).with_for_update())
+    await resources.lock(tx, Kind.METADEF_NAMESPACE, name)
     return await get(tx, caller, name, missing)
 
 

@@ -101,7 +101,7 @@ async def update(
     tx: Transaction, caller: Caller, network_id: str, wanted: dict[str, Any], revision: int | None, now: datetime
 ) -> Resource:
     """Change what the tenant may change."""
-    await standard.lock(tx, Kind.NETWORK, network_id)
+    await resources.lock(tx, Kind.NETWORK, network_id)
     network = await get(tx, caller, network_id)
     standard.check_owner(network, caller, "update_network")
     standard.check_revision(network, revision)
@@ -130,7 +130,7 @@ async def update(
 
 async def delete(tx: Transaction, caller: Caller, network_id: str, revision: int | None, now: datetime) -> None:
     """The network and its subnets end; ports on it forbid that."""
-    await standard.lock(tx, Kind.NETWORK, network_id)
+    await resources.lock(tx, Kind.NETWORK, network_id)
     network = await get(tx, caller, network_id)
     standard.check_owner(network, caller, "delete_network")
     standard.check_revision(network, revision)
@@ -176,7 +176,7 @@ async def settle_beside(tx: Transaction, network: Resource, other: Resource, zon
 
 async def _decide(tx: Transaction, network: Resource, binding: Binding) -> Resource:
     """A new network spans zones or is of that one alone; any other one must reach it, or Conflict is raised."""
-    await standard.lock(tx, Kind.NETWORK, network.id)
+    await resources.lock(tx, Kind.NETWORK, network.id)
     network = await resources.get(tx, Kind.NETWORK, network.id)
     if network.backend_id is None and admits(network, binding):
         columns = {"backend_id": binding.backend_id, "availability_zone": binding.availability_zone}
@@ -255,7 +255,7 @@ def why_not(network: Resource, binding: Binding) -> str:
 
 async def stay_local(tx: Transaction, network_id: str, reason: str) -> Resource | None:
     """There is no segment for it: a network that only one zone has is that zone's alone. None when others have it."""
-    await standard.lock(tx, Kind.NETWORK, network_id)
+    await resources.lock(tx, Kind.NETWORK, network_id)
     network = await resources.find(tx, Kind.NETWORK, network_id)
     wanted = [one for one in await realizations.of_resource(tx, Kind.NETWORK, network_id) if one.wanted]
     if network is None or len(wanted) > 1:
@@ -280,7 +280,7 @@ async def port_leaves(tx: Transaction, network_id: str, port: Realization, now: 
 
     A transit network, which is of no project, stays for the next router (`transits`).
     """
-    await standard.lock(tx, Kind.NETWORK, network_id)
+    await resources.lock(tx, Kind.NETWORK, network_id)
     network = await resources.find(tx, Kind.NETWORK, network_id)
     if network is None or network.deleting or not network.spec.get("interconnect") or not network.project_id:
         return
@@ -349,7 +349,7 @@ async def _check_mtu(tx: Transaction, network: Resource, mtu: int) -> None:
 
 async def leaves(tx: Transaction, network: Resource, realization: Realization, now: datetime) -> None:
     """A backend has let go of it: whoever needs it there comes before or after that, in one order of locks."""
-    await standard.lock(tx, Kind.NETWORK, network.id)
+    await resources.lock(tx, Kind.NETWORK, network.id)
     await qos_policies.leave(tx, network.spec.get("qos_policy_id"), realization.backend_id, now)
 
 

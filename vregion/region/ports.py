@@ -98,7 +98,7 @@ async def update(
 ) -> Resource:
     """Change a port; where it is realized its new groups and subnets are needed too."""
     port = await get(tx, caller, port_id)
-    await standard.lock(tx, Kind.NETWORK, port.spec["network_id"])
+    await resources.lock(tx, Kind.NETWORK, port.spec["network_id"])
     port = await get(tx, caller, port_id)
     standard.check_revision(port, revision)
     spec = dict(wanted)
@@ -259,7 +259,7 @@ async def _make(tx: Transaction, caller: Caller, network: Resource, wanted: dict
     spec |= {"network_project_id": network.project_id, "qos_network_policy_id": network.spec.get("qos_policy_id")}
     port = standard.fresh(Kind.PORT, caller, spec, now, parent_id=spec["device_id"] or None)
     await standard.reserve(tx, port.project_id, "port")
-    await standard.lock(tx, Kind.NETWORK, network.id)
+    await resources.lock(tx, Kind.NETWORK, network.id)
     spec = {**port.spec, "mac_address": await _take_mac(tx, network.id, port.id, wanted)}
     spec |= await port_protection.protect(tx, port.project_id, spec, now)
     port = replace(port, spec=spec)
@@ -459,7 +459,7 @@ async def arrives(tx: Transaction, port: Resource, realization: Realization, now
 async def leaves(tx: Transaction, port: Resource, realization: Realization, now: datetime) -> None:
     """A backend has let go of it: with its last server there, a network that spans zones goes, after its routers."""
     network_id, backend_id = port.spec["network_id"], realization.backend_id
-    await standard.lock(tx, Kind.NETWORK, network_id)
+    await resources.lock(tx, Kind.NETWORK, network_id)
     current = await realizations.on_backend(tx, Kind.PORT, port.id, backend_id)
     if current is None or current.wanted:
         return

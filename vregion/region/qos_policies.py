@@ -65,7 +65,7 @@ def require_owner(caller: Caller, policy: Resource) -> None:
 async def hold(tx: Transaction, *policy_ids: str | None) -> None:
     """Lock policies, in one order: who comes to use one in a zone and who leaves last go one after the other."""
     for policy_id in sorted({policy_id for policy_id in policy_ids if policy_id}):
-        await standard.lock(tx, Kind.QOS_POLICY, policy_id)
+        await resources.lock(tx, Kind.QOS_POLICY, policy_id)
 
 
 async def create(tx: Transaction, caller: Caller, wanted: dict[str, Any], now: datetime) -> Resource:

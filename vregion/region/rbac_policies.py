@@ -53,7 +53,7 @@ async def create(tx: Transaction, caller: Caller, wanted: dict[str, Any], now: d
     """A new policy for an object of the caller's."""
     kind, object_id, target = Kind(wanted["object_type"]), wanted["object_id"], wanted["target_tenant"]
     _check_action(kind, wanted["action"])
-    await standard.lock(tx, kind, object_id)
+    await resources.lock(tx, kind, object_id)
     shared = await resources.find(tx, kind, object_id)
     if shared is None or shared.deleting or not (caller.is_admin or shared.project_id == caller.project_id):
         raise _invalid(f"{kind.value} {object_id} is not the project's own")
@@ -94,7 +94,7 @@ async def _locked(tx: Transaction, caller: Caller, policy_id: str) -> tuple[Reso
     """The policy with its object."""
     policy = await get(tx, caller, policy_id)
     kind = Kind(policy.spec["object_type"])
-    await standard.lock(tx, kind, str(policy.parent_id))
+    await resources.lock(tx, kind, str(policy.parent_id))
     return await get(tx, caller, policy_id), await resources.get(tx, kind, str(policy.parent_id))
 
 

@@ -48,6 +48,7 @@ _KIND = same(resources.c.region_id, resources.c.kind)
 _ONE = and_(_KIND, same(resources.c.id))
 _FIND = select(*_COLUMNS).where(_ONE)
 _FIND_IN_PROJECT = _FIND.where(same(resources.c.project_id))
+_LOCK = select(resources.c.id).where(_ONE).with_for_update()
 _AMONG = resources.c.id.in_(bindparam("its_ids", expanding=True))
 # Where rows were found in a transaction: on SQLite by their numbers, which is twice as fast as by their ids. One
 # parameter for all of them: a statement with a thousand takes SQLAlchemy longer to write than the database to answer.
@@ -133,6 +134,15 @@ async def find(tx: Transaction, kind: Kind, resource_id: str, project_id: str | 
     else:
         row = (await tx.execute(_FIND, its)).first()
     return _resource(row) if row else None
+
+
+async def lock(tx: Transaction, kind: Kind, resource_id: str) -> None:
+    """What is read of the row from now on stays so until the commit (SQLite has one writer at a time anyway).
+
+    Who locks or writes its realizations, too, locks it first: a request and a pass would else wait for each other.
+    """
+    if not tx.sqlite:
+        await tx.execute(_LOCK, _its(tx, kind, id=resource_id))
 
 
 async def get(tx: Transaction, kind: Kind, resource_id: str, project_id: str | None = None) -> Resource:

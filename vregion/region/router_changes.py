@@ -109,7 +109,7 @@ async def saw_gateway(
 
     With the first one floating IPs can lead through it.
     """
-    await standard.lock(tx, Kind.ROUTER, router_id)
+    await resources.lock(tx, Kind.ROUTER, router_id)
     router = await resources.find(tx, Kind.ROUTER, router_id)
     if router is None or router.deleting:
         return

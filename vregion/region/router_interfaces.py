@@ -59,7 +59,7 @@ async def remove(tx: Transaction, caller: Caller, router_id: str, wanted: Mappin
     """Take a router off a subnet; the port ends with its last address."""
     await routers.get(tx, caller, router_id)
     port, subnet_ids = await _to_remove(tx, caller, router_id, wanted)
-    await standard.lock(tx, Kind.NETWORK, port.spec["network_id"])
+    await resources.lock(tx, Kind.NETWORK, port.spec["network_id"])
     router = await routers.hold(tx, caller, router_id)
     for subnet in (await resources.find_many(tx, Kind.SUBNET, subnet_ids)).values():
         await _require_unused(tx, router, port, subnet)
@@ -82,7 +82,7 @@ async def _add_subnet(tx: Transaction, caller: Caller, router_id: str, subnet_id
         words = f"Cannot add interface to router because subnet {subnet_id} is not owned by project making the request"
         raise bad(words)
     _check_address_mode(subnet)
-    await standard.lock(tx, Kind.NETWORK, subnet.spec["network_id"])
+    await resources.lock(tx, Kind.NETWORK, subnet.spec["network_id"])
     router = await routers.hold(tx, caller, router_id)
     present = await routers.interfaces(tx, router_id)
     await _check_subnets(tx, router, present, [subnet])
@@ -101,7 +101,7 @@ async def _add_subnet(tx: Transaction, caller: Caller, router_id: str, subnet_id
 
 async def _add_port(tx: Transaction, caller: Caller, router_id: str, port_id: str, now: datetime) -> Attached:
     port = await ports.get(tx, caller, port_id)
-    await standard.lock(tx, Kind.NETWORK, port.spec["network_id"])
+    await resources.lock(tx, Kind.NETWORK, port.spec["network_id"])
     router = await routers.hold(tx, caller, router_id)
     port = await ports.get(tx, caller, port_id)
     if port.spec["device_id"]:

@@ -62,7 +62,7 @@ async def get(tx: Transaction, caller: Caller, router_id: str) -> Resource:
 
 async def hold(tx: Transaction, caller: Caller, router_id: str) -> Resource:
     """The router, to be changed: two changes of one router happen one after the other. Raises NotFound."""
-    await standard.lock(tx, Kind.ROUTER, router_id)
+    await resources.lock(tx, Kind.ROUTER, router_id)
     return await get(tx, caller, router_id)
 
 
@@ -94,7 +94,7 @@ async def enter(tx: Transaction, router_id: str, backend_id: str, zone: str | No
     Where it is already its other zones shall know what leads there now. It has nothing to do for it itself, but for a
     gateway, which it has not where it only waits: with its first interface there.
     """
-    await standard.lock(tx, Kind.ROUTER, router_id)
+    await resources.lock(tx, Kind.ROUTER, router_id)
     router = await resources.get(tx, Kind.ROUTER, router_id)
     if backend_id in router.spec["zones"]:
         comes = router.spec["gateway_network_id"] and await _only_now(tx, router_id, backend_id)
@@ -153,19 +153,19 @@ async def leave_alone(tx: Transaction, network: Resource, backend_id: str, now: 
         return
     for port in (await resources.find_many(tx, Kind.PORT, doors)).values():
         await realizations.unwant(tx, Kind.PORT, port.id, now, backend_id)
-        await standard.lock(tx, Kind.ROUTER, port.spec["router_id"])
+        await resources.lock(tx, Kind.ROUTER, port.spec["router_id"])
         await leave(tx, await resources.get(tx, Kind.ROUTER, port.spec["router_id"]), now)
 
 
 async def leaves(tx: Transaction, router: Resource, realization: Realization, now: datetime) -> None:
     """A backend has let go of it."""
-    await standard.lock(tx, Kind.ROUTER, router.id)
+    await resources.lock(tx, Kind.ROUTER, router.id)
     await qos_policies.leave(tx, router.spec.get("qos_policy_id"), realization.backend_id, now)
 
 
 async def settled(tx: Transaction, router: Resource, observed: Observed) -> None:
     """A zone has it: the tenant sees the state that was seen last."""
-    await standard.lock(tx, Kind.ROUTER, router.id)
+    await resources.lock(tx, Kind.ROUTER, router.id)
     router = await resources.get(tx, Kind.ROUTER, router.id)
     await standard.note(tx, router, document, status=observed.document.get("status", "ACTIVE"))
 

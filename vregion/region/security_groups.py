@@ -87,7 +87,7 @@ async def update(
     tx: Transaction, caller: Caller, group_id: str, wanted: dict[str, Any], revision: int | None, now: datetime
 ) -> Resource:
     """Change name, description or statefulness."""
-    await standard.lock(tx, Kind.SECURITY_GROUP, group_id)
+    await resources.lock(tx, Kind.SECURITY_GROUP, group_id)
     group = await get(tx, caller, group_id)
     standard.check_owner(group, caller, "update_security_group")
     standard.check_revision(group, revision)
@@ -104,7 +104,7 @@ async def update(
 
 async def delete(tx: Transaction, caller: Caller, group_id: str, revision: int | None, now: datetime) -> None:
     """End a group that no port has; rules of other groups that name it end with it, as in Neutron."""
-    await standard.lock(tx, Kind.SECURITY_GROUP, group_id)
+    await resources.lock(tx, Kind.SECURITY_GROUP, group_id)
     group = await get(tx, caller, group_id)
     standard.check_owner(group, caller, "delete_security_group")
     standard.check_revision(group, revision)
@@ -131,7 +131,7 @@ async def create_rules(tx: Transaction, caller: Caller, wanted: Sequence[Rule], 
         message = "Only allowed to update rules for one security profile at a time"
         raise Invalid(message, reason="SecurityGroupNotSingleGroupRules")
     (group_id,) = group_ids
-    await standard.lock(tx, Kind.SECURITY_GROUP, group_id)
+    await resources.lock(tx, Kind.SECURITY_GROUP, group_id)
     group = await get(tx, caller, group_id)
     standard.check_owner(group, caller, "create_security_group_rule")
     good = [rules.checked(rules.full(rule)) for rule in wanted]
@@ -140,7 +140,7 @@ async def create_rules(tx: Transaction, caller: Caller, wanted: Sequence[Rule], 
         if (remote := rule["remote_group_id"]) is not None:
             await get(tx, caller, str(remote))
         if (addresses := rule["remote_address_group_id"]) is not None:
-            await standard.lock(tx, Kind.ADDRESS_GROUP, str(addresses))
+            await resources.lock(tx, Kind.ADDRESS_GROUP, str(addresses))
             await address_groups.get(tx, caller, str(addresses))
     rules.check_new(good, await _rules_of(tx, group_id))
     made = await _insert_rules(tx, group, good, now)
@@ -161,7 +161,7 @@ async def delete_rule(tx: Transaction, caller: Caller, rule_id: str, now: dateti
     """End one rule."""
     rule = await get_rule(tx, caller, rule_id)
     group_id = str(rule.parent_id)
-    await standard.lock(tx, Kind.SECURITY_GROUP, group_id)
+    await resources.lock(tx, Kind.SECURITY_GROUP, group_id)
     group = await get(tx, caller, group_id)
     standard.check_owner(group, caller, "delete_security_group_rule")
     await _drop_rules(tx, group, [rule_id], now)

@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import select
 
 from vregion.model.caller import Caller
 from vregion.model.observed import Observed
@@ -32,7 +31,6 @@ from vregion.region import (
     volumes,
 )
 from vregion.region.regions import Transaction
-from vregion.region.tables import resources as rows
 
 GONE = "The server is gone from its availability zone: it was deleted there, not here. It is not made again."
 _STATES = {
@@ -62,9 +60,7 @@ async def hold(tx: Transaction, server_id: str, project_id: str | None) -> Resou
 
     A request and an observation may meet on PostgreSQL; the second of them must see what the first has written.
     """
-    if not tx.sqlite:
-        row = (rows.c.region_id == tx.region_id, rows.c.kind == Kind.SERVER, rows.c.id == server_id)
-        await tx.execute(select(rows.c.id).where(*row).with_for_update())
+    await resources.lock(tx, Kind.SERVER, server_id)
     return await get(tx, server_id, project_id)
 
 

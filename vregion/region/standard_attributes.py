@@ -9,18 +9,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
-
 from vregion.model.caller import Caller
 from vregion.model.refusals import Forbidden, OverQuota, Refusal
 from vregion.model.resource import Kind, Resource
 from vregion.region import realizations, resources, usages
 from vregion.region.regions import Transaction
-from vregion.region.tables import resources as rows
-from vregion.region.tables import same
 
 Render = Callable[[Resource], dict[str, Any]]
-_LOCK = select(rows.c.id).where(same(rows.c.region_id, rows.c.kind, rows.c.id)).with_for_update()
 
 
 class PreconditionFailed(Refusal):
@@ -89,12 +84,6 @@ async def end(tx: Transaction, resource: Resource, now: datetime, vanished: Call
         await vanished(tx, resource)
         await realizations.forget_needs(tx, resource.kind, resource.id)
         await resources.remove(tx, resource.kind, resource.id)
-
-
-async def lock(tx: Transaction, kind: Kind, resource_id: str) -> None:
-    """What depends on all of a network or group is decided by one transaction at a time (SQLite has only one)."""
-    if not tx.sqlite:
-        await tx.execute(_LOCK, {"its_region_id": tx.region_id, "its_kind": kind, "its_id": resource_id})
 
 
 def owned(resource: Resource) -> dict[str, Any]:

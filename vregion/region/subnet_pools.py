@@ -74,7 +74,7 @@ async def create(tx: Transaction, caller: Caller, wanted: dict[str, Any], now: d
 
 async def delete(tx: Transaction, caller: Caller, pool_id: str, revision: int | None) -> None:
     """End a pool that no subnet is from."""
-    await standard.lock(tx, Kind.SUBNET_POOL, pool_id)
+    await resources.lock(tx, Kind.SUBNET_POOL, pool_id)
     pool = await get(tx, caller, pool_id)
     standard.check_owner(pool, caller, "delete_subnetpool")
     standard.check_revision(pool, revision)
@@ -99,7 +99,7 @@ async def take(
     The caller's project is whose quota counts. Raises what Neutron raises; Conflict where there is no room, for which
     Neutron 29 fails with 500.
     """
-    await standard.lock(tx, Kind.SUBNET_POOL, pool_id)
+    await resources.lock(tx, Kind.SUBNET_POOL, pool_id)
     pool = await get(tx, caller, pool_id)
     version = pool.spec["ip_version"]
     if wanted["ip_version"] != version:
@@ -126,7 +126,7 @@ async def give_back(tx: Transaction, subnet: Resource) -> None:
     pool_id = subnet.spec.get("subnetpool_id")
     if not pool_id:
         return
-    await standard.lock(tx, Kind.SUBNET_POOL, pool_id)
+    await resources.lock(tx, Kind.SUBNET_POOL, pool_id)
     pool = await resources.get(tx, Kind.SUBNET_POOL, pool_id)
     free = blocks.compact([*blocks.parse(pool.spec["free"]), prefixes.prefix(subnet.spec["cidr"])])
     await standard.note(tx, pool, document, spec={"free": blocks.texts(free)})
@@ -168,7 +168,7 @@ async def check_scope(tx: Transaction, caller: Caller, pool: Resource) -> None:
     scope_id = pool.spec["address_scope_id"]
     if not scope_id:
         return
-    await standard.lock(tx, Kind.ADDRESS_SCOPE, scope_id)
+    await resources.lock(tx, Kind.ADDRESS_SCOPE, scope_id)
     scope = await address_scopes.get(tx, caller, scope_id)
     if scope.spec["ip_version"] != pool.spec["ip_version"]:
         message = (

@@ -86,7 +86,7 @@ async def create(tx: Transaction, caller: Caller, wanted: dict[str, Any], now: d
     exact = _prefix(wanted) if wanted.get("cidr") else None
     if exact is not None:
         _check({**wanted, "cidr": str(exact)}, exact, dhcp_was_on=False)
-    await standard.lock(tx, Kind.NETWORK, wanted["network_id"])
+    await resources.lock(tx, Kind.NETWORK, wanted["network_id"])
     network = await networks.get(tx, caller, wanted["network_id"])
     if network.spec["router:external"] or (network.project_id != caller.project_id and not caller.is_admin):
         raise NotFound("The resource could not be found.", reason="HTTPNotFound")
@@ -139,7 +139,7 @@ async def update(
 ) -> Resource:
     """Change what may change; the pools that a gateway or new pools would break are refused."""
     subnet = await get(tx, caller, subnet_id)
-    await standard.lock(tx, Kind.NETWORK, subnet.spec["network_id"])
+    await resources.lock(tx, Kind.NETWORK, subnet.spec["network_id"])
     subnet = await get(tx, caller, subnet_id)
     standard.check_owner(subnet, caller, "update_subnet")
     standard.check_revision(subnet, revision)
@@ -162,7 +162,7 @@ async def update(
 async def delete(tx: Transaction, caller: Caller, subnet_id: str, revision: int | None, now: datetime) -> None:
     """End a subnet on which no port has an address; `ports.forget_subnet` has taken the automatic ones away."""
     subnet = await get(tx, caller, subnet_id)
-    await standard.lock(tx, Kind.NETWORK, subnet.spec["network_id"])
+    await resources.lock(tx, Kind.NETWORK, subnet.spec["network_id"])
     standard.check_owner(subnet, caller, "delete_subnet")
     standard.check_revision(subnet, revision)
     if await addresses.used_by_port(tx, subnet_id):
@@ -205,7 +205,7 @@ async def tell_gateways(tx: Transaction, subnet: Resource, told: dict[str, str],
 
 async def leaves(tx: Transaction, subnet: Resource, realization: Realization, now: datetime) -> None:
     """A backend has let go of it, DHCP service and all: its addresses there are free, unless it is wanted again."""
-    await standard.lock(tx, Kind.NETWORK, subnet.spec["network_id"])
+    await resources.lock(tx, Kind.NETWORK, subnet.spec["network_id"])
     subnet = await resources.get(tx, Kind.SUBNET, subnet.id)
     current = await realizations.on_backend(tx, Kind.SUBNET, subnet.id, realization.backend_id)
     if current is None or current.wanted:

@@ -90,7 +90,7 @@ async def settle(
     There is one transit network over each interconnect that is needed for that. One that stands in the way (a tenant's
     prefix meets it, its interconnect is gone, it failed) makes room for another one.
     """
-    await standard.lock(tx, Kind.ROUTER, router_id)
+    await resources.lock(tx, Kind.ROUTER, router_id)
     router = await resources.find(tx, Kind.ROUTER, router_id)
     if router is None or (router.deleting and not of(router)):
         return None
@@ -165,7 +165,7 @@ async def inherit(tx: Transaction, router_id: str, backend_id: str, now: datetim
     if router.spec["zones"]:
         return
     for spare in await _spares(tx):
-        await standard.lock(tx, Kind.ROUTER, spare.id)
+        await resources.lock(tx, Kind.ROUTER, spare.id)
         current = await resources.find(tx, Kind.ROUTER, spare.id)
         if current is None or backend_id not in current.spec["zones"] or not await _pass_on(tx, current, router, now):
             continue
@@ -224,7 +224,7 @@ async def tidy(tx: Transaction, now: datetime, joined: Collection[str] | None = 
     peopled = await _peopled(tx) if found else ()
     over = [network.spec["interconnect"] for network in found]
     for network in found:
-        await standard.lock(tx, Kind.NETWORK, network.id)
+        await resources.lock(tx, Kind.NETWORK, network.id)
         current = await resources.find(tx, Kind.NETWORK, network.id)
         if current is None or current.deleting:
             continue
@@ -301,7 +301,7 @@ async def _meet(
     """
     await usages.hold(tx, "", _TRANSITS)
     for network in await _every(tx, Filter("spec.interconnect", over.name)):
-        await standard.lock(tx, Kind.NETWORK, network.id)
+        await resources.lock(tx, Kind.NETWORK, network.id)
         there = await resources.find(tx, Kind.NETWORK, network.id)
         if there and not there.deleting and await _open(tx, there, taken, len(router.spec["zones"])):
             break
@@ -391,7 +391,7 @@ async def _stretch(
     members, before = set(router.spec["zones"]) & set(over.members), set(there)
     if members == before:
         return False
-    await standard.lock(tx, Kind.NETWORK, known["network_id"])
+    await resources.lock(tx, Kind.NETWORK, known["network_id"])
     port = await resources.get(tx, Kind.PORT, known["port_id"])
     for backend_id in sorted(members - before):
         network = await resources.get(tx, Kind.NETWORK, known["network_id"])
@@ -406,7 +406,7 @@ async def _stretch(
 async def _part(tx: Transaction, router: Resource, known: Mapping[str, str], now: datetime) -> Resource:
     """The router's port on a transit network ends; each zone lets go of it in its own time, after the routes."""
     port = await resources.get(tx, Kind.PORT, known["port_id"])
-    await standard.lock(tx, Kind.NETWORK, known["network_id"])
+    await resources.lock(tx, Kind.NETWORK, known["network_id"])
     await addresses.release(tx, port.id)
     await addresses.release_mac(tx, port.id)
     await resources.change(tx, port, parent_id=None)

@@ -47,7 +47,7 @@ async def get(tx: Transaction, caller: Caller, trunk_id: str) -> Resource:
 
 async def hold(tx: Transaction, caller: Caller, trunk_id: str) -> Resource:
     """The trunk, to be changed. Raises NotFound."""
-    await standard.lock(tx, Kind.TRUNK, trunk_id)
+    await resources.lock(tx, Kind.TRUNK, trunk_id)
     return await get(tx, caller, trunk_id)
 
 
@@ -62,7 +62,7 @@ async def networks_behind(tx: Transaction, port_id: str | None) -> list[Resource
 
 async def create(tx: Transaction, caller: Caller, wanted: dict[str, Any], now: datetime) -> Resource:
     """A trunk in no zone: its parent is no server's yet."""
-    await standard.lock(tx, Kind.PORT, wanted["port_id"])
+    await resources.lock(tx, Kind.PORT, wanted["port_id"])
     parent = await ports.get(tx, caller, wanted["port_id"])
     if parent.spec.get("trunk_id"):
         raise _in_use(parent.id)
@@ -177,7 +177,7 @@ async def _checked(tx: Transaction, caller: Caller, parent: Resource, given: Seq
     for one in given:
         if one["port_id"] == parent.id:
             raise _no_parent(parent.id)
-        await standard.lock(tx, Kind.PORT, one["port_id"])
+        await resources.lock(tx, Kind.PORT, one["port_id"])
         port = await ports.get(tx, caller, one["port_id"])
         network = await resources.get(tx, Kind.NETWORK, port.spec["network_id"])
         if network.spec["mtu"] > on.spec["mtu"]:
@@ -240,7 +240,7 @@ def _invalid(message: str) -> Invalid:
 
 async def settled(tx: Transaction, trunk: Resource, observed: Observed) -> None:
     """What its zone says of it."""
-    await standard.lock(tx, Kind.TRUNK, trunk.id)
+    await resources.lock(tx, Kind.TRUNK, trunk.id)
     trunk = await resources.get(tx, Kind.TRUNK, trunk.id)
     await standard.note(tx, trunk, document, status=observed.document.get("status", "DOWN"))
 

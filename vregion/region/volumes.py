@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import select
-
 from vregion.model.observed import Observed
 from vregion.model.refusals import Invalid, NotFound, OverQuota
 from vregion.model.resource import Kind, Resource
@@ -28,7 +26,6 @@ from vregion.region import (
     volume_types,
 )
 from vregion.region.regions import Transaction
-from vregion.region.tables import resources as rows
 
 BASE = "vregion-volume-endpoint"  # stands in stored links where an answer has the endpoint
 AWAITING = "awaiting-transfer"
@@ -116,9 +113,7 @@ async def get(tx: Transaction, volume_id: str, project_id: str | None) -> Resour
 
 async def hold(tx: Transaction, volume: Resource) -> Resource:
     """The volume, to be changed: what is read of it now stays so until the commit."""
-    if not tx.sqlite:
-        row = (rows.c.region_id == tx.region_id, rows.c.kind == Kind.VOLUME, rows.c.id == volume.id)
-        await tx.execute(select(rows.c.id).where(*row).with_for_update())
+    await resources.lock(tx, Kind.VOLUME, volume.id)
     return await resources.get(tx, Kind.VOLUME, volume.id)
 
 

@@ -49,7 +49,13 @@ def namespace_of(instance):
 
 
 def device_of(vif):
-    return f"tap{vif['id'][:11]}"
+    """Without the dash that Nova's names have at this place: what looks for names of devices in a server ends at it."""
+    return f"tap{vif['id'].replace('-', '')[:11]}"
+
+
+def pid_file_of(vif):
+    """Where Tempest looks for the DHCP client that it asks to renew a lease."""
+    return pathlib.Path(f"/var/run/udhcpc.{device_of(vif)}.pid")
 
 
 class LabNetDriver(labvirt.LabDriver):
@@ -193,7 +199,7 @@ class LabNetDriver(labvirt.LabDriver):
             if subnet not in leased:
                 self._fix(namespace_of(instance), device, subnet)
         if any(subnet["version"] == 4 for subnet in leased):
-            options = ["-i", device, "-s", str(SCRIPTS / "udhcpc.sh"), "-t", "30", "-T", "1", "-A", "1"]
+            options = ["-p", str(pid_file_of(vif)), "-i", device, "-s", str(SCRIPTS / "udhcpc.sh"), "-t", "30", "-T", "1", "-A", "1"]
             name = f"hostname:{instance.hostname}"
             self._background(instance, "busybox", "udhcpc", "-f", "-R", *options, "-x", name)
         for mode in {subnet["meta"].get("ipv6_address_mode") for subnet in leased} & set(DHCPV6):
@@ -235,5 +241,6 @@ class LabNetDriver(labvirt.LabDriver):
                 continue
         for vif in network_info or []:
             self._unplug(vif)
+            pid_file_of(vif).unlink(missing_ok=True)
         attempt("ip", "netns", "del", name)
         shutil.rmtree(f"/etc/netns/{name}", ignore_errors=True)

@@ -16,6 +16,7 @@ from vregion.region import (
     networks,
     ports,
     qos_policies,
+    resources,
     routers,
     security_groups,
     subnet_pools,
@@ -114,7 +115,7 @@ class Tags:
     async def _write(self, call: Call, wanted: Callable[[Resource], list[str]]) -> None:
         async with call.region.write() as tx:
             found = await self.get(tx, call.caller, call.path["id"])
-            await standard.lock(tx, found.kind, found.id)
+            await resources.lock(tx, found.kind, found.id)
             resource = await self.get(tx, call.caller, found.id)
             standard.check_owner(resource, call.caller, f"update_{self.word}:tags")
             tags = list(dict.fromkeys(wanted(resource)))

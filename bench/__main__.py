@@ -18,6 +18,7 @@ from tests.e2e.rig import PASSWORD, ZONES, Rig
 from vregion.settings import Settings
 
 VERSION = "compute 2.96"  # region 2's newest; both sides are asked for the same form
+VOLUMES = 20
 
 
 class Bench:
@@ -128,8 +129,9 @@ def unlimited(bench: Bench) -> None:
     (role,) = keystone.call("identity", "GET", "/roles?name=admin")["roles"]
     mine = f"/projects/{bench.tenant.project_id}/users/{bench.tenant.user_id}"
     keystone.call("identity", "PUT", f"{mine}/roles/{role['id']}")
-    sets = f"/os-quota-sets/{bench.tenant.project_id}"
-    bench.rig.tenant().call("compute", "PUT", sets, {"quota_set": {"instances": -1, "cores": -1, "ram": -1}})
+    sets, admin = f"/os-quota-sets/{bench.tenant.project_id}", bench.rig.tenant()
+    admin.call("compute", "PUT", sets, {"quota_set": {"instances": -1, "cores": -1, "ram": -1}})
+    admin.call("volume", "PUT", sets, {"quota_set": {"volumes": -1, "gigabytes": -1}})
 
 
 def populate(bench: Bench, image: str, flavor: str, count: int) -> None:
@@ -145,6 +147,16 @@ def populate(bench: Bench, image: str, flavor: str, count: int) -> None:
         until(lambda: not end.json("GET", "/servers?status=BUILD&limit=1", None, VERSION)["servers"], 600, "built", 1)
     print(f"{count} servers after {time.monotonic() - began:.0f} s", flush=True)
     until(lambda: len(real.json("GET", "/servers?limit=1000", None, VERSION)["servers"]) >= count, 60, "there", 1)
+
+
+def volumes(bench: Bench) -> None:
+    """Lists of volumes of a gigabyte in az1, made through vregion: the same ones on both sides."""
+    end, real = bench.ends("volume")
+    for _ in range(VOLUMES):
+        end.send("POST", "/volumes", {"volume": {"name": "bench", "size": 1, "availability_zone": "az1"}})
+    until(lambda: len(end.json("GET", "/volumes?status=available")["volumes"]) == VOLUMES, 120, "available", 1)
+    assert len(real.json("GET", "/volumes")["volumes"]) == VOLUMES
+    bench.compare(f"GET /volumes/detail, {VOLUMES} volumes", "volume", "/volumes/detail", 50)
 
 
 def main() -> None:
@@ -164,6 +176,7 @@ def main() -> None:
             creations(bench, ours, theirs)
             bench.compare("GET /v2.0/networks", "network", "/networks", 50)
             populate(bench, ours[0], ours[1], count)
+            volumes(bench)
             end, real = bench.ends("compute")
             pair = tuple(e.json("GET", "/servers?limit=1", None, VERSION)["servers"][0]["id"] for e in (end, real))
             bench.compare("GET /servers/{id}", "compute", (f"/servers/{pair[0]}", f"/servers/{pair[1]}"), 50)

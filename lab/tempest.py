@@ -13,6 +13,16 @@ from lab.processes import run
 from lab.regions import Region
 from lab.settings import BIN, STATE, say
 
+COMPUTE_FEATURES: Section = {
+    "console_output": "true",
+    "vnc_console": "false",
+    "attach_encrypted_volume": "false",
+    "resize": "true",
+    "snapshot": "true",
+    "metadata_service": "false",  # no metadata agent, and servers have no disks
+    "config_drive": "false",
+}
+
 
 def one(items: list[dict[str, Any]], name: str) -> str:
     return str(next(item["id"] for item in items if item["name"] == name))
@@ -45,13 +55,7 @@ def sections(region: Region) -> dict[str, Section]:
             "min_microversion": "2.1",
             "max_microversion": profile.compute_microversion or "latest",
         },
-        "compute-feature-enabled": {
-            "console_output": "true",
-            "vnc_console": "false",
-            "attach_encrypted_volume": "false",
-            "resize": "true",
-            "snapshot": "true",
-        },
+        "compute-feature-enabled": COMPUTE_FEATURES,
         "validation": validation(region),
         "network": {**place, "public_network_id": outside, "floating_network_name": profile.external},
         "network-feature-enabled": {"api_extensions": extensions, "ipv6": "true", "ipv6_subnet_attributes": "true"},

@@ -18,7 +18,7 @@ import yaml
 from lab.configuration import Section, render
 from lab.regions import known_one
 from lab.settings import BIN as LAB_BIN
-from lab.tempest import validation
+from lab.tempest import COMPUTE_FEATURES, validation
 from tests.e2e.cloud import Cloud
 from tests.e2e.rig import PASSWORD, Rig
 from vregion.identity.client import Identity, PasswordCredential
@@ -154,13 +154,7 @@ class Workspace:
                 "default_domain_id": self.domain_id,
             },
             "compute": compute,
-            "compute-feature-enabled": {
-                "console_output": "true",
-                "vnc_console": "false",
-                "attach_encrypted_volume": "false",
-                "resize": "true",
-                "snapshot": "true",
-            },
+            "compute-feature-enabled": COMPUTE_FEATURES,
             "validation": validation(known_one(1)),
             "network": {
                 **place,

@@ -122,7 +122,7 @@ async def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any], now
 async def visible(tx: Transaction, image_id: str, project_id: str) -> Resource:
     """An image that this project may see. Raises NotFound."""
     image = await present(tx, image_id)
-    if image is None or not _may_see(image, project_id):
+    if image is None or not may_see(image, project_id):
         raise no_image(image_id)
     return image
 
@@ -214,7 +214,7 @@ async def set_status(tx: Transaction, image: Resource, status: str, now: datetim
 async def bootable(tx: Transaction, image_id: str, project_id: str) -> Resource:
     """An image to boot from. Raises Invalid in Nova's words (nova 34.0.0 api/openstack/compute/servers.py create)."""
     image = await present(tx, image_id)
-    if image is None or not _may_see(image, project_id):
+    if image is None or not may_see(image, project_id):
         raise Invalid("Can not find requested image")
     if image.status != "active":
         raise Invalid(f"Image {image_id} is not active.")
@@ -275,7 +275,7 @@ async def vanished(tx: Transaction, image: Resource) -> None:
     await usages.release(tx, image.project_id, {"images": 1})
 
 
-def _may_see(image: Resource, project_id: str) -> bool:
+def may_see(image: Resource, project_id: str) -> bool:
     if image.project_id == project_id or image.spec["visibility"] in ("public", "community"):
         return True
     return image.spec["visibility"] == "shared" and project_id in image.spec.get(MEMBERS, {})

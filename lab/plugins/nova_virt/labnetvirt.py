@@ -119,9 +119,10 @@ class LabNetDriver(labvirt.LabDriver):
         name, home, vifs = namespace_of(instance), HOMES / instance.uuid, network_info or []
         (home / "www").mkdir(parents=True, exist_ok=True)
         (home / "www" / "index.html").write_text(f"{instance.hostname}\n")
-        resolver = pathlib.Path("/etc/netns", name)
-        resolver.mkdir(parents=True, exist_ok=True)
-        (resolver / "resolv.conf").touch()
+        etc = pathlib.Path("/etc/netns", name)
+        etc.mkdir(parents=True, exist_ok=True)
+        (etc / "resolv.conf").touch()
+        (etc / "hosts").write_text(f"127.0.0.1 localhost\n127.0.1.1 {instance.hostname}\n")  # sudo looks itself up
         run("ip", "netns", "add", name)
         run("ip", "-n", name, "link", "set", "lo", "up")
         self._plug_all(instance, vifs, wait)

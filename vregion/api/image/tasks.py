@@ -10,7 +10,7 @@ from uuid import UUID
 from vregion.api.http import Call, Reply, Routes
 from vregion.api.image import bodies, image_imports
 from vregion.api.schemas.image.tasks import BODY
-from vregion.model.refusals import Invalid
+from vregion.model.refusals import Invalid, NotFound
 from vregion.model.resource import Kind
 from vregion.region import images, resources, tasks
 from vregion.region.resources import Filter, Query
@@ -72,7 +72,9 @@ async def show(call: Call) -> Reply:
 async def of_image(call: Call) -> Reply:
     """An image's, for whoever sees it and is of the project that began them."""
     async with call.region.read() as tx:
-        image = await images.visible(tx, call.path["image_id"], call.project_id)
+        image = await images.present(tx, call.path["image_id"])
+        if image is None or not images.may_see(image, call.project_id):
+            raise NotFound("The resource could not be found.")  # glance 33.0.0 api/v2/images.py get_task_info
         found = await tasks.of_image(tx, image.id, datetime.now(UTC))
     mine = [task for task in found if call.caller.is_admin or task.project_id == call.project_id]
     return Reply({"tasks": [tasks.row(task) for task in mine]})

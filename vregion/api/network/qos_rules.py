@@ -10,6 +10,7 @@ from typing import Any
 from vregion.api.http import Call, Reply, Routes
 from vregion.api.network import bodies, listing
 from vregion.api.network.bodies import Noun
+from vregion.api.schemas.network.attributes import shown
 from vregion.api.schemas.network.qos_policies import RULES
 from vregion.api.schemas.network.values import bad, boolean
 from vregion.model.backend import Binding
@@ -59,14 +60,16 @@ class Rules:
 
     def __init__(self, rule_type: str, word: str, find: Find) -> None:
         self.type, self.noun, self._find = rule_type, Noun(word, Kind.QOS_POLICY, RULES[rule_type]), find
+        self._filters = [name for name, attribute in self.noun.attributes.items() if attribute.field]
+        self._sorts = {name: shown(name) for name in self._filters}
 
     async def index(self, call: Call) -> Reply:
         """A policy's rules of this type; none to who only may use the policy."""
         async with call.region.read() as tx:
             policy = await self._find(tx, call)
         rules = qos_rules.of(policy, self.type) if qos_policies.owns(call.caller, policy) else []
-        found = [self._shown(call, rule) for rule in rules if self._matches(call, rule)]
-        return Reply({self.noun.collection: found})
+        whole = [{name: rule.get(name) for name in self.noun.attributes} for rule in rules]
+        return listing.few(call, self.noun.collection, whole, self._filters, self._sorts)
 
     async def show(self, call: Call) -> Reply:
         """One."""
@@ -106,12 +109,6 @@ class Rules:
         """The rule as it is shown outside of its policy, whole or in part."""
         fields = [field for field in call.query.getlist("fields") if field]
         return {key: rule[key] for key in self.noun.attributes if key in rule and (not fields or key in fields)}
-
-    def _matches(self, call: Call, rule: Mapping[str, Any]) -> bool:
-        asked = {key: call.query.getlist(key) for key in call.query if key not in _NOT_FILTERS}
-        if unknown := [k for k in asked if k not in self.noun.attributes or not self.noun.attributes[k].field]:
-            raise bad(f"{unknown} is invalid attribute for filtering")
-        return all(str(rule.get(key)) in values for key, values in asked.items())
 
 
 async def _named(tx: Transaction, call: Call) -> Resource:

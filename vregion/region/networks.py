@@ -5,7 +5,7 @@ spans zones over, `spec["backends"]` who has it now. Called by the API, by ports
 network) and by the network recipe. Nothing here speaks to a cloud.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -107,7 +107,8 @@ async def update(
     standard.check_revision(network, revision)
     if (mtu := wanted.get("mtu")) is not None:
         if mtu < _IPV6_MTU and network.spec["subnets"]:
-            await _check_mtu(tx, network, mtu)
+            subnets = await resources.children(tx, Kind.SUBNET, network.id)
+            require_mtu(network.id, mtu, {subnet.spec["ip_version"] for subnet in subnets if not subnet.deleting})
         # 0 leaves it to the zone; where one has the network already, its own stays.
         placed = network.backend_id or network.spec.get("interconnect")
         wanted |= {"mtu": mtu or (network.spec["mtu"] if placed else MTU), "mtu_is_chosen": bool(mtu)}
@@ -336,14 +337,14 @@ async def share_subnets(tx: Transaction, network_id: str, terms: dict[str, Any])
         await resources.change(tx, subnet, spec={**subnet.spec, **terms}, updated_at=subnet.updated_at)
 
 
-async def _check_mtu(tx: Transaction, network: Resource, mtu: int) -> None:
-    """IP has a smallest MTU (neutron `db_base_plugin_v2.py` _validate_change_network_mtu)."""
-    subnets = await resources.children(tx, Kind.SUBNET, network.id)
-    versions = {subnet.spec["ip_version"] for subnet in subnets if not subnet.deleting}
+def require_mtu(network_id: str, mtu: int, versions: Collection[int]) -> None:
+    """The versions of IP on a network have a smallest MTU (neutron 29.0.0 `db_base_plugin_v2.py`
+    _validate_change_network_mtu, _validate_subnet_network_mtu). Raises Conflict.
+    """
     least = _IPV4_MTU if mtu < _IPV4_MTU else _IPV6_MTU if 6 in versions else 0
     if mtu < least:
         raise Conflict(
-            f"MTU of {network.id} is not valid, subnet requires a minimum of {least}", reason="NetworkMTUSubnetConflict"
+            f"MTU of {network_id} is not valid, subnet requires a minimum of {least}", reason="NetworkMTUSubnetConflict"
         )
 
 

@@ -6,7 +6,7 @@ column for it.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -47,6 +47,7 @@ _COLUMNS = [c for c in resources.c if c.name not in ("region_id", *SEARCHED)]
 _KIND = same(resources.c.region_id, resources.c.kind)
 _ONE = and_(_KIND, same(resources.c.id))
 _FIND = select(*_COLUMNS).where(_ONE)
+_WIDEST = 2**63 - 1
 _FIND_IN_PROJECT = _FIND.where(same(resources.c.project_id))
 _LOCK = select(resources.c.id).where(_ONE).with_for_update()
 _AMONG = resources.c.id.in_(bindparam("its_ids", expanding=True))
@@ -295,9 +296,15 @@ def _condition(f: Filter, kind: Kind) -> ColumnElement[bool]:
             return not_(and_(*(_condition(one, kind) for one in f.value)))
         case "none":
             return and_(*(not_(_condition(one, kind)) for one in f.value))
+    f = replace(f, value=[_held(one) for one in f.value] if f.operator == "in" else _held(f.value))
     sample = f.value[0] if f.operator == "in" and f.value else f.value
     condition: ColumnElement[bool] = _compare(_field(f.field, None if f.operator == "null" else sample, kind), f)
     return condition
+
+
+def _held(value: Any) -> Any:
+    """A number that no column holds, as the nearest that one does: no row has that either."""
+    return max(-_WIDEST, min(value, _WIDEST)) if isinstance(value, int) and abs(value) > _WIDEST else value
 
 
 def _compare(column: Any, f: Filter) -> Any:

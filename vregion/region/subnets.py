@@ -90,6 +90,8 @@ async def create(tx: Transaction, caller: Caller, wanted: dict[str, Any], now: d
     network = await networks.get(tx, caller, wanted["network_id"])
     if network.spec["router:external"] or (network.project_id != caller.project_id and not caller.is_admin):
         raise NotFound("The resource could not be found.", reason="HTTPNotFound")
+    if mtu := network.spec.get("mtu"):
+        networks.require_mtu(network.id, mtu, {wanted["ip_version"]})
     pool, prefix = await _cut(tx, caller, wanted, exact)
     spec = {key: value for key, value in wanted.items() if key not in ("prefixlen", "use_default_subnetpool")}
     spec |= {"cidr": str(prefix), "subnetpool_id": pool.id if pool else None}

@@ -26,6 +26,8 @@ DATABASE = os.environ["LAB_OVS_DB"]
 SCRIPTS = pathlib.Path(__file__).resolve().parent
 DHCPV6 = {"dhcpv6-stateful": (), "dhcpv6-stateless": ("-S",)}  # how dhclient is told; slaac needs no client
 
+NOTICES = 4  # seconds until a server asks for the address of a new port, which Tempest sets by hand meanwhile
+
 
 def attempt(*command):
     """Run what may fail: whether it succeeded, and its output."""
@@ -99,7 +101,7 @@ class LabNetDriver(labvirt.LabDriver):
     def attach_interface(self, context, instance, image_meta, vif):
         super().attach_interface(context, instance, image_meta, vif)
         self._plug(instance, vif)
-        self._address(instance, vif)
+        self._address(instance, vif, after=NOTICES)
 
     def detach_interface(self, context, instance, vif):
         super().detach_interface(context, instance, vif)
@@ -193,7 +195,7 @@ class LabNetDriver(labvirt.LabDriver):
     def _unplug(self, vif):
         attempt("ovs-vsctl", f"--db={DATABASE}", "--timeout=20", "--if-exists", "del-port", device_of(vif))
 
-    def _address(self, instance, vif):
+    def _address(self, instance, vif, after=0):
         device, subnets = device_of(vif), vif["network"]["subnets"]
         leased = [subnet for subnet in subnets if subnet["meta"].get("dhcp_server") or subnet["meta"].get("enable_dhcp")]
         for subnet in subnets:
@@ -202,7 +204,8 @@ class LabNetDriver(labvirt.LabDriver):
         if any(subnet["version"] == 4 for subnet in leased):
             options = ["-p", str(pid_file_of(vif)), "-i", device, "-s", str(SCRIPTS / "udhcpc.sh"), "-t", "30", "-T", "1", "-A", "1"]
             name = f"hostname:{instance.hostname}"
-            self._background(instance, "busybox", "udhcpc", "-f", "-R", *options, "-x", name)
+            later = ["sh", "-c", 'sleep "$0"; exec "$@"', str(after)] if after else []
+            self._background(instance, *later, "busybox", "udhcpc", "-f", "-R", *options, "-x", name)
         for mode in {subnet["meta"].get("ipv6_address_mode") for subnet in leased} & set(DHCPV6):
             files = [word for flag in ("lf", "pf") for word in (f"-{flag}", str(HOMES / instance.uuid / f"{device}.{flag}"))]
             options = ["-d", "-cf", "/dev/null", "-sf", str(SCRIPTS / "dhclient6.sh"), *files]

@@ -36,10 +36,10 @@ async def index(call: Call) -> Reply:
 @routes.get("/network-ip-availabilities/{id}", policy="get_network_ip_availability")
 async def show(call: Call) -> Reply:
     """One network."""
-    if not call.caller.is_admin:
-        raise NotFound("The resource could not be found.")
     async with call.region.read() as tx:
         network = await networks.get(tx, call.caller, call.path["id"])
+        if not call.caller.is_admin:
+            raise NotFound("The resource could not be found.")
         (found,) = await ip_availability.of_networks(tx, [network], [4, 6])
     return _reply({"network_ip_availability": _part(call, found)})
 

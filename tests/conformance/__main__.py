@@ -2,8 +2,9 @@
 
 `required.txt` holds the tests that a powered cloud must pass; `--list api` stands for every test of the compute, image,
 network and volume API that is a tenant's, `--list scenario` for those that log in to servers to see what networks
-carry, on a lab with switches (most of the others write to disks, and its servers have none). A test that the bare region does not pass is no measure; every other one that vregion does not pass is a
-regression, and is named. Needs the lab. Prints Markdown, and keeps it under docs/reference/.
+carry, on a lab with switches (most of the others write to disks, and its servers have none). A test that the bare
+region does not pass is no measure; every other one that vregion does not pass is a regression, and is named. Needs the
+lab. Prints Markdown, and keeps it under docs/reference/.
 """
 
 import argparse

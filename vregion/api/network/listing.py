@@ -3,6 +3,7 @@
 Called by every list and show of this folder. Rows come ready to send; they are parsed only when fields are chosen.
 """
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -236,7 +237,7 @@ def _page(call: Call) -> tuple[int | None, str | None, bool]:
 
 
 def _limit(text: str) -> int:
-    """As Python reads numbers."""
+    """As Python reads numbers; of a larger one than anything is counted in, that many."""
     try:
         number: int | str = int(text)
     except ValueError:
@@ -244,7 +245,7 @@ def _limit(text: str) -> int:
     if isinstance(number, str) or number < 0:
         message = f"Bad limit request: Limit must be an integer 0 or greater and not '{number}'."
         raise Invalid(message, reason="BadRequest")
-    return number
+    return min(number, sys.maxsize)
 
 
 def _links(call: Call, documents: Sequence[bytes], limit: int, backwards: bool) -> list[dict[str, str]]:

@@ -238,8 +238,8 @@ def given(call: Call, name: str) -> str | None:
 
 
 def again(call: Call, *ignored: str) -> list[str]:
-    """The names of paging, and but for an admin what is ignored, that are there once more, each as often."""
-    once = PAGED if call.caller.is_admin else (*PAGED, "all_tenants", *ignored)
+    """The names of paging, and what is ignored, that are there once more, each as often; an admin may filter by all."""
+    once = () if call.caller.is_admin else (*PAGED, "all_tenants", *ignored)
     times = Counter(name for name, _ in call.query.multi_items() if name in once)
     return list((times - Counter(set(times))).elements())
 

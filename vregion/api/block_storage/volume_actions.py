@@ -26,6 +26,7 @@ _OPERATIONS = operations.table("block_storage")
 _NAMING = {"os-attach": {"instance_uuid": Kind.SERVER}, "revert": {"snapshot_id": Kind.SNAPSHOT}}
 # What takes a beginning back does nothing where nothing has begun (cinder 29.0.0 volume/api.py roll_detaching).
 _UNDOING = {"os-roll_detaching": ("detaching",), "os-unreserve": ("attaching",)}
+_TYPE = ("id", "name", "description", "is_public", "extra_specs", "qos_specs_id")  # and its times
 _SHUT = ("creating", "error", volumes.AWAITING, volumes.MAINTENANCE)
 _EXTENSION, _IMAGES = "volume_extension:volume_actions", "volume_extension:volume_image_metadata"
 _RULES = {
@@ -187,7 +188,9 @@ async def _upload(call: Call, volume: Resource, wanted: dict[str, Any]) -> Reply
                 await image_data.arrived(tx, image, answer.body["os-volume_upload_image"]["image_id"], _now())
     if answer.status >= 400:
         return _reply(answer)
-    return Reply({"os-volume_upload_image": _uploaded(call, volume, image)}, 202)
+    there = (answer.body or {}).get("os-volume_upload_image", {}).get("volume_type")
+    told = _uploaded(call, volume, image) | {"volume_type": await _type_told(call, volume, there)}
+    return Reply({"os-volume_upload_image": told}, 202)
 
 
 def _check_container(call: Call, container: str) -> None:
@@ -196,6 +199,15 @@ def _check_container(call: Call, container: str) -> None:
         IMAGE.check({"container_format": container}, call.microversion)
     except Invalid as wrong:
         raise Invalid(f"Unable to set 'container_format' to '{container}'. Reason: {wrong.message}") from wrong
+
+
+async def _type_told(call: Call, volume: Resource, there: Any) -> dict[str, Any]:
+    """All that Cinder's row of a type has: ours, with the times of the zone's own."""
+    name, type_id = volume_types.of(volume)
+    zones = await call.use.directory.bindings(call.region.id)
+    kind = volume_types.known(zones, type_id) or {"id": type_id, "name": name}
+    times = {key: (there or {}).get(key) for key in ("created_at", "updated_at", "deleted_at")}
+    return {key: kind.get(key) for key in _TYPE} | times | {"deleted": False}
 
 
 def _uploaded(call: Call, volume: Resource, image: Resource) -> dict[str, Any]:
@@ -207,7 +219,6 @@ def _uploaded(call: Call, volume: Resource, image: Resource) -> dict[str, Any]:
         "status": "uploading",
         "display_description": volume.spec.get("description"),
         "size": volume.spec["size"],
-        "volume_type": {"name": volume_types.of(volume)[0], "id": volume_types.of(volume)[1]},
         "image_id": image.id,
         "image_name": shown["name"],
         "container_format": shown["container_format"],

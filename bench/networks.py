@@ -127,11 +127,14 @@ def convergence(side: Side, insides: dict[str, Cloud | None], counts: list[int])
             side.cloud.call("network", "PUT", f"/routers/{router}/remove_router_interface", {"subnet_id": subnet})
         side.cloud.call("network", "DELETE", f"/routers/{router}")
         for inside in filter(None, insides.values()):
-            until(partial(_left, inside, router), 300, "the router is gone")
+            until(partial(_at_rest, inside, router), 300, "the router is on no subnet")
 
 
-def _left(cloud: Cloud, router: str) -> bool:
-    return not cloud.call("network", "GET", f"/routers?description=vregion:{router}")["routers"]
+def _at_rest(cloud: Cloud, router: str) -> bool:
+    """What is left of it in a zone is a place for the next one: on the transit network alone."""
+    owners = cloud.call("network", "GET", f"/routers?description=vregion:{router}&fields=id")["routers"]
+    asked = "/ports?fields=id&device_owner=network:router_interface&device_id="
+    return all(len(cloud.call("network", "GET", asked + one["id"])["ports"]) <= 1 for one in owners)
 
 
 def _everywhere(side: Side, inside: Cloud | None, zone: str, count: int) -> tuple[str, list[str], list[str]]:

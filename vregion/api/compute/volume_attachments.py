@@ -134,16 +134,15 @@ def _check_shelved(call: Call, server: Resource, verb: str) -> None:
         raise servers.cannot(server, verb)
 
 
-@routes.put(_PATH + "/{volume_id}", policy=f"{_RULE}:show")
+@routes.put(_PATH + "/{volume_id}", policy=f"{_RULE}:update")
 async def update(call: Call) -> Reply:
-    """delete_on_termination, since 2.85, for who may. To swap volumes is Cinder's own call."""
+    """delete_on_termination, since 2.85. To swap volumes is Cinder's own call."""
     wanted = body(call, schema.UPDATE_VOLUME)["volumeAttachment"]
     volume_id = call.path["volume_id"]
     server = await found(call)
     if call.microversion < _UPDATES or wanted["volumeId"] != volume_id:
         call.enforce(f"{_RULE}:swap")
         raise Forbidden("Volumes of a server are swapped by their zone alone.")
-    call.enforce(f"{_RULE}:update")
     try:
         entry = server_changes.attachment(server, volume_id)
     except NotFound as absent:

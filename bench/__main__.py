@@ -18,6 +18,7 @@ from tests.e2e.rig import PASSWORD, ZONES, Rig
 from vregion.settings import Settings
 
 VERSION = "compute 2.96"  # region 2's newest; both sides are asked for the same form
+VERSIONS = {"compute": VERSION, "volume": "volume 3.70"}
 VOLUMES = 20
 
 
@@ -38,7 +39,7 @@ class Bench:
         """The same GET on both sides; `path` differs where ids do."""
         ours, theirs = self.ends(service)
         paths = (path, path) if isinstance(path, str) else path
-        version = VERSION if service == "compute" else ""
+        version = VERSIONS.get(service, "")
         figures = [
             timed(lambda e=end, p=at: e.send("GET", p, None, version), times)  # type: ignore[misc]
             for end, at in zip((ours, theirs), paths, strict=True)

@@ -176,18 +176,32 @@ async def page(
     tx: Transaction, call: Call, listing: Listing, kept: Sequence[Filter] = ()
 ) -> tuple[list[Resource], dict[str, Any], int]:
     """One page of the caller's rows that are `kept`, how many on request (3.45), and the limit of the page."""
+    query, size, offset = await _query(tx, call, listing, kept)
+    found = (await resources.list_resources(tx, query))[offset:] if size else []
+    return found, await _count(tx, call, query), size
+
+
+async def full(tx: Transaction, call: Call, listing: Listing, noun: str) -> tuple[list[bytes], dict[str, Any]]:
+    """The documents of a page, and what stands beside them: how many there are, and where the next page is."""
+    query, size, offset = await _query(tx, call, listing)
+    rows = (await resources.list_fields(tx, query, "id", "document"))[offset:] if size else []
+    links = next_page(call, f"{noun}/detail", [str(row[0]) for row in rows], size)
+    return [row[1] for row in rows], await _count(tx, call, query) | ({f"{noun}_links": links} if links else {})
+
+
+async def _query(tx: Transaction, call: Call, listing: Listing, kept: Sequence[Filter] = ()) -> tuple[Query, int, int]:
+    """What is asked for, how many of it a page has, and how many are passed over. Raises NotFound for the marker."""
     size, offset = paging(call)
     marker, project_id = given(call, "marker"), scope(call, of_all=listing.of_all)
     if marker is not None and await resources.find(tx, listing.kind, marker, project_id) is None:
         raise NotFound(f"{listing.noun or listing.kind.value.capitalize()} {marker} could not be found.")
-    query = Query(
-        listing.kind, project_id, [*kept, *_filters(call, listing)], _sort(call, listing), size + offset, marker
-    )
-    found = (await resources.list_resources(tx, query))[offset:] if size else []
-    tail: dict[str, Any] = {}
-    if _counted(call):
-        tail["count"] = await resources.count(tx, replace(query, marker=None, limit=None))
-    return found, tail, size
+    own = () if project_id else (Filter("project_id", volume_copies.PROJECT, "ne"),)
+    filters = [*own, *kept, *_filters(call, listing)]
+    return Query(listing.kind, project_id, filters, _sort(call, listing), size + offset, marker), size, offset
+
+
+async def _count(tx: Transaction, call: Call, query: Query) -> dict[str, int]:
+    return {"count": await resources.count(tx, replace(query, marker=None, limit=None))} if _counted(call) else {}
 
 
 def scope(call: Call, *, of_all: bool = False) -> str | None:
@@ -259,7 +273,8 @@ def _number(call: Call, name: str) -> int | None:
 
 
 def _filters(call: Call, listing: Listing) -> list[Filter]:
-    found, unknown = [Filter("project_id", volume_copies.PROJECT, "ne")], []
+    found: list[Filter] = []
+    unknown = []
     for name, value in call.query.multi_items():
         if name in PAGED or name in listing.ignored or _means_more(call, listing, name):
             continue

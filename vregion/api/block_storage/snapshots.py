@@ -54,10 +54,8 @@ async def index(call: Call) -> Reply:
 async def detail(call: Call) -> Reply:
     """Documents in full."""
     async with call.region.read() as tx:
-        found, tail, size = await listing.page(tx, call, listing.SNAPSHOTS)
-    links = listing.next_page(call, "snapshots/detail", found, size)
-    tail = tail | ({"snapshots_links": links} if links else {})
-    return Reply(views.page(call, "snapshots", [snapshot.document for snapshot in found], SNAPSHOT, tail))
+        found, tail = await listing.full(tx, call, listing.SNAPSHOTS, "snapshots")
+    return Reply(views.page(call, "snapshots", found, SNAPSHOT, tail))
 
 
 @routes.get("/snapshots/{id}", policy="volume:get_snapshot")

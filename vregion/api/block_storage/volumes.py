@@ -55,10 +55,8 @@ async def index(call: Call) -> Reply:
 async def detail(call: Call) -> Reply:
     """Documents in full."""
     async with call.region.read() as tx:
-        found, tail, size = await listing.page(tx, call, listing.VOLUMES)
-    links = listing.next_page(call, "volumes/detail", found, size)
-    tail = tail | ({"volumes_links": links} if links else {})
-    return Reply(views.page(call, "volumes", [volume.document for volume in found], VOLUME, tail))
+        found, tail = await listing.full(tx, call, listing.VOLUMES, "volumes")
+    return Reply(views.page(call, "volumes", found, VOLUME, tail))
 
 
 @routes.get("/volumes/summary", policy="volume:get_all", since="3.12")

@@ -195,8 +195,8 @@ async def _query(tx: Transaction, call: Call, listing: Listing, kept: Sequence[F
     marker, project_id = given(call, "marker"), scope(call, of_all=listing.of_all)
     if marker is not None and await resources.find(tx, listing.kind, marker, project_id) is None:
         raise NotFound(f"{listing.noun or listing.kind.value.capitalize()} {marker} could not be found.")
-    own = () if project_id else (Filter("project_id", volume_copies.PROJECT, "ne"),)
-    filters = [*own, *kept, *_filters(call, listing)]
+    tenants = () if project_id == call.project_id else (Filter("project_id", volume_copies.PROJECT, "ne"),)
+    filters = [*tenants, *kept, *_filters(call, listing)]
     return Query(listing.kind, project_id, filters, _sort(call, listing), size + offset, marker), size, offset
 
 

@@ -172,21 +172,17 @@ async def children(tx: Transaction, kind: Kind, parent_id: str) -> list[Resource
 
 async def list_resources(tx: Transaction, query: Query) -> list[Resource]:
     """One page of rows. Raises Invalid for an unknown marker."""
-    if _is_plain(query):
-        return [_resource(row) for row in await _plain_page(tx, query, ())]
-    return [_resource(row) for row in await _page(tx, query, _COLUMNS)]
+    return [_resource(row) for row in await _page(tx, query, ())]
 
 
 async def list_documents(tx: Transaction, query: Query) -> list[bytes]:
     """One page of documents, ready to send."""
-    return [row[0] for row in await _page(tx, query, [resources.c.document])]
+    return [row[0] for row in await _page(tx, query, ("document",))]
 
 
 async def list_fields(tx: Transaction, query: Query, *fields: str) -> Sequence[Sequence[Any]]:
     """One page of these fields: for lists that need no whole rows."""
-    if _is_plain(query):
-        return await _plain_page(tx, query, fields)
-    return await _page(tx, query, [_field(name) for name in fields])
+    return await _page(tx, query, fields)
 
 
 async def list_columns(tx: Transaction, query: Query, *names: str) -> Sequence[Sequence[Any]]:
@@ -276,6 +272,11 @@ def _resource(row: Sequence[Any]) -> Resource:
     return Resource(**{**values, "kind": Kind(values["kind"])})
 
 
+def _fields(names: tuple[str, ...]) -> Sequence[Any]:
+    """None stands for whole rows."""
+    return [_field(name) for name in names] or _COLUMNS
+
+
 def _field(name: str, value: Any = None, kind: Kind | None = None) -> ColumnElement[Any]:
     """With `kind`: to compare and to sort by."""
     if not name.startswith("spec."):
@@ -358,21 +359,22 @@ async def _plain_page(tx: Transaction, query: Query, fields: tuple[str, ...]) ->
 
 @cache
 def _plain(fields: tuple[str, ...], rising: bool, of_project: bool, limited: bool) -> Select[Any]:
-    """Fields; none stands for whole rows."""
     where = [same(resources.c.region_id, resources.c.kind)] + ([same(resources.c.project_id)] if of_project else [])
     order = [key.asc() if rising else key.desc() for key in (resources.c.created_at, resources.c.id)]
-    columns = [_field(name) for name in fields] or _COLUMNS
-    statement = select(*columns).where(*where).order_by(*order)
+    statement = select(*_fields(fields)).where(*where).order_by(*order)
     return statement.limit(bindparam("its_limit", type_=Integer)) if limited else statement
 
 
-async def _page(tx: Transaction, query: Query, columns: Sequence[Any]) -> Sequence[Sequence[Any]]:
-    """These columns of a page's rows.
+async def _page(tx: Transaction, query: Query, fields: tuple[str, ...]) -> Sequence[Sequence[Any]]:
+    """These fields of a page's rows; none stands for whole rows.
 
     A page is chosen first, so that what is sorted and thrown away are not whole documents; in a statement of its own,
     so that neither database can find a way to join the two that takes longer than both. Of a list without a limit
     SQLite chooses what a filter leaves first, too: its index has all that is asked for, and its rows are long.
     """
+    if _is_plain(query):
+        return await _plain_page(tx, query, fields)
+    columns = _fields(fields)
     few = tx.sqlite and any(f.field != "deleting" for f in query.filters)
     if query.limit is None and not few:
         return (await tx.execute(await _sorted(tx, query, columns))).all()

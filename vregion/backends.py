@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from vregion.drivers.contract import Driver, DriverError, Transient
 from vregion.model.backend import Backend, Binding, Credential
@@ -60,11 +60,12 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A driver ready for use, with the names that messages need."""
+    """A driver ready for use, with the names that messages need and what the backend can do (empty: nobody knows)."""
 
     driver: Driver
     backend: Backend
     availability_zone: str
+    capabilities: frozenset[str] = frozenset()
 
 
 Lookup = Callable[[str, str], Awaitable[tuple[Binding, Backend, Credential]]]
@@ -94,10 +95,11 @@ class Backends:
         binding, backend, credential = await self._lookup(region_id, backend_id)
         known = self._opened.get((region_id, backend_id))
         if known is not None and known[0] == credential:
-            return known[1]
+            return replace(known[1], capabilities=binding.capabilities)
         if known is not None:
             self._retired.append(known[1])
-        opened = Opened(self._drivers[backend.driver](backend, credential), backend, binding.availability_zone)
+        driver = self._drivers[backend.driver](backend, credential)
+        opened = Opened(driver, backend, binding.availability_zone, binding.capabilities)
         self._opened[region_id, backend_id] = (credential, opened)
         return opened
 

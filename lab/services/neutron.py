@@ -36,14 +36,13 @@ def defaults(region: Region) -> Section:
 
 
 def ml2(region: Region) -> dict[str, Section]:
-    extensions = "port_security,qos,dns" if region.has_switches else "port_security,qos"
     sections: dict[str, Section] = {
         "ml2": {
             "type_drivers": "flat,vlan,vxlan,geneve",
             "tenant_network_types": "geneve" if region.plane == "ovn" else "vxlan",
             "mechanism_drivers": DRIVERS[region.plane],
             "overlay_ip_version": 4,
-            "extension_drivers": extensions,
+            "extension_drivers": "port_security,qos,dns",
         },
         "ml2_type_flat": {"flat_networks": region.profile.flat},
         "ml2_type_vlan": {"network_vlan_ranges": f"{region.profile.vlan}:1000:1999"},

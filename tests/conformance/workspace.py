@@ -32,13 +32,15 @@ PERSONAS = {"member": ["member"], "reader": ["reader"], "manager": ["manager", "
 @dataclass
 class Workspace:
     """`zone` '': requests name no zone. `alone`: Tempest makes the accounts itself, a project for each suite, as it has
-    it on a bare region, but no networks there.
+    it on a bare region, but no networks there. `strangers`: a project has one member and one administrator only, so
+    that members whom a test takes for strangers are never of one project.
     """
 
     rig: Rig
     folder: Path
     zone: str
     alone: bool = False
+    strangers: bool = False
 
     def write(self) -> Path:
         """Make accounts, networks, an image and the configuration; the workspace's folder."""
@@ -66,13 +68,16 @@ class Workspace:
             for number in range(PROJECTS):
                 project = f"t{self.mark}-{number}"
                 project_id = await ensure_project(identity, domain, project)
-                for (persona, names), twin in product(PERSONAS.items(), range(TWINS)):
+                for (persona, names), twin in product(self._personas(), range(1 if self.strangers else TWINS)):
                     user = f"{project}-{persona}{twin}"
                     user_id, _ = await ensure_user(identity, domain, user, PASSWORD)
                     for role in names:
                         await identity.request("PUT", f"/projects/{project_id}/users/{user_id}/roles/{roles[role]}")
                     accounts.append(self._account(user, project, persona, names))
         return accounts
+
+    def _personas(self) -> list[tuple[str, list[str]]]:
+        return [(name, roles) for name, roles in PERSONAS.items() if not self.strangers or name in ("member", "admin")]
 
     def _account(self, user: str, project: str, persona: str, roles: list[str]) -> dict[str, Any]:
         account: dict[str, Any] = {

@@ -24,7 +24,7 @@ def subnet(ground: Ground) -> dict[str, Any]:
 BODIES: dict[Kind, Callable[[Ground], dict[str, Any]]] = {
     Kind.NETWORK: lambda ground: {"name": "suite", "admin_state_up": True},
     Kind.SUBNET: subnet,
-    Kind.PORT: lambda ground: {"name": "suite", "network_id": ground.network},
+    Kind.PORT: lambda ground: {"name": "suite", "network_id": ground.network, "dns_name": "suite"},
     Kind.SECURITY_GROUP: lambda ground: {"name": "suite"},
     Kind.ADDRESS_GROUP: lambda ground: {"name": "suite", "addresses": ["10.93.0.0/16", "fd00:93::/64"]},
     Kind.ROUTER: lambda ground: {"name": "suite", "admin_state_up": True},
@@ -37,7 +37,7 @@ BODIES: dict[Kind, Callable[[Ground], dict[str, Any]]] = {
 CHANGES: dict[Kind, dict[str, Any]] = {
     Kind.NETWORK: {"name": "other", "admin_state_up": False},
     Kind.SUBNET: {"name": "other", "dns_nameservers": ["192.0.2.1"]},
-    Kind.PORT: {"name": "other", "admin_state_up": False},
+    Kind.PORT: {"name": "other", "admin_state_up": False, "dns_name": "other"},
     Kind.SECURITY_GROUP: {"name": "other"},
     Kind.ADDRESS_GROUP: {"name": "other", "addresses": ["10.94.0.0/16"]},
     Kind.ROUTER: {"name": "other", "admin_state_up": False},

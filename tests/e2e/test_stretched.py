@@ -5,6 +5,7 @@ seen inside the servers, which are network namespaces of the lab.
 """
 
 import time
+from functools import partial
 
 import pytest
 
@@ -34,6 +35,8 @@ def test_one_network_in_two_zones(acme: Cloud, inside: dict[str, Cloud], image: 
     assert probes.until(lambda: probes.web(two, first) == "span-az1", 15)
     whole, said = probes.inside(one, "ping", "-n", "-c3", "-M", "do", "-s", str(MTU - 28), second)
     assert whole, said
+    for zone, server in servers.items():
+        resolves(acme, inside[zone], server, *seats[zone])
     shown = acme.show("network", network)
     assert (shown["availability_zones"], shown["mtu"]) == (["az1", "az2"], MTU)
 
@@ -64,6 +67,20 @@ def test_one_network_in_two_zones(acme: Cloud, inside: dict[str, Cloud], image: 
     acme.drop("network", network)
     acme.gone("network", network)
     acme.drop("security_group", opened)
+
+
+def resolves(acme: Cloud, zone: Cloud, server: str, there: str, address: str) -> None:
+    """The zone's DHCP service tells the server's address by the name that its port is shown with."""
+    shown = acme.show("server", server)
+    (port,) = acme.listed("port", f"?device_id={server}")
+    (named,) = port["dns_assignment"]
+    assert (port["dns_name"], named["hostname"], named["ip_address"]) == (shown["name"], shown["name"], address)
+    (mine,) = zone.listed("port", f"?mac_address={port['mac_address']}")
+    assert mine["dns_assignment"] == port["dns_assignment"]
+    services = zone.listed("port", f"?network_id={mine['network_id']}&device_owner=network:dhcp")
+    resolvers = [service["fixed_ips"][0]["ip_address"] for service in services]
+    ask = partial(probes.inside, there, "busybox", "nslookup", named["fqdn"])
+    assert probes.until(lambda: all(address in ask(resolver)[1] for resolver in resolvers), 15)
 
 
 def test_a_local_network_stays_local(acme: Cloud, inside: dict[str, Cloud], image: str) -> None:

@@ -8,7 +8,7 @@ BaseException, as a `kill -9` leaves no chance to clean up.
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self
@@ -132,6 +132,7 @@ class World:
         self.killer = Killer()
         self.flavors: dict[str, str] = {}
         self.joined = Joined()
+        self.capabilities: frozenset[str] = frozenset()  # of each cloud
 
     async def __aenter__(self) -> Self:
         await prepared.put(self.folder, self.region_id)
@@ -165,7 +166,8 @@ class World:
     def binding(self, backend_id: str = "b1") -> Binding:
         """Backend b1 is zone az1, and so on; az1 is the default."""
         zone, joins = f"az{backend_id[1:]}", self.joined.of(backend_id)
-        return Binding(backend_id, self.region_id, zone, backend_id, "enabled", backend_id == "b1", joins=joins)
+        known = Binding(backend_id, self.region_id, zone, backend_id, "enabled", backend_id == "b1", joins=joins)
+        return replace(known, capabilities=self.capabilities)
 
     async def _own(self, backend_id: str) -> tuple[Backend, Credential]:
         return Backend(backend_id, backend_id, "memory", backend_id, "r"), Credential({"project": "provider"})

@@ -200,6 +200,7 @@ class Loop:
                     open_source=lambda backend_id: self._driver(region.id, backend_id),
                     open_provider=lambda: self._backends.open_provider(realization.backend_id),
                     joins=self.joins,
+                    capabilities=opened.capabilities,
                     flavors=flavors,
                     hint=self._hint(key, claim),
                     doubt=self.doubt,

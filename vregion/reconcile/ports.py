@@ -11,7 +11,7 @@ from vregion.reconcile.outcome import Outcome, Retry
 from vregion.reconcile.recipe import Recipe, References
 from vregion.reconcile.routers import accept
 from vregion.reconcile.work import Work
-from vregion.region import ports, realizations, router_seats, routers, subnets
+from vregion.region import dns_names, ports, realizations, router_seats, routers, subnets
 from vregion.region.qos_policies import POLICY_ID
 
 _OPEN: dict[str, Any] = {"security_groups": [], "port_security_enabled": False, "allowed_address_pairs": []}
@@ -49,14 +49,20 @@ def update(resource: Resource, references: References) -> dict[str, Any]:
         "security_groups": [references[Kind.SECURITY_GROUP, i] for i in spec["security_groups"]],
         POLICY_ID: policy_of(resource, references),
         **{name: spec[name] for name in _PLAIN},
+        **dns_names.sent(resource),
         **(_OPEN if spec.get("router_id") else {}),
     }
 
 
 async def here(work: Work, port: Resource) -> Resource:
-    """A router's interface has a MAC and addresses of its own in each zone that its network spans."""
-    seat = router_seats.of(port).get(work.realization.backend_id)
-    return replace(port, spec={**port.spec, **seat}) if seat else port
+    """A router's interface has a MAC and addresses of its own in each zone that its network spans; what no name service
+    there resolves has no name there.
+    """
+    seat = router_seats.of(port).get(work.realization.backend_id) or {}
+    spec = port.spec | seat
+    if dns_names.CAPABILITY not in work.capabilities:
+        spec.pop("dns_name", None)
+    return replace(port, spec=spec)
 
 
 async def make(work: Work, port: Resource, wanted: dict[str, Any]) -> Observed:

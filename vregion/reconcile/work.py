@@ -59,6 +59,7 @@ class Work:
     `back_at` is when the cloud answered again after its last silence, if there was one.
     `doubt` is how long a backend that answers may still carry out a create that it has not answered.
     `flavors` maps our flavor ids to external ones; `hint` is what a change feed has just seen of it.
+    `capabilities`: what the backend can do, as its last check found; empty: nobody knows.
     `web` reads what is to be imported from an URL; `copies_ceiling` is how many bytes of copies of images that another
     zone has too may lie here (None: any).
     """
@@ -72,6 +73,7 @@ class Work:
     open_source: Callable[[str], Awaitable[Driver]]
     open_provider: Callable[[], Awaitable[Driver]]
     joins: Joins
+    capabilities: frozenset[str] = frozenset()
     flavors: dict[str, str] = field(default_factory=dict)
     references: References = field(default_factory=dict)
     hint: Observed | None = None

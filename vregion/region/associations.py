@@ -36,6 +36,8 @@ def document(ip: Resource) -> dict[str, Any]:
         "fixed_ip_address": spec["fixed_ip_address"],
         "status": ip.status,
         "qos_policy_id": spec.get("qos_policy_id"),
+        "dns_name": "",
+        "dns_domain": "",
         "port_details": None,
         "port_forwardings": [
             {name: one[name] for name in _FORWARDED if one[name]} for one in spec["port_forwardings"] or ()

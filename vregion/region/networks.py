@@ -45,6 +45,7 @@ def document(network: Resource) -> dict[str, Any]:
         "router:external": spec["router:external"],
         **({"is_default": True} if spec["router:external"] else {}),
         "port_security_enabled": spec["port_security_enabled"],
+        "dns_domain": spec.get("dns_domain", ""),
         "qos_policy_id": spec.get("qos_policy_id"),
         **standard.tail(network),
     }

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from vregion.model.backend import Binding
 from vregion.model.refusals import Invalid
 from vregion.model.resource import Kind, Resource
-from vregion.region import qos_policies, realizations, resources, room
+from vregion.region import dns_names, qos_policies, realizations, resources, room
 from vregion.region.regions import Transaction
 from vregion.region.scheduler import Tie, Zone, good
 from vregion.region.tables import resources as rows
@@ -94,6 +94,8 @@ async def _unable(tx: Transaction, bindings: Sequence[Binding], wanted: Wanted) 
         lacking = [qos_policies.lacking(policy, binding) for policy in policies]
         if trunks and binding.capabilities and "network.trunk" not in binding.capabilities:
             lacking.append("trunks")
+        if any(dns_names.lacking(port, binding) for port in wanted.plugged):
+            lacking.append("names of ports")
         if binding.capabilities:
             lacking += sorted(wanted.features - binding.capabilities)
         found[binding.id] = next(filter(None, lacking), "")

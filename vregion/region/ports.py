@@ -16,6 +16,7 @@ from vregion.model.resource import Kind, Realization, Resource
 from vregion.region import addresses as address_rows
 from vregion.region import (
     associations,
+    dns_names,
     fixed_ips,
     networks,
     port_addresses,
@@ -44,6 +45,7 @@ DEFAULTS: dict[str, Any] = {
     "allowed_address_pairs": [],
     "extra_dhcp_opts": [],
     "qos_policy_id": None,
+    **dns_names.NONE,
 }
 
 
@@ -68,6 +70,7 @@ def document(port: Resource) -> dict[str, Any]:
         "extra_dhcp_opts": spec["extra_dhcp_opts"],
         "qos_policy_id": spec.get("qos_policy_id"),
         "qos_network_policy_id": spec.get("qos_network_policy_id"),
+        **dns_names.shown(port),
         **({"trunk_details": spec["trunk_details"]} if spec.get("trunk_details") else {}),
         **standard.tail(port),
     }
@@ -101,7 +104,7 @@ async def update(
     await resources.lock(tx, Kind.NETWORK, port.spec["network_id"])
     port = await get(tx, caller, port_id)
     standard.check_revision(port, revision)
-    spec = dict(wanted)
+    spec = wanted | ({"host_name": ""} if "dns_name" in wanted else {})
     spec |= await port_protection.protect(tx, port.project_id, {**port.spec, **spec}, now, changing=port)
     seat, ips = await _seat(tx, replace(port, spec={**port.spec, **spec})), port.spec["fixed_ips"]
     if seat.mac != port.spec["mac_address"]:
@@ -166,17 +169,20 @@ async def plug(
     security_groups: list[str],
     now: datetime,
 ) -> Resource:
-    """One interface of a server, as Nova's `networks` item asks: the named port, or a new one on the named network.
+    """One interface of a server, as Nova's `networks` item asks: the named port, or a new one on the named network;
+    `host_name` there is the server's.
 
     Refuses in Nova's words and codes for a server create: Invalid (reasons NetworkNotFound, PortNotFound,
     NetworkRequiresSubnet, FixedIpAlreadyInUse, ...), Conflict (PortInUse, or the network is in another zone).
     """
     if requested.get("port"):
         port = await _free_port(tx, requested["port"], server_id, server_project_id)
+        dns_names.require_service(port, binding)
     else:
         asked = {**requested, "security_groups": security_groups}
         port = await _port_for_server(tx, caller, asked, server_project_id, now)
-    return await _seat_in(tx, port, server_id, binding, now)
+    server = {"server_id": server_id, "host_name": requested.get("host_name", "")}
+    return await _seat_in(tx, port, server, binding, now)
 
 
 async def unplug(tx: Transaction, port: Resource, now: datetime) -> None:
@@ -187,7 +193,7 @@ async def unplug(tx: Transaction, port: Resource, now: datetime) -> None:
     if port.spec["made_by_server"]:
         await remove(tx, port, now)
         return
-    spec = {"device_id": "", "device_owner": "", "server_id": None}
+    spec = {"device_id": "", "device_owner": "", "server_id": None, **dns_names.NONE}
     await standard.revise(tx, port, document, now, spec=spec, status="DOWN", parent_id=None)
     if trunk := port.spec.get("trunk_details"):
         await realizations.look(tx, (Kind.TRUNK, trunk["trunk_id"]), now)
@@ -203,11 +209,6 @@ async def of_server(tx: Transaction, server_id: str) -> list[Resource]:
     """The ports that are plugged into a server, in the order of their plugging."""
     ports = [p for p in await resources.children(tx, Kind.PORT, server_id) if p.spec["server_id"] and not p.deleting]
     return sorted(ports, key=lambda port: port.spec["plugged_at"])
-
-
-async def choose_networks(tx: Transaction, caller: Caller) -> list[Resource]:
-    """What Nova takes when a server names no network: the project's own and the shared ones, no external ones."""
-    return await networks.candidates(tx, caller.project_id)
 
 
 async def look_again(tx: Transaction, server_id: str, now: datetime) -> None:
@@ -397,12 +398,14 @@ async def _check_free(tx: Transaction, network_id: str, address: str) -> None:
         raise Invalid(message, reason="FixedIpAlreadyInUse")
 
 
-async def _seat_in(tx: Transaction, port: Resource, server_id: str, binding: Binding, now: datetime) -> Resource:
+async def _seat_in(
+    tx: Transaction, port: Resource, server: dict[str, str], binding: Binding, now: datetime
+) -> Resource:
     """Bind the port to a server in a zone; a trunk goes there with all of its sub-ports."""
-    spec = {
+    server_id = server["server_id"]
+    spec = server | {
         "device_id": server_id,
         "device_owner": f"compute:{binding.availability_zone}",
-        "server_id": server_id,
         "plugged_at": [now.isoformat(), len(await of_server(tx, server_id))],
     }
     port = await _place(tx, port, binding, spec, now, parent_id=server_id)
@@ -478,7 +481,8 @@ async def settled(tx: Transaction, port: Resource, observed: Observed) -> None:
     """The port's state there is what the tenant sees; a router's is up wherever its network comes to be."""
     status = observed.document.get("status", "DOWN")
     up = port.spec.get("router_id") and status == "DOWN"
-    await standard.note(tx, port, document, status="ACTIVE" if up else status)
+    spec = dns_names.told(observed.document)
+    await standard.note(tx, port, document, spec=spec, status="ACTIVE" if up else status)
 
 
 async def stopped(tx: Transaction, port: Resource, reason: str) -> None:

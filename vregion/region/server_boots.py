@@ -245,7 +245,7 @@ async def _chosen_networks(tx: Transaction, request: Boot, wanted: Any) -> list[
 
     Raises Conflict and Invalid in Nova's words (nova 34.0.0 network/neutron.py `_ports_needed_per_instance`).
     """
-    available = await ports.choose_networks(tx, request.caller)
+    available = await networks.candidates(tx, request.caller.project_id)
     if len(available) > 1:
         raise Conflict("Multiple possible networks found, use a Network ID to be more specific.")
     if not available and wanted == "auto":
@@ -359,9 +359,9 @@ async def _one(
     spec = _spec(request, found, place)
     disks, attached = await _make_disks(tx, request, found, decision, server_id)
     spec |= {"block_device_mapping_v2": disks, "volumes": attached}
-    plugged = []
+    plugged, host = [], server_documents.hostname_of(spec, server_id)
     for item in found.networks:
-        plugged.append(await _plug(tx, request, decision, server_id, item))
+        plugged.append(await _plug(tx, request, decision, server_id, {**item, "host_name": host}))
     if found.networks:
         spec["networks"] = [
             {"port": port.id} | ({"tag": item["tag"]} if item.get("tag") else {})
@@ -457,14 +457,12 @@ async def _volume_of(tx: Transaction, request: Boot, disk: Disk, decision: Decis
         raise Invalid(unknown.message) from unknown
 
 
-async def _plug(
-    tx: Transaction, request: Boot, decision: Decision, server_id: str, item: Mapping[str, Any]
-) -> Resource:
+async def _plug(tx: Transaction, request: Boot, decision: Decision, server_id: str, item: dict[str, Any]) -> Resource:
     """Its port on one network. Neutron's refusals become Nova's."""
     binding, caller = decision.binding, request.caller
     try:
         return await ports.plug(
-            tx, caller, dict(item), server_id, caller.project_id,
+            tx, caller, item, server_id, caller.project_id,
             binding, _groups_named(request), request.now,
         )  # fmt: skip
     except OverQuota as over:

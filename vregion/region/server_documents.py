@@ -79,6 +79,11 @@ def hostname(name: str, server_id: str) -> str:
     return text or f"server-{server_id}"
 
 
+def hostname_of(spec: Mapping[str, Any], server_id: str) -> str:
+    """A new server's: the one that was asked for, else its name."""
+    return spec.get("hostname") or hostname(spec["name"], server_id)
+
+
 def fresh(
     server_id: str, spec: Mapping[str, Any], owner: tuple[str, str], zone: str, base: str, now: datetime
 ) -> Document:
@@ -108,7 +113,7 @@ def fresh(
         "OS-SRV-USG:launched_at": None,
         "OS-SRV-USG:terminated_at": None,
         "security_groups": [{"name": name} for name in spec["security_groups"]],
-        "OS-EXT-SRV-ATTR:hostname": spec.get("hostname") or hostname(spec["name"], server_id),
+        "OS-EXT-SRV-ATTR:hostname": hostname_of(spec, server_id),
         "OS-EXT-STS:task_state": "scheduling",
         "OS-EXT-STS:vm_state": "building",
         "OS-EXT-STS:power_state": 0,

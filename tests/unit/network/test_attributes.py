@@ -65,7 +65,6 @@ REFUSED = {
     "ovn-bgp": ZONES,
     "enable-default-route-bfd": ZONES,
     "enable-default-route-ecmp": ZONES,
-    "dns-integration": NAMES,
     "dns-domain-ports": NAMES,
     "subnet-dns-publish-fixed-ip": NAMES,
     "expose-l3-conntrack-helper": "the zones' Neutrons rarely load it",

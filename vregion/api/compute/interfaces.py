@@ -14,7 +14,7 @@ from vregion.api.schemas.compute import server_parts as schema
 from vregion.model.microversion import Microversion
 from vregion.model.refusals import Conflict, Forbidden, Invalid, NotFound, OverQuota, Refusal
 from vregion.model.resource import Kind, Resource
-from vregion.region import ports, resources, server_changes, servers
+from vregion.region import networks, ports, resources, server_changes, servers
 
 routes = Routes()
 _RULE = "os_compute_api:os-attach-interfaces"
@@ -123,7 +123,7 @@ async def _plug(call: Call, server: Resource, wanted: dict[str, Any]) -> Resourc
         raise Conflict(f"Availability zone {server.availability_zone} is being taken away.")
     async with call.region.write() as tx:
         if "uuid" not in wanted and "port" not in wanted:
-            available = await ports.choose_networks(tx, call.caller)
+            available = await networks.candidates(tx, call.project_id)
             if not available:
                 words = f"No specific network was requested and none are available for project '{server.project_id}'."
                 raise Invalid(words)
@@ -131,8 +131,9 @@ async def _plug(call: Call, server: Resource, wanted: dict[str, Any]) -> Resourc
                 raise Invalid("Multiple possible networks found, use a Network ID to be more specific.")
             wanted["uuid"] = available[0].id
         try:
+            named = {**wanted, "host_name": servers.shown(server)["OS-EXT-SRV-ATTR:hostname"]}
             return await ports.plug(
-                tx, call.caller, wanted, server.id, server.project_id, binding, [], datetime.now(UTC)
+                tx, call.caller, named, server.id, server.project_id, binding, [], datetime.now(UTC)
             )
         except OverQuota as over:
             raise Forbidden("Maximum number of ports exceeded") from over

@@ -26,6 +26,7 @@ _TABLE = (
      "Filters on availability zones"),
     ("binding", "Port Binding", "2014-02-03T10:00:00-00:00", "The VNIC type of a port"),
     ("default-subnetpools", "Default Subnetpools", "2016-02-18T18:00:00-00:00", "One pool is taken when none is named"),
+    ("dns-integration", "DNS Integration", "2015-08-15T18:00:00-00:00", "Names of ports, which their zones resolve"),
     ("dvr", "Distributed Virtual Router", "2014-06-1T10:00:00-00:00",
      "Whether a router is distributed is not a tenant's to see or say"),
     ("empty-string-filtering", "Empty String Filtering Extension", "2018-05-01T10:00:00-00:00",

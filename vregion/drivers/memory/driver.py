@@ -121,6 +121,7 @@ class MemoryDriver:
             "network.external": bool(self._external()),
             "network.qos": self.cloud.has_qos,
             "network.trunk": self.cloud.has_trunks,
+            "network.dns-integration": self.cloud.has_names,
         }
         return frozenset(name for name, there in found.items() if there)
 

@@ -19,7 +19,7 @@ from vregion.model.resource import Kind
 _DEFAULTS: dict[str, Any] = {
     "name": "", "admin_state_up": True, "status": "DOWN", "device_id": "", "device_owner": "", "extra_dhcp_opts": [],
     "port_security_enabled": True, "binding:vnic_type": "normal", "allowed_address_pairs": [],
-    "qos_policy_id": None,
+    "qos_policy_id": None, "dns_name": "",
 }  # fmt: skip
 
 
@@ -30,7 +30,7 @@ class Ports(Described):
     required = ("network_id",)
     mutable: ClassVar[frozenset[str]] = frozenset({
         "name", "admin_state_up", "fixed_ips", "security_groups", "allowed_address_pairs", "extra_dhcp_opts",
-        "port_security_enabled", "binding:vnic_type", "device_id", "device_owner", "qos_policy_id",
+        "port_security_enabled", "binding:vnic_type", "device_id", "device_owner", "qos_policy_id", "dns_name",
     })  # fmt: skip
 
     def make(self, body: dict[str, Any], mark: str | None) -> Row:
@@ -50,6 +50,7 @@ class Ports(Described):
             "security_groups": self._groups([self._default_group()] if groups is None and secure else groups or []),
         }
         row = self.add(_DEFAULTS | body | derived, mark)
+        self._name(row)
         network.extra["ports"][row.id] = row
         network.extra["macs"].add(mac)
         network.extra["addresses"] |= _addresses(row)
@@ -68,6 +69,17 @@ class Ports(Described):
             network.extra["addresses"] -= own
             network.extra["addresses"] |= {fixed["ip_address"] for fixed in fields["fixed_ips"]}
         row.document |= fields
+        self._name(row)
+
+    def _name(self, row: Row) -> None:
+        """By its name, or by its addresses."""
+        if self.cloud.has_names:
+            name, ips = row.document["dns_name"], [fixed["ip_address"] for fixed in row.document["fixed_ips"]]
+            hosts = {ip: name or "host-" + ip.replace(".", "-").replace(":", "-") for ip in ips}
+            row.document["dns_assignment"] = [
+                {"ip_address": ip, "hostname": host, "fqdn": f"{host}.{self.cloud.name}.example."}
+                for ip, host in hosts.items()
+            ]
 
     def discard(self, row: Row) -> None:
         """A router's interface is taken off its router, which may refuse that."""

@@ -3,6 +3,7 @@
 from typing import Any
 
 from vregion.api.schemas.network.attributes import REQUIRED, Attribute, Attributes, shown
+from vregion.api.schemas.network.dns_names import domain, relative_name
 from vregion.api.schemas.network.qos_policies import POLICY_ID
 from vregion.api.schemas.network.standard import ID, OWNER, STANDARD, STATUS
 from vregion.api.schemas.network.values import (
@@ -65,6 +66,8 @@ FLOATING_IPS: Attributes = {
     **OWNER,
     "status": STATUS,
     "qos_policy_id": POLICY_ID,
+    "dns_name": Attribute(relative_name, "", put=False),
+    "dns_domain": Attribute(domain, "", put=False),
     "port_details": shown("", sorts=False),
     "port_forwardings": shown("", sorts=False),
     **STANDARD,

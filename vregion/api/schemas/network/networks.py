@@ -3,6 +3,7 @@
 from typing import Any
 
 from vregion.api.schemas.network.attributes import CHOSEN, Attribute, Attributes, shown
+from vregion.api.schemas.network.dns_names import domain
 from vregion.api.schemas.network.qos_policies import POLICY_ID
 from vregion.api.schemas.network.standard import ID, NAME, OWNER, STANDARD, STATUS
 from vregion.api.schemas.network.values import bad, boolean, integer, list_of, non_negative, string
@@ -34,6 +35,7 @@ NETWORKS: Attributes = {
     "ipv6_address_scope": shown("", sorts=False),
     "is_default": Attribute(boolean, False, field="spec.router:external", asked=boolean, sorts=False, only="nobody"),
     "port_security_enabled": Attribute(boolean, True),
+    "dns_domain": Attribute(domain, ""),
     "qos_policy_id": POLICY_ID,
     "provider:network_type": Attribute(default=CHOSEN, only="nobody"),
     "provider:physical_network": Attribute(default=CHOSEN, only="nobody"),

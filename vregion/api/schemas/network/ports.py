@@ -4,6 +4,7 @@ from ipaddress import ip_network
 from typing import Any
 
 from vregion.api.schemas.network.attributes import CHOSEN, REQUIRED, Attribute, Attributes, shown
+from vregion.api.schemas.network.dns_names import port_name
 from vregion.api.schemas.network.qos_policies import POLICY_ID
 from vregion.api.schemas.network.standard import ID, NAME, OWNER, STANDARD, STATUS, tags
 from vregion.api.schemas.network.values import (
@@ -137,6 +138,8 @@ PORTS: Attributes = {
     "extra_dhcp_opts": Attribute(dhcp_options, []),
     "qos_policy_id": POLICY_ID,
     "qos_network_policy_id": shown("", sorts=False),
+    "dns_name": Attribute(port_name, ""),
+    "dns_assignment": shown("", sorts=False),
     "binding:vnic_type": Attribute(one_of(*VNIC_TYPES), "normal"),
     "binding:host_id": Attribute(default=CHOSEN, only="nobody"),
     "binding:profile": Attribute(default=CHOSEN, only="nobody"),

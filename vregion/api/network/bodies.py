@@ -236,14 +236,12 @@ def _read(noun: Noun, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _permit(call: Call, noun: Noun, verb: str, wanted: dict[str, Any]) -> None:
-    """Attributes with a rule of their own; one that nobody may set is dropped when it is empty."""
-    for name, value in list(wanted.items()):
+    """Attributes with a rule of their own, whatever empty value is given."""
+    for name, value in wanted.items():
         attribute = noun.attributes[name]
         if not attribute.only or value == attribute.default:
             continue
-        if attribute.only == "nobody" and value in (None, "", {}):
-            del wanted[name]
-        elif attribute.only not in call.caller.roles:
+        if attribute.only not in call.caller.roles:
             rule = f"{verb}_{noun.word}"
             raise Forbidden(
                 f"(rule:{rule} and rule:{rule}:{name}) is disallowed by policy", reason="PolicyNotAuthorized"

@@ -39,17 +39,17 @@ def told(document: dict[str, Any]) -> dict[str, str]:
     return {}
 
 
-def require_service(port: Resource, binding: Binding) -> None:
-    """Where a port that the tenant has named shall be, its name must be known. Raises Conflict."""
-    if lacking(port, binding):
+def require_service(port_id: str, name: str | None, binding: Binding) -> None:
+    """Where a port is, or shall be, the name that the tenant gives it must be known. Raises Conflict."""
+    if lacking(name, binding):
         zone = binding.availability_zone
-        words = f"Port {port.id} has a dns_name, and availability zone {zone} has no names of ports."
+        words = f"Port {port_id} has a dns_name, and availability zone {zone} has no names of ports."
         raise Conflict(words, reason="DnsNotInAvailabilityZone")
 
 
-def lacking(port: Resource, binding: Binding) -> bool:
-    """Whether the port has a name and the zone has none for ports, as far as its backend's last check told."""
-    return bool(port.spec.get("dns_name") and binding.capabilities and CAPABILITY not in binding.capabilities)
+def lacking(name: str | None, binding: Binding) -> bool:
+    """Whether there is a name, and none of ports in the zone, as far as its backend's last check told."""
+    return bool(name and binding.capabilities and CAPABILITY not in binding.capabilities)
 
 
 def _dashed(address: str) -> str:

@@ -94,7 +94,7 @@ async def _unable(tx: Transaction, bindings: Sequence[Binding], wanted: Wanted) 
         lacking = [qos_policies.lacking(policy, binding) for policy in policies]
         if trunks and binding.capabilities and "network.trunk" not in binding.capabilities:
             lacking.append("trunks")
-        if any(dns_names.lacking(port, binding) for port in wanted.plugged):
+        if any(dns_names.lacking(one.spec.get("dns_name"), binding) for one in wanted.plugged):
             lacking.append("names of ports")
         if binding.capabilities:
             lacking += sorted(wanted.features - binding.capabilities)

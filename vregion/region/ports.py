@@ -177,7 +177,7 @@ async def plug(
     """
     if requested.get("port"):
         port = await _free_port(tx, requested["port"], server_id, server_project_id)
-        dns_names.require_service(port, binding)
+        dns_names.require_service(port.id, port.spec.get("dns_name"), binding)
     else:
         asked = {**requested, "security_groups": security_groups}
         port = await _port_for_server(tx, caller, asked, server_project_id, now)

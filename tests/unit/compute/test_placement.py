@@ -193,6 +193,19 @@ async def test_a_zone_without_trunks_is_passed_by(region: Region) -> None:
     assert (chosen, words) == ("az2", "zone az2: the only one that will do; passed by: az1 has no trunks")
 
 
+async def test_a_zone_without_names_is_passed_by_a_port_that_has_one(region: Region) -> None:
+    zones = (replace(ZONES[0], capabilities=frozenset({"server.tags"})), ZONES[1])
+    async with region.write() as tx:
+        image_id = await an_image(tx)
+        for name, words in (("", "the tenant's default"), ("web", "passed by: az1 has no names of ports")):
+            net = await network(tx, ME)
+            await subnet(tx, ME, net)
+            port = await ports.create(tx, ME, {"network_id": net.id, "dns_name": name}, NOW)
+            request = asked(imageRef=image_id, networks=[{"port": port.id}])
+            chosen, told = await placed(tx, replace(request, zones=zones))
+            assert (chosen, words in told) == ("az2" if name else "az1", True)
+
+
 async def test_a_zone_that_is_too_old_for_the_request_is_passed_by(region: Region) -> None:
     old = frozenset({"server.hostname", "server.networks.none"})
     new = old | {"server.hostname.fqdn"}

@@ -8,11 +8,15 @@ from typing import Any
 import orjson
 import pytest
 import pytest_asyncio
+import requests
 
 from tests.reconcile.world import World
+from tests.running import Running
+from tests.stories.furniture import furnish
 from tests.unit.network.network_rows import CIDR, NOW, caller, network, subnet
 from vregion.model.refusals import Conflict
 from vregion.model.resource import Kind
+from vregion.provider import backends
 from vregion.reconcile.recipes import RECIPES
 from vregion.region import dns_names, ports, resources
 from vregion.region.regions import Transaction
@@ -95,3 +99,28 @@ async def test_a_plugged_port_is_renamed_and_its_name_taken_away(world: World) -
         assert there(world)["dns_name"] == name
         async with world.region.read() as tx:
             assert await named(tx, port.id) == [name, f"{name or 'host-10-0-0-2'}.{world.cloud.name}.example."]
+
+
+def test_no_name_is_given_where_none_is_known(tmp_path: Path) -> None:
+    """By HTTP: to a port that is in a zone already."""
+    running = Running(tmp_path).start()
+    try:
+        running.clouds["az1"].has_names = False
+        running.run(backends.check(running.application.provider, "cloud-az1"))
+        paths = {"COMPUTE": "compute/v2.1", "NETWORK": "network/v2.0", "IMAGE": "image/v2"}
+        words = {word: f"{running.url}/{path}" for word, path in paths.items()} | {"TOKEN": running.tokens["member"]}
+        things = furnish(words)
+
+        def send(method: str, url: str, body: Any) -> dict[str, Any]:
+            headers = {"X-Auth-Token": running.tokens["member"]}
+            return dict(requests.request(method, url, json=body, headers=headers, timeout=60).json())
+
+        port = send("POST", f"{words['NETWORK']}/ports", {"port": {"network_id": things["NETWORK_ID"]}})["port"]["id"]
+        asked = {"name": "web", "flavorRef": "1", "imageRef": things["IMAGE_ID"], "networks": [{"port": port}]}
+        assert "server" in send("POST", f"{words['COMPUTE']}/servers", {"server": asked})
+        url = f"{words['NETWORK']}/ports/{port}"
+        refused = send("PUT", url, {"port": {"dns_name": "db"}})["NeutronError"]
+        assert refused["message"] == f"Port {port} has a dns_name, and availability zone az1 has no names of ports."
+        assert send("PUT", url, {"port": {"dns_name": ""}})["port"]["dns_name"] == ""
+    finally:
+        running.stop()

@@ -15,7 +15,7 @@ from vregion.api.schemas.network.values import invalid
 from vregion.model.caller import Caller
 from vregion.model.refusals import Forbidden
 from vregion.model.resource import Kind, Resource
-from vregion.region import addresses, ports, servers
+from vregion.region import addresses, dns_names, ports, servers
 from vregion.region.regions import Transaction
 from vregion.region.resources import Filter
 
@@ -55,11 +55,15 @@ async def create(call: Call) -> Reply:
 async def update(call: Call) -> Reply:
     """Change a port. A MAC is changed by managers of its network's project, and while the port is in no zone."""
     wanted, revision = bodies.changes(call, NOUN), bodies.revision(call)
+    zones = await call.use.directory.bindings(call.region.id) if wanted.get("dns_name") else ()
     async with call.region.write() as tx:
         before = await ports.get(tx, call.caller, call.path["id"])
         if "mac_address" in wanted and not _may_choose_mac(call.caller, before):
             message = "(rule:update_port and rule:update_port:mac_address) is disallowed by policy"
             raise Forbidden(message, reason="PolicyNotAuthorized")
+        for zone in zones:
+            if zone.backend_id == before.backend_id:
+                dns_names.require_service(before.id, wanted["dns_name"], zone)
         port = await ports.update(tx, call.caller, before.id, wanted, revision, datetime.now(UTC))
         if port.spec["server_id"] and wanted.keys() & _SHOWN:
             await servers.redraw(tx, port.spec["server_id"])

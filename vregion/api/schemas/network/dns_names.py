@@ -18,11 +18,10 @@ def port_name(value: Any) -> str:
         words += f"neutron.conf, that has been set to '{DOMAIN}'. It must also include one or more valid DNS labels to "
         raise Wrong(f"{words}the left of '{DOMAIN}'")
     if len(name) + 1 + len(DOMAIN) > _LONGEST:
-        words = (
-            f"The dns_name passed is a PQDN and its size is '{len(name)}'. The dns_domain option in neutron.conf is "
-        )
-        words += f"set to {DOMAIN}, with a length of '{1 + len(DOMAIN)}'. When the two are concatenated to form a FQDN "
-        raise Wrong(f"{words}(with a '.' at the end), the resulting length exceeds the maximum size of '{_LONGEST}'")
+        words = f"The dns_name passed is a PQDN and its size is '{len(name)}'. The dns_domain option in neutron.conf "
+        words += f"is set to {DOMAIN}, with a length of '{1 + len(DOMAIN)}'. When the two are concatenated to form a "
+        words += "FQDN (with a '.' at the end), the resulting length exceeds the maximum size of "
+        raise Wrong(f"{words}'{_LONGEST}'")
     return name
 
 
@@ -50,10 +49,8 @@ def _text(value: Any) -> str:
 
 def _no_longer(name: str, most: int, what: str) -> str:
     if len(name) > most:
-        words = (
-            f"'{name}' contains {len(name)} characters. Adding a {what} will cause it to exceed the maximum length of"
-        )
-        raise Wrong(f"{words} a FQDN of '{_LONGEST}'")
+        words = f"'{name}' contains {len(name)} characters. Adding a {what} will cause it to exceed the maximum length"
+        raise Wrong(f"{words} of a FQDN of '{_LONGEST}'")
     return name
 
 

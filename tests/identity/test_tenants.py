@@ -183,3 +183,17 @@ async def test_closing_leaves_nothing_and_may_be_repeated(keystone: RunningKeyst
             await identity.request("GET", path)
         assert refused.value.status == 404
     assert (await keystone.open_tenant("to-be-closed")).domain_id != tenant.domain_id
+
+
+async def test_many_users_log_in_for_the_first_time_at_once(keystone: RunningKeystone, identity: Identity) -> None:
+    """Each first login of a day writes when it was, after a read: on SQLite one of two that do so together fails."""
+    tenant = await keystone.open_tenant()
+    for number in range(24):
+        await ensure_user(identity, tenant.domain_id, f"user-{number}", TENANT_PASSWORD)
+
+    async def log_in(number: int) -> str:
+        user = {"name": f"user-{number}", "domain": {"id": tenant.domain_id}, "password": TENANT_PASSWORD}
+        return await keystone.sign_in({"methods": ["password"], "password": {"user": user}})
+
+    tokens = await asyncio.gather(*map(log_in, range(24)))
+    assert len(set(tokens)) == 24

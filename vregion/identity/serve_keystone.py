@@ -12,12 +12,15 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from vregion.identity.keystone_config import KeystoneLaunch, write_configuration
 
 THREADS = 6
+ATTEMPTS = 20  # of a login that finds another writer
 
 
 def main() -> None:
@@ -77,19 +80,35 @@ def _prefer_wal(database: Path) -> None:
 
 
 def _one_writer(application: Callable[..., Any]) -> Callable[..., Any]:
-    """Let one request write at a time; logins (hashing, no rows written) and reads pass.
+    """Let one request write at a time; reads pass, and logins, which hash and seldom write.
 
     oslo.db opens SQLite transactions with a plain BEGIN (oslo_db 18.1.1, sqlalchemy/engines.py): one that reads first
-    and then finds another writer fails at once with "database is locked", whatever the busy timeout.
+    and then finds another writer fails at once with "database is locked", whatever the busy timeout. A user's first
+    login of a day is such a one (30.0.0, identity/shadow_backends/sql.py set_last_active_at): it is tried again, then
+    as a writer, beside whom only other logins write.
     """
+    from sqlalchemy.exc import OperationalError
+
     writing = threading.Lock()
 
     def serve(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-        if method in ("GET", "HEAD") or (method, path.rstrip("/")) == ("POST", "/v3/auth/tokens"):
+        if (method, path.rstrip("/")) == ("POST", "/v3/auth/tokens"):
+            return log_in(environ, start_response)
+        with nullcontext() if method in ("GET", "HEAD") else writing:
             return application(environ, start_response)
-        with writing:
-            return application(environ, start_response)
+
+    def log_in(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        tried = 0
+        while True:
+            try:
+                with writing if tried else nullcontext():
+                    return application({**environ, "wsgi.input": BytesIO(body)}, start_response)
+            except OperationalError as error:
+                tried += 1
+                if tried == ATTEMPTS or "database is locked" not in str(error):
+                    raise
 
     return serve
 

@@ -197,7 +197,7 @@ async def list_columns(tx: Transaction, query: Query, *names: str) -> Sequence[S
     """
     columns = [_PLACES[tx.sqlite], *(type_coerce(resources.c[name], NULLTYPE) for name in names)]
     statement = await _sorted(tx, query, columns)
-    if query.limit is None or not tx.sqlite:
+    if not query.limit or not tx.sqlite:  # of none Python fetches all (3.11 `sqlite3` fetchmany)
         return (await tx.execute(statement.limit(query.limit))).all()
     with await tx.execute(statement) as found:
         return found.fetchmany(query.limit)

@@ -87,8 +87,6 @@ def _one_writer(application: Callable[..., Any]) -> Callable[..., Any]:
     login of a day is such a one (30.0.0, identity/shadow_backends/sql.py set_last_active_at): it is tried again, then
     as a writer, beside whom only other logins write.
     """
-    from sqlalchemy.exc import OperationalError
-
     writing = threading.Lock()
 
     def serve(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
@@ -105,7 +103,7 @@ def _one_writer(application: Callable[..., Any]) -> Callable[..., Any]:
             try:
                 with writing if tried else nullcontext():
                     return application({**environ, "wsgi.input": BytesIO(body)}, start_response)
-            except OperationalError as error:
+            except Exception as error:
                 tried += 1
                 if tried == ATTEMPTS or "database is locked" not in str(error):
                     raise

@@ -20,6 +20,7 @@ from typing import Any
 from vregion.identity.keystone_config import KeystoneLaunch, write_configuration
 
 THREADS = 6
+LONGEST = 1 << 17  # bytes of a body; Keystone itself refuses more than 114,688
 ATTEMPTS = 20  # of a login that finds another writer
 
 
@@ -32,7 +33,8 @@ def main() -> None:
     application = _load(launch, listener.getsockname()[1])
     import waitress
 
-    server = waitress.create_server(application, sockets=[listener], threads=THREADS, ident=None)
+    how: dict[str, Any] = {"threads": THREADS, "ident": None, "max_request_body_size": LONGEST}
+    server = waitress.create_server(application, sockets=[listener], **how)
     print("ready", listener.getsockname()[1], flush=True)
     os.dup2(2, 1)  # nobody reads standard output any more
     server.run()

@@ -118,8 +118,7 @@ def main() -> None:
         try:
             rig.start()
             for zone in given.runs.split(","):
-                place, named_zone = folder / f"tempest-{zone}", "" if zone == "none" else zone
-                workspace = Workspace(rig, place, named_zone, given.alone, strangers=given.list == "scenario")
+                workspace = Workspace(rig, folder / f"tempest-{zone}", "" if zone == "none" else zone, given.alone)
                 product = tempest(rig.tenant(), workspace.write(), measure, given.workers)
                 report += compare(f"Zone: {zone}", baseline, product)
         finally:

@@ -1,8 +1,10 @@
 """A Tempest workspace for a virtual region: pre-provisioned accounts with the personas that Tempest 47 wants.
 
 Each project has members, readers and managers, and a network with a way out, since a suite that names no network must
-find one. There are two of each persona: Tempest's workers choose alike, and two of them may be in one project. The
-suite itself is unmodified; only its configuration says what is there.
+find one. There are two of each persona: Tempest's workers choose alike, and two of them may be in one project. Before
+them in the file are projects of one member each: a test's second tenant is the first account that is free, its first
+one of a project with most personas (47.0.0 `lib/common/preprov_creds.py` _get_creds, _get_match_hash_list). The suite
+itself is unmodified; only its configuration says what is there.
 """
 
 import asyncio
@@ -25,6 +27,7 @@ from vregion.identity.client import Identity, PasswordCredential
 from vregion.identity.tenants import ensure_project, ensure_user
 
 PROJECTS = 6
+STRANGERS = 4
 TWINS = 2
 PERSONAS = {"member": ["member"], "reader": ["reader"], "manager": ["manager", "member"], "admin": ["admin", "member"]}
 
@@ -32,15 +35,13 @@ PERSONAS = {"member": ["member"], "reader": ["reader"], "manager": ["manager", "
 @dataclass
 class Workspace:
     """`zone` '': requests name no zone. `alone`: Tempest makes the accounts itself, a project for each suite, as it has
-    it on a bare region, but no networks there. `strangers`: a project has one member and one administrator only, so
-    that members whom a test takes for strangers are never of one project.
+    it on a bare region, but no networks there.
     """
 
     rig: Rig
     folder: Path
     zone: str
     alone: bool = False
-    strangers: bool = False
 
     def write(self) -> Path:
         """Make accounts, networks, an image and the configuration; the workspace's folder."""
@@ -65,19 +66,17 @@ class Workspace:
         async with Identity(self.rig.keystone_url, PasswordCredential("admin", PASSWORD), timeout=60) as identity:
             domain = self.domain_id = (await identity.request("GET", "/domains?name=acme"))["domains"][0]["id"]
             roles = {r["name"]: r["id"] for r in (await identity.request("GET", "/roles"))["roles"]}
-            for number in range(PROJECTS):
-                project = f"t{self.mark}-{number}"
+            for number in range(-STRANGERS, PROJECTS):
+                project = f"t{self.mark}-{number}" if number >= 0 else f"t{self.mark}-stranger{-number}"
                 project_id = await ensure_project(identity, domain, project)
-                for (persona, names), twin in product(self._personas(), range(1 if self.strangers else TWINS)):
+                here = product(PERSONAS.items(), range(TWINS)) if number >= 0 else [(("member", ["member"]), 0)]
+                for (persona, names), twin in here:
                     user = f"{project}-{persona}{twin}"
                     user_id, _ = await ensure_user(identity, domain, user, PASSWORD)
                     for role in names:
                         await identity.request("PUT", f"/projects/{project_id}/users/{user_id}/roles/{roles[role]}")
                     accounts.append(self._account(user, project, persona, names))
         return accounts
-
-    def _personas(self) -> list[tuple[str, list[str]]]:
-        return [(name, roles) for name, roles in PERSONAS.items() if not self.strangers or name in ("member", "admin")]
 
     def _account(self, user: str, project: str, persona: str, roles: list[str]) -> dict[str, Any]:
         account: dict[str, Any] = {

@@ -11,6 +11,7 @@ from vregion.api.http import Call, Resources
 from vregion.api.policy import Policy
 from vregion.model.caller import Caller
 from vregion.model.microversion import Microversion
+from vregion.model.refusals import Invalid
 from vregion.model.resource import Kind
 from vregion.region import resources, volume_copies
 from vregion.region.regions import Region
@@ -43,3 +44,25 @@ async def test_projects(region: Region, role: str, text: str, owners: set[str]) 
         await resources.insert_resources(tx, [resource(Kind.VOLUME, project_id=owner) for owner in OWNERS])
         shown, _, _ = await listing.page(tx, a_call(text, role), listing.VOLUMES)
     assert {volume.project_id for volume in shown} == owners
+
+
+@pytest.mark.parametrize(
+    ("role", "text", "shown"),
+    [
+        ("admin", "sort=id&sort=nope", 0),
+        ("admin", "sort=nope&sort=id", 0),
+        ("admin", "limit=1&limit=1", 0),
+        ("admin", "sort=id", 1),
+        ("admin", "sort=nope", None),
+        ("member", "sort=nope", None),
+    ],
+)
+async def test_an_admins_second_word_is_a_filter(region: Region, role: str, text: str, shown: int | None) -> None:
+    """By what no row has, and looked at before what is sorted by; None: refused."""
+    async with region.write() as tx:
+        await resources.insert_resource(tx, resource(Kind.VOLUME, project_id="p1"))
+        if shown is None:
+            with pytest.raises(Invalid, match="Invalid sort key"):
+                await listing.page(tx, a_call(text, role), listing.VOLUMES)
+        else:
+            assert len((await listing.page(tx, a_call(text, role), listing.VOLUMES))[0]) == shown

@@ -28,11 +28,15 @@ async def index(call: Call) -> Reply:
     """All zones' together; the extra spec RESKEY:availability_zones says where each one is."""
     found = volume_types.offered(await call.use.directory.bindings(call.region.id))
     strict = call.microversion >= _FILTERED and not call.caller.is_admin
-    asked, _ = short_lists.filters(call, FILTERS, strict=strict)
+    asked, unknown = short_lists.filters(call, FILTERS, strict=strict)
     public = asked_public(call)
     found = [one for one in found if public in (None, one["is_public"])]
     if "extra_specs" in asked and call.microversion >= _FILTERED:
         found = [one for one in found if _has(one["extra_specs"], asked["extra_specs"])]
+    if call.caller.is_admin:  # he filters by all there is, and by what is not there: that no type has, in any order
+        if listing.twice(call) or set(unknown) - set(_COLUMNS):
+            return Reply({"volume_types": []})
+        found = [one for one in found if all(one.get(name) == call.query[name] for name in unknown)]
     return short_lists.page(call, _SHORT, [_shown(call, one) for one in found])
 
 

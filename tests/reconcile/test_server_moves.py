@@ -15,9 +15,10 @@ from tests.reconcile.world import World
 from vregion.drivers.memory import MemoryCloud
 from vregion.model.caller import Caller
 from vregion.model.observed import Observed
+from vregion.model.refusals import Conflict
 from vregion.model.resource import Kind, Resource
 from vregion.reconcile.recipes import RECIPES
-from vregion.region import actions, ports, realizations, resources, server_moves, usages
+from vregion.region import actions, dns_names, ports, realizations, resources, server_moves, usages
 from vregion.region.server_moves import Shelved
 
 POINTS = 130
@@ -138,6 +139,18 @@ async def test_it_comes_up_there_with_its_disk_and_addresses(world: World) -> No
     await is_there(world, server, before)
     (new,) = world.clouds[THERE].of(Kind.SERVER, "project")
     assert new.extra["content"].os_hash_value == content
+
+
+async def test_a_port_that_has_a_name_stays_where_names_are_known(world: World) -> None:
+    server = await shelved(world)
+    async with world.region.write() as tx:
+        (port,) = await ports.of_server(tx, server.id)
+        await ports.update(tx, WHO, port.id, {"dns_name": "web"}, None, world.clock.now)
+    world.capabilities = frozenset({"network.qos"})
+    with pytest.raises(Conflict, match="availability zone az2 has no names of ports"):
+        await begun(world, server)
+    world.capabilities |= {dns_names.CAPABILITY}
+    await begun(world, server)
 
 
 async def test_and_back_again(world: World) -> None:

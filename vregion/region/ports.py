@@ -177,12 +177,10 @@ async def plug(
     """
     if requested.get("port"):
         port = await _free_port(tx, requested["port"], server_id, server_project_id)
-        dns_names.require_service(port.id, port.spec.get("dns_name"), binding)
     else:
         asked = {**requested, "security_groups": security_groups}
         port = await _port_for_server(tx, caller, asked, server_project_id, now)
-    server = {"server_id": server_id, "host_name": requested.get("host_name", "")}
-    return await _seat_in(tx, port, server, binding, now)
+    return await _seat_in(tx, port, server_id, requested.get("host_name", ""), binding, now)
 
 
 async def unplug(tx: Transaction, port: Resource, now: datetime) -> None:
@@ -399,11 +397,12 @@ async def _check_free(tx: Transaction, network_id: str, address: str) -> None:
 
 
 async def _seat_in(
-    tx: Transaction, port: Resource, server: dict[str, str], binding: Binding, now: datetime
+    tx: Transaction, port: Resource, server_id: str, host_name: str, binding: Binding, now: datetime
 ) -> Resource:
     """Bind the port to a server in a zone; a trunk goes there with all of its sub-ports."""
-    server_id = server["server_id"]
-    spec = server | {
+    spec = {
+        "server_id": server_id,
+        "host_name": host_name,
         "device_id": server_id,
         "device_owner": f"compute:{binding.availability_zone}",
         "plugged_at": [now.isoformat(), len(await of_server(tx, server_id))],
@@ -435,6 +434,7 @@ async def _place(
     network = await resources.get(tx, Kind.NETWORK, port.spec["network_id"])
     await networks.settle_in(tx, network, binding)
     await qos_policies.require(tx, port, binding)
+    dns_names.require_service(port.id, port.spec.get("dns_name"), binding)
     await _only_there(tx, Kind.PORT, port.id, binding.backend_id, now)
     columns |= {"backend_id": binding.backend_id, "availability_zone": binding.availability_zone}
     port = await standard.revise(tx, port, document, now, spec=spec, **columns)

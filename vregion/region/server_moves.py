@@ -17,6 +17,7 @@ from vregion.model.refusals import Conflict
 from vregion.model.resource import Kind, Resource, State
 from vregion.region import (
     actions,
+    dns_names,
     network_moves,
     placement,
     ports,
@@ -77,6 +78,7 @@ async def begin(
     await realizations.forget_needs(tx, Kind.SERVER, server.id)
     await realizations.need(tx, server, wanted)
     for port in plugged:
+        dns_names.require_service(port.id, port.spec.get("dns_name"), binding)
         await ports.want(tx, port, binding.backend_id, now)
     await realizations.want(tx, Kind.SERVER, server.id, binding.backend_id, now)
     moving = {

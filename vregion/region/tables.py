@@ -312,8 +312,8 @@ rooms = Table(
     PrimaryKeyConstraint("region_id", "backend_id"),
 )
 
-# PostgreSQL compares texts byte by byte, as SQLite does: one order on both whatever a database's locale, and sorted and
-# found in two thirds of the time.
+# PostgreSQL compares texts byte by byte, as SQLite does: one order on both whatever a database's locale, and sorted
+# sooner.
 for _table in metadata.tables.values():
     for _column in _table.columns:
         if isinstance(_column.type, String):

@@ -236,7 +236,7 @@ def _read(noun: Noun, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _permit(call: Call, noun: Noun, verb: str, wanted: dict[str, Any]) -> None:
-    """Attributes with a rule of their own, whatever empty value is given."""
+    """Attributes with a rule of their own, which is asked of an empty value, too."""
     for name, value in wanted.items():
         attribute = noun.attributes[name]
         if not attribute.only or value == attribute.default:

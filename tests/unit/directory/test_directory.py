@@ -1,6 +1,7 @@
 """The provider's database: what is written is read, from memory where it may be, on SQLite and on PostgreSQL."""
 
 import asyncio
+import base64
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -37,9 +38,9 @@ def binding(region_id: str, zone: str, backend_id: str, *, default: bool = False
 
 async def _bound(directory: Directory) -> tuple[Tenant, Backend, Binding]:
     acme, north = await tenants.add(directory, tenant()), backend()
-    await backends.add(directory, north, Credential({"password": "p0"}), {})
+    await backends.add(directory, north, Credential({"password": "northern-secret"}), {})
     bound = await _bind(directory, binding(acme.region_id, "az1", north.id))
-    await bindings.enable(directory, bound.id, Credential({"password": "p1"}), given=False)
+    await bindings.enable(directory, bound.id, Credential({"password": "tenants-secret"}), given=False)
     return acme, north, bound
 
 
@@ -65,9 +66,9 @@ async def test_a_bound_zone_is_found_from_the_domain(directory: Directory) -> No
     (found,) = await directory.bindings(acme.region_id)
     assert (found.id, found.state, found.default, found.backend_id) == (bound.id, "enabled", True, north.id)
     assert await directory.backend(north.id) == north
-    assert (await directory.credential(bound.id)).values == {"password": "p1"}
-    assert (await directory.backend_credential(north.id)).values == {"password": "p0"}
-    assert await directory.reach(acme.region_id, north.id) == (found, north, Credential({"password": "p1"}))
+    assert (await directory.credential(bound.id)).values == {"password": "tenants-secret"}
+    assert (await directory.backend_credential(north.id)).values == {"password": "northern-secret"}
+    assert await directory.reach(acme.region_id, north.id) == (found, north, Credential({"password": "tenants-secret"}))
 
 
 async def test_what_is_not_there(directory: Directory) -> None:
@@ -208,7 +209,7 @@ async def test_what_is_bound_cannot_be_removed(directory: Directory) -> None:
         await backends.remove(directory, north.id)
     with pytest.raises(IntegrityError):
         await tenants.remove(directory, acme.region_id)
-    assert (await directory.backend_credential(north.id)).values == {"password": "p0"}
+    assert (await directory.backend_credential(north.id)).values == {"password": "northern-secret"}
     await bindings.remove(directory, bound)
     await backends.remove(directory, north.id)
     await tenants.remove(directory, acme.region_id)
@@ -288,7 +289,9 @@ async def test_credentials_are_not_readable_in_the_database(directory: Directory
     async with directory.read() as connection:
         rows = (await connection.execute(tables.credentials.select())).all()
     assert len(rows) == 2
-    assert all("p0" not in row.sealed and row.sealed.startswith("v1.") for row in rows)
+    for form, _, body in (row.sealed.split(".") for row in rows):
+        assert form == "v1"
+        assert b"secret" not in body.encode() + base64.b64decode(body)
 
 
 async def test_a_credential_moved_to_another_binding_stays_shut(directory: Directory) -> None:
@@ -313,7 +316,7 @@ async def test_a_lost_key_file_is_not_replaced_over_sealed_credentials(settings:
         await Directory.open(settings)
     kept.rename(settings.keys_path)
     directory = await Directory.open(settings)
-    assert (await directory.credential(bound.id)).values == {"password": "p1"}
+    assert (await directory.credential(bound.id)).values == {"password": "tenants-secret"}
     await directory.close()
 
 

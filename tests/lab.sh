@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # What `make test` runs after `make check`: everything that needs two real OpenStack regions on this machine. The driver
 # contract suite, the stories against bare regions, the end-to-end tests, and on a second lab, whose switches carry
-# packets, those that send some. Then the lab goes down again, and no resource of ours may be left in a region and no
-# process of ours on the machine. Some 33 minutes on two cores. Where the kernel has no network namespaces the last
-# line says what was not run. What would take as long again as a part has a target of its own: `make clients` (Ansible and
+# packets, those that send some; on a third lab, which has OVN in one region, what needs that. Then the lab goes down
+# again, and no resource of ours may be left in a region and no process of ours on the machine. Some 36 minutes on two
+# cores. Where the kernel has no network namespaces the last line says what was not run. What would take as long again as a part has a target of its own: `make clients` (Ansible and
 # Rally), `make packets` (task graphs, trunks, limits and a dead zone, with packets); VREGION_PACKETS=all runs these here.
 # LAB_STATE and LAB_SLOT choose another lab than the usual one; VREGION_E2E_SEEDS how often vregion is killed.
 set -euo pipefail
@@ -17,10 +17,12 @@ parts=(
   "the stories against bare regions (tests/stories, VREGION_STORIES=region1 or region2)"
   "the end-to-end tests (tests/e2e)"
   "the end-to-end tests that send packets (tests/e2e/test_{north_south,routed,stretched}.py, or all)"
+  "the end-to-end test of several gateways, which needs OVN (tests/e2e/test_gateways.py)"
 )
 packets=(tests/e2e/test_{north_south,routed,stretched}.py)
 rare=(tests/e2e/test_{graphs,trunks}.py)
-ignored=("${packets[@]/#/--ignore=}" "${rare[@]/#/--ignore=}")
+mixed=(tests/e2e/test_gateways.py)
+ignored=("${packets[@]/#/--ignore=}" "${rare[@]/#/--ignore=}" "${mixed[@]/#/--ignore=}")
 if [ "${VREGION_PACKETS:-}" = all ]; then packets+=("${rare[@]}"); fi
 if [ "$(id -u)" != 0 ]; then
   echo "Not root, and the lab needs root. NOT RUN:"
@@ -84,8 +86,15 @@ if carries_packets; then
   $python -m pytest -m lab -s --durations=15 "${packets[@]}" || failed+=("${packets[*]}")
   nothing_left
   $python -m lab down
+
+  say "${parts[4]}"
+  $python -m lab up 2 --planes ovs,ovn
+  before=$($python -m tests.inventory)
+  $python -m pytest -m lab -s "${mixed[@]}" || failed+=("${mixed[*]}")
+  nothing_left
+  $python -m lab down
 else
-  not_run="; NOT RUN, for this kernel has no network namespaces: ${parts[3]}"
+  not_run="; NOT RUN, for this kernel has no network namespaces: ${parts[3]}; ${parts[4]}"
 fi
 trap - EXIT
 left=$(ours)

@@ -130,3 +130,30 @@ async def test_without_a_way_a_floating_ip_does_not_lead_in(bench: Bench, driver
     made = await bench.make(Kind.FLOATING_IP, {"floating_network_id": external})
     with pytest.raises(Permanent, match="is not reachable from subnet"):
         await driver.collections[Kind.FLOATING_IP].update(made.external_id, {"port_id": port})
+
+
+async def test_further_gateways_come_and_go_by_their_addresses(bench: Bench, driver: Driver) -> None:
+    """Clouds without `external-gateway-multihoming` say so in their check, and show none (the call is 500 there)."""
+    external = await outside(driver)
+    router = (await bench.ready(Kind.ROUTER, {"name": "suite-gateways"})).external_id
+    of = driver.collections[Kind.ROUTER]
+    first = await of.update(router, {"external_gateway_info": {"network_id": external}})
+    able = "network.external-gateway-multihoming" in (await driver.check()).capabilities
+    assert ("external_gateways" in first.document) == able
+    if not able:
+        await of.update(router, {"external_gateway_info": None})
+        return
+    body = {"router": {"external_gateways": [{"network_id": external}] * 2}}
+    answer = await driver.call(Kind.ROUTER, router, "PUT", "/add_external_gateways", body)
+    assert answer.status == 200
+    (one, *more) = (await of.get(router)).document["external_gateways"]
+    assert one["external_fixed_ips"] == first.document["external_gateway_info"]["external_fixed_ips"]
+    assert len(more) == 2
+    body = {"router": {"external_gateways": more[:1]}}
+    answer = await driver.call(Kind.ROUTER, router, "PUT", "/remove_external_gateways", body)
+    assert answer.status == 200
+    assert (await of.get(router)).document["external_gateways"] == [one, more[1]]
+    await driver.call(
+        Kind.ROUTER, router, "PUT", "/remove_external_gateways", {"router": {"external_gateways": more[1:]}}
+    )
+    await of.update(router, {"external_gateway_info": None})

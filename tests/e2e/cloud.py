@@ -26,6 +26,7 @@ PLACES = {
     "network": ("network", "/networks"),
     "subnet": ("network", "/subnets"),
     "port": ("network", "/ports"),
+    "router": ("network", "/routers"),
     "security_group": ("network", "/security-groups"),
     "volume": ("volume", "/volumes"),
     "snapshot": ("volume", "/snapshots"),

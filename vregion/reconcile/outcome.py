@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from vregion.drivers.contract import Answer, Permanent, Transient
 from vregion.model.resource import Kind
 
 
@@ -35,3 +36,14 @@ class Stop:
 
 
 Outcome = Done | Wait | Retry | Stop
+
+
+def accept(answer: Answer) -> None:
+    """Raises what a refused live call means here: something it names is not there (yet), or never will be."""
+    if answer.status < 400:
+        return
+    told = (answer.body or {}).values()
+    words = next((str(one.get("message", one)) for one in told if isinstance(one, dict)), f"refused: {answer.status}")
+    if answer.status == 404:
+        raise Transient(words)
+    raise Permanent(words, answer.status)

@@ -7,9 +7,8 @@ from typing import Any
 from vregion.drivers.contract import Gone, Observed, Transient
 from vregion.model.resource import Kind, Resource
 from vregion.reconcile.networks import policy_of
-from vregion.reconcile.outcome import Outcome, Retry
+from vregion.reconcile.outcome import Outcome, Retry, accept
 from vregion.reconcile.recipe import Recipe, References
-from vregion.reconcile.routers import accept
 from vregion.reconcile.work import Work
 from vregion.region import dns_names, ports, realizations, router_seats, routers, subnets
 from vregion.region.qos_policies import POLICY_ID

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from vregion.model.backend import Binding
 from vregion.model.refusals import Invalid
 from vregion.model.resource import Kind, Resource
-from vregion.region import dns_names, qos_policies, realizations, resources, room
+from vregion.region import dns_names, qos_policies, realizations, resources, room, routers
 from vregion.region.regions import Transaction
 from vregion.region.scheduler import Tie, Zone, good
 from vregion.region.tables import resources as rows
@@ -89,6 +89,8 @@ async def _unable(tx: Transaction, bindings: Sequence[Binding], wanted: Wanted) 
     ids = [one.spec.get("qos_policy_id") or one.spec.get("qos_network_policy_id") for one in wanted.plugged]
     named = {policy_id for policy_id in ids if policy_id}
     policies = (await resources.find_many(tx, Kind.QOS_POLICY, named)).values() if named else ()
+    without = {binding.id for binding in bindings if routers.lacks_gateways(binding)}
+    several = 0 < len(without) < len(bindings) and await routers.some_have_several(tx, wanted.plugged)
     found = {}
     for binding in bindings:
         lacking = [qos_policies.lacking(policy, binding) for policy in policies]
@@ -96,6 +98,8 @@ async def _unable(tx: Transaction, bindings: Sequence[Binding], wanted: Wanted) 
             lacking.append("trunks")
         if any(dns_names.lacking(one.spec.get("dns_name"), binding) for one in wanted.plugged):
             lacking.append("names of ports")
+        if several and binding.id in without:
+            lacking.append("routers with several gateways")
         if binding.capabilities:
             lacking += sorted(wanted.features - binding.capabilities)
         found[binding.id] = next(filter(None, lacking), "")

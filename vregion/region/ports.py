@@ -447,6 +447,7 @@ async def _place(
             continue
         await want(tx, interface, binding.backend_id, now)
         await routers.enter(tx, interface.spec["router_id"], binding.backend_id, binding.availability_zone, now)
+        await routers.require_gateways(tx, interface.spec["router_id"], [binding])
     return port
 
 

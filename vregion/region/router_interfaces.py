@@ -19,7 +19,7 @@ from vregion.region import networks, ports, realizations, resources, routers, su
 from vregion.region import standard_attributes as standard
 from vregion.region.regions import Transaction
 from vregion.region.resources import Filter, Query
-from vregion.region.router_changes import attached_subnets, bad, check_overlap
+from vregion.region.routers import attached_subnets, bad, check_overlap
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,20 @@
 
 Called by ports (whose network may bring a router into a zone), by the router recipe, and by `router_changes` and
 `router_interfaces`, which hold what a tenant can do. `spec` has beside the tenant's words `zones` (backend -> name),
-`gateways` (backend -> the addresses that the zone gave to the router's gateway there), and what the file
-`transits` keeps: `transits` ([{"interconnect", "network_id", "port_id"}]) and `apart` (why some of its zones cannot
-reach each other, or None).
+`gateways` (backend -> the addresses that the zone gave to the router's gateway there), `more_gateways` (the port of
+each further one -> the like of it), and what the file `transits` keeps: `transits` ([{"interconnect", "network_id",
+"port_id"}]) and `apart` (why some of its zones cannot reach each other, or None).
 """
 
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from vregion.ipam import prefixes
+from vregion.model.backend import Binding
 from vregion.model.caller import Caller
 from vregion.model.observed import Observed
-from vregion.model.refusals import NotFound
+from vregion.model.refusals import Conflict, Invalid, NotFound
 from vregion.model.resource import Kind, Realization, Resource
 from vregion.region import qos_policies, realizations, resources
 from vregion.region import standard_attributes as standard
@@ -22,7 +25,11 @@ from vregion.region.resources import Filter, Query
 INTERFACE, GATEWAY, TRANSIT = "network:router_interface", "network:router_gateway", "network:router_transit"
 GATHERS = "gathers"  # in `observed` of a realization: the router is new there, and down until its interfaces are on it
 MORE_COME = timedelta(seconds=1)  # ... and is looked at that long after one of them came, if others are on their way
+SEVERAL = "network.external-gateway-multihoming"  # the capability of a zone whose routers can have several gateways
 LOOSE = "loose"  # ... and here: it goes, is down and has no routes, so that its interfaces come off
+
+
+Gateway = Mapping[str, Sequence[dict[str, str]]]  # backend -> its addresses there
 
 
 def document(router: Resource) -> dict[str, Any]:
@@ -35,6 +42,7 @@ def document(router: Resource) -> dict[str, Any]:
         "admin_state_up": spec["admin_state_up"],
         "status": router.status,
         "external_gateway_info": _gateway(spec),
+        "external_gateways": _gateways(spec),
         "availability_zones": sorted(spec["zones"].values()),
         "availability_zone_hints": spec["availability_zone_hints"],
         "routes": spec["routes"],
@@ -47,9 +55,20 @@ def _gateway(spec: dict[str, Any]) -> dict[str, Any] | None:
     """The addresses are those of all zones; none before the router is in one."""
     if not spec["gateway_network_id"]:
         return None
-    ips = [ip for backend_id in sorted(spec["gateways"]) for ip in spec["gateways"][backend_id]]
     policy = {"qos_policy_id": spec["qos_policy_id"]} if spec.get("qos_policy_id") else {}
-    return {"network_id": spec["gateway_network_id"], "external_fixed_ips": ips, "enable_snat": True, **policy}
+    return {**_gateways(spec)[0], "enable_snat": True, **policy}
+
+
+def _gateways(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    """The one that `external_gateway_info` tells of, too, comes first."""
+    network_id, more = spec["gateway_network_id"], spec.get("more_gateways", {}).values()
+    found = [everywhere(zones) for zones in (spec["gateways"], *more)] if network_id else []
+    return [{"network_id": network_id, "external_fixed_ips": ips} for ips in found]
+
+
+def everywhere(zones: Gateway) -> list[dict[str, str]]:
+    """A gateway's addresses in all zones."""
+    return [ip for backend_id in sorted(zones) for ip in zones[backend_id]]
 
 
 async def get(tx: Transaction, caller: Caller, router_id: str) -> Resource:
@@ -71,11 +90,10 @@ async def interfaces(tx: Transaction, router_id: str) -> list[Resource]:
     return [p for p in await _ports(tx, router_id) if p.spec["device_owner"] == INTERFACE]
 
 
-async def gateway_port(tx: Transaction, router_id: str) -> Resource | None:
-    """The port that stands for the gateway; admins see it."""
+async def gateway_ports(tx: Transaction, router_id: str) -> list[Resource]:
+    """The ports that stand for its gateways; admins see them."""
     mine = (Filter("parent_id", router_id), Filter("deleting", False), Filter("spec.device_owner", GATEWAY))
-    found = await resources.list_resources(tx, Query(Kind.PORT, filters=mine))
-    return found[0] if found else None
+    return await resources.list_resources(tx, Query(Kind.PORT, filters=mine))
 
 
 async def doors(tx: Transaction, router_id: str) -> list[Resource]:
@@ -141,8 +159,57 @@ async def leave(tx: Transaction, router: Resource, now: datetime) -> Resource:
         await realizations.unwant(tx, Kind.ROUTER, router.id, now, backend_id)
     zones = {b: zone for b, zone in router.spec["zones"].items() if b in kept}
     gateways = {b: ips for b, ips in router.spec["gateways"].items() if b in kept}
+    more = {
+        port_id: {b: ips for b, ips in there.items() if b in kept}
+        for port_id, there in router.spec.get("more_gateways", {}).items()
+    }
     await realizations.look(tx, (Kind.ROUTER, router.id), now)
-    return await standard.note(tx, router, document, spec={"zones": zones, "gateways": gateways})
+    spec = {"zones": zones, "gateways": gateways, "more_gateways": more}
+    return await standard.note(tx, router, document, spec=spec)
+
+
+async def require_gateways(tx: Transaction, router_id: str, bindings: Iterable[Binding]) -> None:
+    """Whether each of these zones where the router is can give it all of its gateways. Raises Conflict."""
+    router = await resources.get(tx, Kind.ROUTER, router_id)
+    there = [b for b in bindings if b.backend_id in router.spec["zones"] and lacks_gateways(b)]
+    if there and router.spec.get("more_gateways"):
+        zone = there[0].availability_zone
+        words = f"Router {router_id} has several gateways, and availability zone {zone} has one for each router."
+        raise Conflict(words, reason="ExternalGatewaysNotInAvailabilityZone")
+
+
+async def some_have_several(tx: Transaction, plugged: Iterable[Resource]) -> bool:
+    """Whether a router on these networks, or on those of these ports, has several gateways."""
+    ids = [one.spec["network_id"] if one.kind is Kind.PORT else one.id for one in plugged]
+    on = await resources.find_many(tx, Kind.NETWORK, ids)
+    found = await resources.find_many(
+        tx, Kind.PORT, (d for one in on.values() for d in one.spec.get("router_ports", ()))
+    )
+    those = await resources.find_many(tx, Kind.ROUTER, (door.spec["router_id"] for door in found.values()))
+    return any(router.spec.get("more_gateways") for router in those.values())
+
+
+def lacks_gateways(binding: Binding) -> bool:
+    """Whether routers have one gateway at most in the zone, as far as its backend's last check told."""
+    return bool(binding.capabilities) and SEVERAL not in binding.capabilities
+
+
+async def attached_subnets(tx: Transaction, attached: Sequence[Resource]) -> list[Resource]:
+    """The subnets of these ports' addresses."""
+    ids = [ip["subnet_id"] for port in attached for ip in port.spec["fixed_ips"]]
+    return list((await resources.find_many(tx, Kind.SUBNET, ids)).values())
+
+
+def check_overlap(there: Resource, new: Resource) -> None:
+    """Raises Invalid when a router could not tell the two apart."""
+    one, other = prefixes.prefix(there.spec["cidr"]), prefixes.prefix(new.spec["cidr"])
+    if one.version == other.version and one.overlaps(other):
+        raise bad(f"Cidr {other} of subnet {new.id} overlaps with cidr {one} of subnet {there.id}")
+
+
+def bad(message: str) -> Invalid:
+    """Neutron's BadRequest about a router."""
+    return Invalid(f"Bad router request: {message}.", reason="BadRequest")
 
 
 async def leave_alone(tx: Transaction, network: Resource, backend_id: str, now: datetime) -> None:

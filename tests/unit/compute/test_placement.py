@@ -14,6 +14,7 @@ from vregion.model.refusals import Invalid
 from vregion.model.resource import Kind, Resource, State
 from vregion.region import (
     actions,
+    external_networks,
     leases,
     placement,
     ports,
@@ -21,6 +22,9 @@ from vregion.region import (
     realizations,
     resources,
     room,
+    router_changes,
+    router_gateways,
+    router_interfaces,
     server_boots,
     trunks,
     usages,
@@ -30,6 +34,7 @@ from vregion.region.regions import Region, Transaction
 from vregion.region.server_boots import Boot
 
 FREE = tuple(replace(zone, default=False) for zone in ZONES)
+OUTSIDE = {"cidr": "203.0.113.0/24", "gateway_ip": "203.0.113.1", "allocation_pools": []}
 BEFORE = NOW - timedelta(seconds=30)
 
 
@@ -204,6 +209,27 @@ async def test_a_zone_without_names_is_passed_by_a_port_that_has_one(region: Reg
             request = asked(imageRef=image_id, networks=[{"port": port.id}])
             chosen, told = await placed(tx, replace(request, zones=zones))
             assert (chosen, words in told) == ("az2" if name else "az1", True)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+async def test_a_zone_whose_routers_have_one_gateway_is_passed_by_if_there_are_several(
+    region: Region, number: int
+) -> None:
+    zones = (replace(ZONES[0], capabilities=frozenset({"server.tags"})), ZONES[1])
+    found = {"id": "there", "subnets": [{"id": "sub", "ip_version": 4, **OUTSIDE}]}
+    async with region.write() as tx:
+        outside = await external_networks.join(tx, ZONES[1].backend_id, "az2", found, NOW)
+        assert outside is not None
+        wanted = {"name": "r", "admin_state_up": True, "availability_zone_hints": []}
+        mine = await router_changes.create(tx, ME, wanted, {}, NOW)
+        await router_gateways.add(tx, ME, mine.id, [{"network_id": outside.id}] * number, ZONES, NOW)
+        net = await network(tx, ME)
+        on = await subnet(tx, ME, net)
+        await router_interfaces.add(tx, ME, mine.id, {"subnet_id": on.id}, {}, NOW)
+        request = asked(imageRef=await an_image(tx), networks=[{"uuid": net.id}])
+        chosen, words = await placed(tx, replace(request, zones=zones))
+    passed_by = "passed by: az1 has no routers with several gateways"
+    assert (chosen, passed_by in words) == (("az1", False) if number == 1 else ("az2", True))
 
 
 async def test_a_zone_that_is_too_old_for_the_request_is_passed_by(region: Region) -> None:

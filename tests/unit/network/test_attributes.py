@@ -41,7 +41,6 @@ OURS: dict[str, Attributes] = {
 HOSTS = "it is about a backend's hosts and hardware"
 ZONES = "each zone has its own: one answer for all would be wrong"
 NAMES = "no zone's name service is ours"
-ONLY_OVN = "only OVN has it (29.0.0 `neutron/common/ovn/extensions.py`)"
 NEVER = "Neutron 29 has its definition only: no plugin of its offers it"
 REFUSED = {
     "data-plane-status": HOSTS,
@@ -71,7 +70,6 @@ REFUSED = {
     "l3-ext-ndp-proxy": "the zones' Neutrons rarely load it",
     "router-enable-snat": "whether a gateway translates takes the zone's own admin",
     "router-service-type": "there is one kind of router",
-    "external-gateway-multihoming": ONLY_OVN,
     "project-default-networks": NEVER,
     "qos-fip-network-policy": NEVER,
 }

@@ -75,7 +75,10 @@ _SEEN = (
 )
 _FORWARDING = "floatingip_port_forwarding"
 _QOS = [f"{parent}_{kind}_rule" for parent in ("policy", "alias") for kind in TYPES]
-_OF_ROUTERS = ("add_router_interface", "remove_router_interface", "add_extraroutes", "remove_extraroutes")
+_OF_ROUTERS = (
+    *("add_router_interface", "remove_router_interface", "add_extraroutes", "remove_extraroutes"),
+    *(f"{verb}_external_gateways" for verb in ("add", "update", "remove")),
+)
 _OF_POOLS = ("add_prefixes", "remove_prefixes", "onboard_network_subnets")
 _OF_ADDRESSES = ("add_addresses", "remove_addresses")
 RULES = {

@@ -35,6 +35,8 @@ _TABLE = (
      "Port forwardings in a floating IP's document"),
     ("ext-gw-mode", "Neutron L3 Configurable external gateway mode", "2013-03-28T10:00:00-00:00",
      "Whether a gateway translates addresses is shown"),
+    ("external-gateway-multihoming", "Neutron L3 External Gateway Multihoming", "2023-01-18T00:00:00-00:00",
+     "Several gateways of a router, in zones that can"),
     ("external-net", "Neutron external network", "2013-01-14T10:00:00-00:00", "Which networks are external"),
     ("extra_dhcp_opt", "Neutron Extra DHCP options", "2013-03-17T12:00:00-00:00", "DHCP options per port"),
     ("extraroute", "Neutron Extra Route", "2013-02-01T10:00:00-00:00", "Extra routes of routers"),

@@ -60,7 +60,7 @@ class MemoryCloud:
     `address_groups` are the members elsewhere of security groups, by the group's id.
     `administrators` are the projects whose credentials may act for others and choose segments; those in `managed` may
     make QoS policies for themselves, where the cloud has QoS at all (`has_qos`; `has_trunks`,
-    and `has_names` of ports, are the like).
+    `has_names` of ports and several `has_gateways` of a router are the like).
     """
 
     clouds: ClassVar[dict[str, "MemoryCloud"]] = {}
@@ -89,7 +89,7 @@ class MemoryCloud:
         self.address_groups: dict[str, list[str]] = {}
         self.administrators = {"admin", "provider"}
         self.managed: set[str] = set()
-        self.has_qos = self.has_trunks = self.has_names = True
+        self.has_qos = self.has_trunks = self.has_names = self.has_gateways = True
         self.closed: set[str] = set()
         self.rows: dict[Kind, dict[str, Row]] = {kind: {} for kind in Kind}
         self.marks: dict[tuple[Kind, str], list[Row]] = {}

@@ -122,6 +122,7 @@ class MemoryDriver:
             "network.qos": self.cloud.has_qos,
             "network.trunk": self.cloud.has_trunks,
             "network.dns-integration": self.cloud.has_names,
+            "network.external-gateway-multihoming": self.cloud.has_gateways,
         }
         return frozenset(name for name, there in found.items() if there)
 

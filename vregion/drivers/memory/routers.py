@@ -3,6 +3,7 @@
 `require_unused` is the ports' question before an interface is taken away.
 """
 
+from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
 from typing import Any, ClassVar
 
@@ -28,7 +29,8 @@ class Routers(Described):
         plain = {"name": "", "admin_state_up": True, "status": "ACTIVE", "routes": [], "availability_zone_hints": []}
         zones = {"availability_zones": [self.cloud.availability_zone]}
         row = self.add(plain | body | zones | {_GATEWAY: gateway}, mark)
-        row.release = lambda: self._free(row)
+        row.extra["more"] = []  # gateways beside the first
+        row.release = lambda: self._free(_gateways(row))
         return row
 
     def change(self, row: Row, fields: dict[str, Any]) -> None:
@@ -38,7 +40,7 @@ class Routers(Described):
             if (before or {}).get("network_id") != (wanted or {}).get("network_id"):
                 if any(ip.document["router_id"] == row.id for ip in self.cloud.of(Kind.FLOATING_IP)):
                     raise Permanent(f"Gateway cannot be updated for router {row.id}: floating IPs need it.", 409)
-                self._free(row)
+                self._free(filter(None, [before]))
                 row.document[_GATEWAY] = self._gateway(wanted)
             if wanted and "qos_policy_id" in wanted:
                 row.document[_GATEWAY]["qos_policy_id"] = wanted["qos_policy_id"]
@@ -49,6 +51,12 @@ class Routers(Described):
         if attached := interfaces(self.cloud, row.id):
             raise Transient(f"Router {row.id} has ports still attached: {', '.join(port.id for port in attached)}")
         self.cloud.remove(row)
+
+    def render(self, row: Row) -> dict[str, Any]:
+        """With all gateways, where the cloud can have several."""
+        names = ("network_id", "external_fixed_ips")
+        every = [{name: gateway[name] for name in names} for gateway in _gateways(row)]
+        return super().render(row) | ({"external_gateways": every} if self.cloud.has_gateways else {})
 
     def call(self, row: Row, method: str, path: str, body: dict[str, Any]) -> Answer:
         routes = body.get("router", {}).get("routes", [])
@@ -64,6 +72,10 @@ class Routers(Described):
                 row.document["routes"] += [route for route in routes if route not in row.document["routes"]]
             case "/remove_extraroutes":
                 row.document["routes"] = [route for route in row.document["routes"] if route not in routes]
+            case "/add_external_gateways" if self.cloud.has_gateways:
+                self._add_gateways(row, body["router"]["external_gateways"])
+            case "/remove_external_gateways" if self.cloud.has_gateways:
+                self._remove_gateways(row, body["router"]["external_gateways"])
             case _:
                 return super().call(row, method, path, body)
         self.cloud.touch(row)
@@ -110,10 +122,35 @@ class Routers(Described):
         ip = outside(self.cloud, network, None)
         return {"network_id": network.id, "external_fixed_ips": [ip], "enable_snat": True}
 
-    def _free(self, row: Row) -> None:
-        gateway = row.document[_GATEWAY]
-        if gateway and (network := self.cloud.rows[Kind.NETWORK].get(gateway["network_id"])):
-            network.extra["addresses"] -= {ip["ip_address"] for ip in gateway["external_fixed_ips"]}
+    def _add_gateways(self, row: Row, wanted: list[dict[str, Any]]) -> None:
+        """The first one, where there is none, is the router's as ever (29.0.0 `neutron/db/l3_extra_gws_db.py`)."""
+        made = [gateway for one in wanted if (gateway := self._gateway(one))]
+        if made and not row.document[_GATEWAY]:
+            row.document[_GATEWAY] = made.pop(0)
+        row.extra["more"] += made
+
+    def _remove_gateways(self, row: Row, wanted: list[dict[str, Any]]) -> None:
+        named = [{ip["ip_address"] for ip in one["external_fixed_ips"]} for one in wanted]
+        gone = [one for one in row.extra["more"] if any(_addresses(one) & ips for ips in named)]
+        if len(gone) < len(wanted):
+            raise Permanent(
+                f"Unable to match a requested gateway port to existing gateway ports for router {row.id}", 500
+            )
+        row.extra["more"] = [one for one in row.extra["more"] if one not in gone]
+        self._free(gone)
+
+    def _free(self, gateways: Iterable[dict[str, Any]]) -> None:
+        for gateway in gateways:
+            if network := self.cloud.rows[Kind.NETWORK].get(gateway["network_id"]):
+                network.extra["addresses"] -= _addresses(gateway)
+
+
+def _gateways(row: Row) -> list[dict[str, Any]]:
+    return [*filter(None, [row.document[_GATEWAY]]), *row.extra["more"]]
+
+
+def _addresses(gateway: dict[str, Any]) -> set[str]:
+    return {ip["ip_address"] for ip in gateway["external_fixed_ips"]}
 
 
 def outside(cloud: MemoryCloud, network: Row, subnet_id: str | None) -> dict[str, str]:

@@ -25,8 +25,8 @@ _EXTEND_ATTACHED = Window("volume.extend.attached", Microversion(3, 42))
 _NEEDED = ("security-group", "standard-attr-description", "port-security", "allowed-address-pairs")
 _SPECS_SHOWN = ("multiattach", "replication_enabled")
 _USED = (
-    *_NEEDED, "address-group", "dns-integration", "external-net", "extra_dhcp_opt", "extraroute-atomic",
-    "floating-ip-port-forwarding", "net-mtu", "provider", "qos", "router",
+    *_NEEDED, "address-group", "dns-integration", "external-net", "external-gateway-multihoming", "extra_dhcp_opt",
+    "extraroute-atomic", "floating-ip-port-forwarding", "net-mtu", "provider", "qos", "router",
     "security-groups-remote-address-group", "trunk",
 )  # fmt: skip
 

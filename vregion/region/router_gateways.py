@@ -70,17 +70,17 @@ async def add(
 ) -> Resource:
     """These beside those that are there; what names no network is none. `bindings` are all zones of the region."""
     router = await routers.hold(tx, caller, router_id)
-    outside = [await _external(tx, caller, one["network_id"]) for one in wanted if one["network_id"]]
-    if outside and not router.spec["gateway_network_id"]:
-        first = next(one for one in wanted if one["network_id"])
-        router, outside = await choose(tx, caller, router, first, now), outside[1:]
-    if not outside:
+    outside = await _all_external(tx, caller, wanted)
+    given = [one for one in wanted if one["network_id"]]
+    if given and not router.spec["gateway_network_id"]:
+        router = await choose(tx, caller, router, given.pop(0), now)
+    if not given:
         return router
     more = dict(router.spec.get("more_gateways", {}))
-    if len(more) + len(outside) >= MOST:
+    if len(more) + len(given) >= MOST:
         raise Conflict(f"Router {router_id} cannot have more than {MOST} gateways.", reason="UnableToAddExtraGateways")
-    for network in outside:
-        more[(await _open(tx, caller, router, network, now)).id] = {}
+    for one in given:
+        more[(await _open(tx, caller, router, outside[one["network_id"]], now)).id] = {}
     router = await standard.revise(tx, router, routers.document, now, spec={"more_gateways": more})
     await routers.require_gateways(tx, router_id, bindings)
     if bindings and all(routers.lacks_gateways(binding) for binding in bindings):
@@ -97,8 +97,9 @@ async def remove(
     if wanted and not router.spec["gateway_network_id"]:
         words = f"Unable to remove extra gateways from a router {router_id}"
         raise Conflict(words, reason="UnableToRemoveGateways")
-    for one in wanted:
-        await _external(tx, caller, one["network_id"])
+    await _all_external(tx, caller, wanted)
+    if not all(one["network_id"] for one in wanted):
+        raise _unmatched(router)
     going = {_matched(router, one.get("external_fixed_ips")) for one in wanted}
     if going == {_FIRST, *_further(router)}:
         return await close(tx, caller, router, now)
@@ -114,9 +115,7 @@ async def replace(
     router = await routers.hold(tx, caller, router_id)
     if not wanted:
         return await close(tx, caller, router, now)
-    for one in wanted:
-        if one["network_id"]:
-            await _external(tx, caller, one["network_id"])
+    await _all_external(tx, caller, wanted)
     if _further(router):
         raise _unmatched(router)
     return await choose(tx, caller, router, wanted[0], now)
@@ -233,6 +232,12 @@ async def _set_policy(
     await realizations.need(tx, router, qos_policies.needed(router))
     await qos_policies.follow(tx, router, before, now)
     return router
+
+
+async def _all_external(tx: Transaction, caller: Caller, wanted: Iterable[dict[str, Any]]) -> dict[str, Resource]:
+    """The networks that are named, each looked at once; there is one at most that does."""
+    names = dict.fromkeys(one["network_id"] for one in wanted if one["network_id"])
+    return {name: await _external(tx, caller, name) for name in names}
 
 
 async def _external(tx: Transaction, caller: Caller, network_id: str) -> Resource:

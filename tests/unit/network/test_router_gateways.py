@@ -208,6 +208,8 @@ async def test_what_cannot_be_is_refused_in_neutrons_words(world: World) -> None
         await router_gateways.replace(tx, WHO, mine.id, [], NOW)
         await router_gateways.replace(tx, WHO, mine.id, [{"network_id": outside}] * 2, NOW)
         assert len(await routers.gateway_ports(tx, mine.id)) == 1, "two of one network are one to Neutron's update"
+        with pytest.raises(Conflict, match="Unable to match a requested gateway port"):
+            await router_gateways.remove(tx, WHO, mine.id, [{"network_id": None}], NOW)
         await router_gateways.remove(tx, WHO, mine.id, [{"network_id": outside}], NOW)
         assert not await routers.gateway_ports(tx, mine.id)
 

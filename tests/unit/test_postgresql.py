@@ -1,12 +1,14 @@
 """PostgreSQL's answers: all of a long one, and nobody else waits for a slow one."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
+from typing import Any
 
 import pytest
 import pytest_asyncio
 from sqlalchemy import text
 
+from vregion import postgresql
 from vregion.database import Engines
 
 pytestmark = pytest.mark.postgresql
@@ -37,6 +39,29 @@ async def test_a_long_answer_comes_whole(engines: Engines, pause: str) -> None:
         for _ in range(2):
             found = list((await connection.execute(statement)).scalars())
             assert found == [b"\xab" * PIECE] * ROWS
+
+
+async def test_a_long_answer_is_read_in_large_pieces(engines: Engines, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given the time, as much as a socket holds: libpq would read 16 KiB, and PostgreSQL sends 8."""
+    waits = 0
+    read = postgresql._eager
+
+    def counted(gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+        nonlocal waits
+        try:
+            wanted = next(gen)
+            while True:
+                waits += 1
+                wanted = gen.send((yield wanted))
+        except StopIteration as ended:
+            return ended.value
+
+    monkeypatch.setattr(postgresql, "_PAUSE", 0.02)
+    monkeypatch.setattr(postgresql, "_eager", lambda gen, file: read(counted(gen), file))
+    async with engines.read() as connection:
+        statement = f"SELECT repeat('x', 1000) FROM generate_series(1, {PIECE * ROWS // 1000})"
+        assert len((await connection.execute(text(statement))).all()) == PIECE * ROWS // 1000
+    assert 0 < waits < PIECE * ROWS / 64e3
 
 
 async def test_the_loop_goes_on_while_postgresql_works(engines: Engines) -> None:

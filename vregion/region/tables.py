@@ -13,6 +13,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -27,6 +28,8 @@ from sqlalchemy import (
 )
 from sqlalchemy import ColumnElement as Condition
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.schema import CreateColumn
 from sqlalchemy.types import TypeDecorator
 
 from vregion.model.resource import Kind
@@ -137,7 +140,7 @@ KEYS: dict[Kind, dict[str, str]] = {
 # What PostgreSQL finds a page of servers by without the rows, which are long: all that can never fill an entry of an
 # index, which has 2,700 bytes; names of keypairs are 255 characters of up to four, flavors' ids and host names of one.
 _SHORT = (
-    "updated_at", "status", "availability_zone", "user_id", "deleting", "image_ref", "flavor_ref", "vm_state",
+    "place", "updated_at", "status", "availability_zone", "user_id", "deleting", "image_ref", "flavor_ref", "vm_state",
     "task_state", "power_state", "progress", "locked", "config_drive", "disk_config", "key_name", "hostname",
     "launch_index", "reservation_id", "launched_at", "terminated_at", "access_ip_v4", "access_ip_v6",
 )  # fmt: skip
@@ -163,6 +166,7 @@ resources = Table(
     Column("spec", Json, nullable=False),
     Column("document", LargeBinary, nullable=False),
     *(Column(name, type_) for name, type_ in SEARCHED.items()),
+    Column("place", BigInteger, Identity(always=True), nullable=False, info={"only": "postgresql"}),
     PrimaryKeyConstraint("region_id", "id", "kind"),
     Index("resources_list", "region_id", "kind", "project_id", "created_at", "id", postgresql_include=_SHORT),
     Index("resources_created", "region_id", "kind", "created_at", "id"),
@@ -170,6 +174,14 @@ resources = Table(
     Index("resources_parent", "region_id", "parent_id"),
     Index("resources_changed", "region_id", "kind", "updated_at"),
 )
+Index("resources_place", resources.c.place, unique=True, info={"only": "postgresql"}).ddl_if(dialect="postgresql")
+
+
+@compiles(CreateColumn, "sqlite")
+def _own_number(create: CreateColumn, compiler: Any, **how: Any) -> Any:
+    """`place` is what SQLite has for every row anyway."""
+    return None if create.element is resources.c.place else compiler.visit_create_column(create, **how)
+
 
 # All that a list can be asked for, so that SQLite finds a page without the rows. PostgreSQL's indexes hold no 50 tags.
 Index(

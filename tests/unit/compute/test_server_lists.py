@@ -203,8 +203,8 @@ async def test_what_was_told_is_told_again_until_it_is_written(
     asked = Counter[str]()
     read = resources.columns_of
 
-    async def counting(tx: Any, query: Any, places: Any, *names: str) -> Any:
-        found = await read(tx, query, places, *names)
+    async def counting(tx: Any, places: Any, *names: str) -> Any:
+        found = await read(tx, places, *names)
         asked.update(row[names.index("id")] for row in found)
         return found
 

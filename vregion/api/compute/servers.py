@@ -160,7 +160,7 @@ async def _documents(call: Call, tx: Transaction, wanted: resources.Query) -> tu
     told = [_told.get(key) for key in keys]
     new = [row[0] for row, document in zip(rows, told, strict=True) if document is None]
     read = {}
-    for kind, name, document, flavor_id, *rest in await resources.columns_of(tx, wanted, new, *_SHOWN, *also):
+    for kind, name, document, flavor_id, *rest in await resources.columns_of(tx, new, *_SHOWN, *also):
         read[kind, name] = render(document, flavor_id, _admins_part(rest, version) if also else None)
     if read:
         told = [document or read.get(key[1:3]) for key, document in zip(keys, told, strict=True)]

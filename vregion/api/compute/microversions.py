@@ -84,22 +84,23 @@ class Rendering:
         self._root = root
         self._version = version
         undone = _undone(version)
-        self._kept = 1 + len(APART) - len(undone)  # lines
-        self._altered = [(APART.index(name) + 1, name) for name, undo in undone if undo is not None]
+        self._undone = len(undone)  # lines: the last ones, with the bracket that ends the document
+        first = len(APART) - len(undone)
+        self._altered = [(APART.index(name) - first, name) for name, undo in undone if undo is not None]
 
     def __call__(self, document: bytes, flavor_id: str, more: Mapping[str, Any] | None = None) -> bytes:
         """One of them."""
-        if self._kept > len(APART) and not more:
-            return document
-        lines = document[:-1].split(b"\n")
-        if len(lines) != 1 + len(APART):  # written before its parts had lines
+        if not self._undone:
+            return b"%s,%s}" % (document[:-1], orjson.dumps(more)[1:-1]) if more else document
+        kept, *lines = document.rsplit(b"\n", self._undone)
+        if len(lines) != self._undone:  # written before its parts had lines
             shown = orjson.loads(document) | (more or {})
             return orjson.dumps(older(shown, flavor_id, self._root, self._version))
-        parts = lines[: self._kept]
-        parts += [_was(lines[at], name, flavor_id, self._root) for at, name in self._altered if lines[at]]
+        parts = [kept, *(_was(lines[at], name, flavor_id, self._root) for at, name in self._altered if lines[at])]
         if more:
             parts += (b",", orjson.dumps(more)[1:-1])
-        return b"".join((*parts, b"}"))
+        parts.append(b"}")
+        return b"".join(parts)
 
 
 @lru_cache(1024)

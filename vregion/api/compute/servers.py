@@ -39,7 +39,7 @@ RULES = {
 _GROUPS = Microversion(2, 71)
 _PINNING = Microversion(2, 104)
 _DESCRIPTIONS = Microversion(2, 19)
-_SHOWN = ("kind", "id", "document", "flavor_ref")
+_SHOWN = ("document", "flavor_ref")
 _ADMINS = ("name", "launch_index", "reservation_id", "user_data")  # what an admin sees besides
 _EXTENDED = tuple(
     f"OS-EXT-SRV-ATTR:{name}"
@@ -156,16 +156,16 @@ async def _documents(call: Call, tx: Transaction, wanted: resources.Query) -> tu
     version, root, also = call.microversion, server_documents.root(call.base), _ADMINS if call.caller.is_admin else ()
     form, render = f"{tx.region_id} {root} {version} {bool(also)}", microversions.Rendering(root, version)
     rows = await resources.list_columns(tx, wanted, "kind", "id", "updated_at")
-    keys = [(form, *row[1:]) for row in rows]
-    told = [_told.get(key) for key in keys]
+    keys = [(form, kind, name, written) for _, kind, name, written in rows]
+    told = _told.get(keys)
     new = [row[0] for row, document in zip(rows, told, strict=True) if document is None]
     read = {}
-    for kind, name, document, flavor_id, *rest in await resources.columns_of(tx, new, *_SHOWN, *also):
-        read[kind, name] = render(document, flavor_id, _admins_part(rest, version) if also else None)
+    for place, document, flavor_id, *rest in await resources.columns_of(tx, new, *_SHOWN, *also):
+        read[place] = render(document, flavor_id, _admins_part(rest, version) if also else None)
     if read:
-        told = [document or read.get(key[1:3]) for key, document in zip(keys, told, strict=True)]
-        _told.keep({key: read[key[1:3]] for key in keys if key[1:3] in read})
-    shown = [(key[2], document) for key, document in zip(keys, told, strict=True) if document is not None]
+        told = [document or read.get(row[0]) for row, document in zip(rows, told, strict=True)]
+        _told.keep((key, read[row[0]]) for row, key in zip(rows, keys, strict=True) if row[0] in read)
+    shown = [(row[2], document) for row, document in zip(rows, told, strict=True) if document is not None]
     return [name for name, _ in shown], [document for _, document in shown]
 
 

@@ -1,6 +1,6 @@
 """What lists told, kept for whoever asks again: the oldest go when they take too much room. For `servers` alone."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 Row = tuple[Any, ...]  # (form, kind, id, last write)
@@ -14,13 +14,13 @@ class Told:
         self._bytes = 0
         self._documents: dict[Row, bytes] = {}
 
-    def get(self, key: Row) -> bytes | None:
-        """None when it was not told, or is gone."""
-        return self._documents.get(key)
+    def get(self, keys: Sequence[Row]) -> list[bytes | None]:
+        """None for what was not told, or is gone."""
+        return list(map(self._documents.get, keys))
 
-    def keep(self, documents: Mapping[Row, bytes]) -> None:
+    def keep(self, documents: Iterable[tuple[Row, bytes]]) -> None:
         """Add these."""
-        for key, document in documents.items():
+        for key, document in documents:
             self._bytes += len(document) - len(self._documents.get(key, b""))
             self._documents[key] = document
         gone = []

@@ -9,7 +9,6 @@ machine. A figure is the best of several, since the machine is seldom alone.
 """
 
 import argparse
-import gc
 import os
 import tempfile
 import threading
@@ -31,6 +30,7 @@ from vregion.api.compute import servers as servers_api
 from vregion.api.compute.server_lists import STATUS
 from vregion.api.schemas.compute import servers as schema
 from vregion.api.schemas.compute.servers import JOINED, SORT_KEYS
+from vregion.app import loaded
 from vregion.model.resource import Kind, Resource
 from vregion.region import resources, server_documents
 from vregion.region.regions import Region
@@ -298,8 +298,7 @@ def main() -> None:
                 settle(asked.database)
             print(f"{asked.servers} servers after {time.monotonic() - began:.0f} s\n")
             clock = serving(running, region)
-            gc.collect()
-            gc.freeze()  # as `vregion serve` does
+            loaded()
             print("| what is asked | found | 100 (CPU, ms) | 1000 | 1000, untold |\n|---|---|---|---|---|", flush=True)
             markers = running.run(ids(region, asked.servers))
             end = Endpoint(words["COMPUTE"], words["TOKEN"])  # the first one's connection was idle for too long

@@ -130,7 +130,9 @@ class Engines:
             from vregion.postgresql import connect
 
             how = {"async_creator_fn": connect}
-            self._remote = create_async_engine(url, pool_size=10, max_overflow=10, pool_use_lifo=True, connect_args=how, **_JSON)
+            self._remote = create_async_engine(
+                url, pool_size=10, max_overflow=10, pool_use_lifo=True, connect_args=how, **_JSON
+            )
         self._turn = asyncio.Lock()
 
     @asynccontextmanager

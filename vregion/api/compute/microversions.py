@@ -85,18 +85,21 @@ class Rendering:
         self._version = version
         undone = _undone(version)
         self._undone = len(undone)  # lines: the last ones, with the bracket that ends the document
-        first = len(APART) - len(undone)
-        self._altered = [(APART.index(name) - first, name) for name, undo in undone if undo is not None]
+        before = len(APART) - len(undone) - 1
+        self._altered = [(APART.index(name) - before, name) for name, undo in undone if undo is not None]
 
     def __call__(self, document: bytes, flavor_id: str, more: Mapping[str, Any] | None = None) -> bytes:
         """One of them."""
         if not self._undone:
             return b"%s,%s}" % (document[:-1], orjson.dumps(more)[1:-1]) if more else document
-        kept, *lines = document.rsplit(b"\n", self._undone)
-        if len(lines) != self._undone:  # written before its parts had lines
+        lines = document.rsplit(b"\n", self._undone)
+        if len(lines) <= self._undone:  # written before its parts had lines
             shown = orjson.loads(document) | (more or {})
             return orjson.dumps(older(shown, flavor_id, self._root, self._version))
-        parts = [kept, *(_was(lines[at], name, flavor_id, self._root) for at, name in self._altered if lines[at])]
+        parts = lines[:1]
+        for at, name in self._altered:
+            if line := lines[at]:
+                parts.append(_was(line, name, flavor_id, self._root))
         if more:
             parts += (b",", orjson.dumps(more)[1:-1])
         parts.append(b"}")

@@ -7,6 +7,7 @@ Lists and shows send the stored document as it is when the newest form is asked 
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import repeat
 from typing import Any
 
 import orjson
@@ -155,17 +156,20 @@ async def _documents(call: Call, tx: Transaction, wanted: resources.Query) -> tu
     """
     version, root, also = call.microversion, server_documents.root(call.base), _ADMINS if call.caller.is_admin else ()
     form, render = f"{tx.region_id} {root} {version} {bool(also)}", microversions.Rendering(root, version)
-    rows = await resources.list_columns(tx, wanted, "kind", "id", "updated_at")
-    keys = [(form, kind, name, written) for _, kind, name, written in rows]
+    rows = await resources.list_columns(tx, wanted, "id", "updated_at", *(("kind",) if wanted.also else ()))
+    kinds = [row[3] for row in rows] if wanted.also else repeat(wanted.kind)
+    keys = [(form, kind, row[1], row[2]) for row, kind in zip(rows, kinds, strict=False)]
     told = _told.get(keys)
     new = [row[0] for row, document in zip(rows, told, strict=True) if document is None]
-    read = {}
-    for place, document, flavor_id, *rest in await resources.columns_of(tx, new, *_SHOWN, *also):
-        read[place] = render(document, flavor_id, _admins_part(rest, version) if also else None)
+    found = await resources.columns_of(tx, new, *_SHOWN, *also)
+    if also:
+        read = {row[0]: render(row[1], row[2], _admins_part(row[3:], version)) for row in found}
+    else:
+        read = {place: render(document, flavor_id) for place, document, flavor_id in found}
     if read:
         told = [document or read.get(row[0]) for row, document in zip(rows, told, strict=True)]
         _told.keep((key, read[row[0]]) for row, key in zip(rows, keys, strict=True) if row[0] in read)
-    shown = [(row[2], document) for row, document in zip(rows, told, strict=True) if document is not None]
+    shown = [(row[1], document) for row, document in zip(rows, told, strict=True) if document is not None]
     return [name for name, _ in shown], [document for _, document in shown]
 
 

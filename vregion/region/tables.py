@@ -144,6 +144,7 @@ _SHORT = (
     "task_state", "power_state", "progress", "locked", "config_drive", "disk_config", "key_name", "hostname",
     "launch_index", "reservation_id", "launched_at", "terminated_at", "access_ip_v4", "access_ip_v6",
 )  # fmt: skip
+_BESIDE_NAMES = ("id", "created_at", "place", "updated_at", "vm_state", "description")  # the other long text
 
 # Every resource of every kind: what is wanted (`spec`) and what a show answers (`document`, ready to send).
 resources = Table(
@@ -170,7 +171,7 @@ resources = Table(
     PrimaryKeyConstraint("region_id", "id", "kind"),
     Index("resources_list", "region_id", "kind", "project_id", "created_at", "id", postgresql_include=_SHORT),
     Index("resources_created", "region_id", "kind", "created_at", "id"),
-    Index("resources_name", "region_id", "kind", "project_id", "name"),
+    Index("resources_name", "region_id", "kind", "project_id", "name", postgresql_include=_BESIDE_NAMES),
     Index("resources_parent", "region_id", "parent_id"),
     Index("resources_changed", "region_id", "kind", "updated_at"),
 )

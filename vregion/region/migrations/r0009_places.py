@@ -1,4 +1,4 @@
-"""On PostgreSQL every row has a number, by which the rows of a page are found."""
+"""On PostgreSQL every row has a number, by which a page finds it, and stands beside its name with a description."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,6 +14,8 @@ _SHORT = (
     "task_state", "power_state", "progress", "locked", "config_drive", "disk_config", "key_name", "hostname",
     "launch_index", "reservation_id", "launched_at", "terminated_at", "access_ip_v4", "access_ip_v6",
 )  # fmt: skip
+_NAMED = ("region_id", "kind", "project_id", "name")
+_BESIDE_NAMES = ("id", "created_at", "place", "updated_at", "vm_state", "description")
 
 
 def upgrade() -> None:
@@ -22,5 +24,6 @@ def upgrade() -> None:
         return
     op.add_column("resources", sa.Column("place", sa.BigInteger(), sa.Identity(always=True), nullable=False))
     op.create_index("resources_place", "resources", ["place"], unique=True)
-    op.drop_index("resources_list", "resources")
-    op.create_index("resources_list", "resources", list(_LISTED), unique=False, postgresql_include=list(_SHORT))
+    for name, columns, more in (("list", _LISTED, _SHORT), ("name", _NAMED, _BESIDE_NAMES)):
+        op.drop_index(f"resources_{name}", "resources")
+        op.create_index(f"resources_{name}", "resources", list(columns), postgresql_include=list(more))

@@ -120,7 +120,7 @@ class Engines:
     """One database: `read()` and `write()` give a connection inside a transaction."""
 
     def __init__(self, url: str) -> None:
-        self._remote = self._reader = self._writer = None
+        self._remote = self._snapshots = self._reader = self._writer = None
         if url.startswith("sqlite"):
             self._reader = _file(url, "BEGIN", 2, -1)
             self._writer = _file(url, "BEGIN IMMEDIATE", 1, 0)
@@ -130,19 +130,20 @@ class Engines:
             from vregion.postgresql import connect
 
             how = {"async_creator_fn": connect}
-            self._remote = create_async_engine(
-                url, pool_size=10, max_overflow=10, pool_use_lifo=True, connect_args=how, **_JSON
-            )
+            pool = {"pool_size": 10, "max_overflow": 10, "pool_use_lifo": True}
+            self._remote = create_async_engine(url, **pool, connect_args=how, **_JSON)
+            reading = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+            self._snapshots = self._remote.execution_options(**reading)
         self._turn = asyncio.Lock()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Connection]:
-        """A snapshot to read from."""
+        """A snapshot to read from: of what others commit meanwhile a second statement sees nothing either."""
         if self._reader is not None:
             with self._reader.connect() as connection:
                 yield InPlace(connection)
-        elif self._remote is not None:
-            async with self._remote.connect() as remote:
+        elif self._snapshots is not None:
+            async with self._snapshots.connect() as remote:
                 yield remote
 
     @asynccontextmanager

@@ -1,5 +1,9 @@
 """Rows of plain nouns: what is found, by whom, in which order, page by page."""
 
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
+from typing import Any
+
 import pytest
 from sqlalchemy import BigInteger, Boolean, Integer
 
@@ -7,10 +11,12 @@ from tests.unit.region.rows import resource
 from vregion.model.refusals import Invalid, NotFound
 from vregion.model.resource import Kind
 from vregion.region import resources
-from vregion.region.regions import Region
+from vregion.region.regions import Region, Regions, Transaction
 from vregion.region.resources import Filter, Query
 from vregion.region.tables import KEYS
 from vregion.region.tables import resources as table
+
+Page = Callable[[Transaction, Query], Awaitable[list[str]]]
 
 
 async def test_a_row_comes_back_as_it_went_in(region: Region) -> None:
@@ -172,3 +178,39 @@ async def test_a_page_begins_behind_its_marker(region: Region, sort: tuple[tuple
         for at, marker in enumerate(whole):
             behind = await resources.list_resources(tx, Query(Kind.SERVER, sort=sort, marker=marker))
             assert [row.id for row in behind] == whole[at + 1 :]
+
+
+async def in_one_call(tx: Transaction, query: Query) -> list[str]:
+    return [row.name for row in await resources.list_resources(tx, query)]
+
+
+async def in_two(tx: Transaction, query: Query) -> list[str]:
+    places = [place for (place,) in await resources.list_columns(tx, query)]
+    read = {row[0]: row[1] for row in await resources.columns_of(tx, places, "name")}
+    return [read[place] for place in places if place in read]
+
+
+@pytest.mark.parametrize("page", [in_one_call, in_two])
+@pytest.mark.parametrize("writing", [False, True], ids=["reading", "writing"])
+async def test_what_changes_while_a_page_is_read(
+    region: Region, regions: Regions, page: Page, writing: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between its two statements. Who reads sees one moment; who writes sees what others, or he, wrote meanwhile, and
+    no row goes missing because it was written.
+    """
+    rows = [resource(minute=n, name=f"n{n}") for n in range(4)]
+    async with region.write() as tx:
+        await resources.insert_resources(tx, rows)
+    read = resources._at
+
+    async def late(tx: Transaction, places: Sequence[int], columns: Sequence[Any]) -> Any:
+        async with nullcontext(tx) if writing and not regions.shared else region.write() as other:
+            await resources.change(other, rows[1], name="changed")
+            await resources.remove(other, Kind.VOLUME, rows[2].id)
+            await resources.insert_resource(other, resource(name="n0"))
+        return await read(tx, places, columns)
+
+    monkeypatch.setattr(resources, "_at", late)
+    query = Query(Kind.VOLUME, "p1", sort=[("name", True)], limit=3)
+    async with region.write() if writing else region.read() as tx:
+        assert await page(tx, query) == (["n0", "changed"] if writing else ["n0", "n1", "n2"])

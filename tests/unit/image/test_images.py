@@ -32,6 +32,7 @@ async def test_what_a_stranger_sees(region: Region, visibility: str, listed: boo
                 await images.visible(tx, image.id, "p2")
             return
         assert (await images.visible(tx, image.id, "p2")).id == image.id
+    async with region.write() as tx:
         with pytest.raises(Forbidden):
             await images.own(tx, STRANGER, image.id, "delete_image")
 

@@ -33,6 +33,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    tuple_,
     type_coerce,
     update,
 )
@@ -414,7 +415,8 @@ async def _page(tx: Transaction, query: Query, fields: tuple[str, ...]) -> Seque
 async def _sorted(tx: Transaction, query: Query, columns: Sequence[Any]) -> Select[Any]:
     """A select with keyset paging: rows behind the marker's own sort values."""
     keys = [(_sortable(name, query.kind), up) for name, up in query.sort]
-    keys.append((resources.c.id, query.sort[-1][1] if query.sort else True))
+    if "id" not in dict(query.sort):
+        keys.append((resources.c.id, query.sort[-1][1] if query.sort else True))
     where = _matching(tx, query)
     if query.marker:
         found = await tx.execute(
@@ -433,6 +435,9 @@ def _behind(keys: Sequence[tuple[Any, bool]], values: Sequence[Any]) -> list[Col
     index that is ordered by it is read from there.
     """
     first, rising = keys[0]
+    if all(up == rising for _, up in keys):
+        its, them = tuple_(*(column for column, _ in keys)), tuple_(*values)
+        return [first >= values[0], its > them] if rising else [first <= values[0], its < them]
     behind = []
     for at, (column, up) in enumerate(keys):
         same = [k == values[i] for i, (k, _) in enumerate(keys[:at])]

@@ -96,7 +96,9 @@ async def names(region: Region, text: str, roles: str = "member", minor: int = 1
         ("ip6=fd:1", []),
         ("locked=true", ["web-2"]),
         ("sort_key=locked&sort_dir=asc&limit=1&marker=web-1", ["web-2"]),
-        ("sort_key=locked&sort_dir=desc", ["web-2", "web-1", "db%1"]),
+        ("sort_key=locked&sort_dir=asc", ["db%1", "web-1", "web-2"]),  # of equals the lowest id first ...
+        ("sort_key=locked&sort_dir=desc", ["web-2", "db%1", "web-1"]),  # ... in either direction
+        ("sort_key=locked&sort_dir=desc&limit=1&marker=db%251", ["web-1"]),
         ("sort_key=launch_index&sort_dir=asc", ["db%1", "web-1", "web-2"]),
         ("sort_key=launch_index&sort_dir=desc&limit=2&marker=web-2", ["web-1", "db%1"]),
         ("key_name=k", ["web-2"]),

@@ -383,7 +383,10 @@ def _sort(call: Call, listing: Listing) -> list[tuple[str, bool]]:
 
 
 def order(call: Call, known: Mapping[str, str], default: tuple[str, str] = _NEWEST) -> list[tuple[str, bool]]:
-    """What to sort by, and whether ascending. `known`: wire name -> field. Raises Invalid."""
+    """What to sort by, and whether ascending. `known`: wire name -> field. Raises Invalid.
+
+    Of equals the first direction says whether the oldest is first (29.0.0 `cinder/db/api.py` process_sort_params).
+    """
     query = call.query
     if "sort" in query:
         if "sort_key" in query or "sort_dir" in query:
@@ -401,4 +404,5 @@ def order(call: Call, known: Mapping[str, str], default: tuple[str, str] = _NEWE
             raise Invalid("Invalid input received: Unknown sort direction, must be 'desc' or 'asc'.")
         if key not in known:
             raise Invalid("Invalid input received: Invalid sort key")
-    return [(known[key], way == "asc") for key, way in asked]
+    order = [(known[key], way == "asc") for key, way in asked]
+    return order if "created_at" in dict(order) else [*order, ("created_at", order[0][1])]

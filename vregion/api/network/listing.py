@@ -214,7 +214,7 @@ def check(call: Call, noun: Noun, special: Mapping[str, Special] | None = None) 
 
 def _sorts(call: Call, attributes: Attributes) -> list[tuple[str, bool]]:
     """Ingress comes before egress: Neutron's database sorts by their places in a list (29.0.0
-    `db/models/securitygroup.py` SecurityGroupRule).
+    `db/models/securitygroup.py` SecurityGroupRule). Of equals the lowest id is first (`api/api_common.py`).
     """
     keys = [key for key in call.query.getlist("sort_key") if key]
     directions = [direction for direction in call.query.getlist("sort_dir") if direction]
@@ -226,7 +226,7 @@ def _sorts(call: Call, attributes: Attributes) -> list[tuple[str, bool]]:
         raise bad(f"{wrong} is invalid value for sort_dirs, valid value is 'asc' and 'desc'")
     pairs = zip(keys, directions, strict=True)
     given = [(attributes[key].field, (direction == "asc") != (key == "direction")) for key, direction in pairs]
-    return given or [("created_at", True)]
+    return [*given, ("id", True)] if given else [("created_at", True)]
 
 
 def _page(call: Call) -> tuple[int | None, str | None, bool]:

@@ -1,6 +1,6 @@
 """Routers, their interfaces, gateways and extra routes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ from vregion.api.network import bodies, listing
 from vregion.api.network.bodies import Noun
 from vregion.api.schemas.network.routers import ROUTERS, Gateways, gateways
 from vregion.api.schemas.network.values import Wrong, address, bad, uuid_text
+from vregion.model.backend import Binding
 from vregion.model.refusals import Forbidden, Invalid
 from vregion.model.resource import Kind
 from vregion.region import router_changes, router_gateways, router_interfaces, routers
@@ -37,7 +38,7 @@ async def create(call: Call) -> Reply:
     """One router; it is in no zone until one of its networks is."""
     wanted = bodies.creation(call, NOUN)
     _permit_gateway(wanted, "create")
-    actor, zones = bodies.actor(call, wanted), await _zones(call)
+    actor, zones = bodies.actor(call, wanted), _backends(await _bindings(call))
     async with call.region.write() as tx:
         router = await router_changes.create(tx, actor, wanted, zones, datetime.now(UTC))
     return listing.created(NOUN, [router], bulk=False)
@@ -68,11 +69,10 @@ async def add_interface(call: Call) -> Reply:
     wanted = _interface(call)
     if len(wanted) == 2:
         raise _bad_router("Cannot specify both subnet-id and port-id")
-    bindings = await call.use.directory.bindings(call.region.id)
-    zones = {binding.availability_zone: binding.backend_id for binding in bindings}
+    bindings = await _bindings(call)
     async with call.region.write() as tx:
         router_id, now = call.path["id"], datetime.now(UTC)
-        attached = await router_interfaces.add(tx, call.caller, router_id, wanted, zones, now)
+        attached = await router_interfaces.add(tx, call.caller, router_id, wanted, _backends(bindings), now)
         await routers.require_gateways(tx, router_id, bindings)
     return Reply(attached.wire())
 
@@ -89,7 +89,7 @@ async def remove_interface(call: Call) -> Reply:
 @routes.put("/routers/{id}/add_external_gateways", policy="add_external_gateways")
 async def add_external_gateways(call: Call) -> Reply:
     """These gateways beside those that are there."""
-    wanted, bindings = _external_gateways(call, "add"), await call.use.directory.bindings(call.region.id)
+    wanted, bindings = _external_gateways(call, "add"), await _bindings(call)
     async with call.region.write() as tx:
         router_id, now = call.path["id"], datetime.now(UTC)
         router = await router_gateways.add(tx, call.caller, router_id, wanted or [], bindings, now)
@@ -141,9 +141,13 @@ def _own(call: Call) -> dict[str, Any]:
     return {"project_id": None if call.caller.is_admin else call.project_id}
 
 
-async def _zones(call: Call) -> dict[str, str]:
-    """The zones that the tenant has, with their backends."""
-    return {b.availability_zone: b.backend_id for b in await call.use.directory.bindings(call.region.id)}
+async def _bindings(call: Call) -> Sequence[Binding]:
+    """The zones that the tenant has."""
+    return await call.use.directory.bindings(call.region.id)
+
+
+def _backends(bindings: Sequence[Binding]) -> dict[str, str]:
+    return {binding.availability_zone: binding.backend_id for binding in bindings}
 
 
 def _permit_gateway(wanted: Mapping[str, Any], verb: str) -> None:

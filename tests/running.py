@@ -40,7 +40,7 @@ PRIVATE = Flavor("private", "m1.private", 2, 1000, 3, is_public=False)  # acme h
 
 @dataclass
 class Running:
-    """`url` is the API's, `keystone_url` ends in /v3. `tokens` by persona of acme, and 'other' for rival's admin."""
+    """`url` is the API's, `keystone_url` ends in /v3. `tokens` by persona of acme; rival's are 'other' (a manager) and 'other admin'.
 
     folder: Path
     database_url: str = ""
@@ -122,7 +122,9 @@ class Running:
         for persona, roles in (("reader", ["reader"]), ("member", ["member", "reader"]), ("admin", ["admin"])):
             self.tokens[persona] = await self._token(acme, await self._user(acme, persona, roles))
         self.tokens["manager"] = await self._token(acme, acme.admin_id)
-        self.tokens["other"] = await self._token(self.tenants["rival"], self.tenants["rival"].admin_id)
+        rival = self.tenants["rival"]
+        self.tokens["other"] = await self._token(rival, rival.admin_id)
+        self.tokens["other admin"] = await self._token(rival, await self._user(rival, "admin", ["admin"]))
 
     async def _user(self, tenant: Opened, name: str, roles: list[str]) -> str:
         identity = self.application.identity

@@ -3,8 +3,8 @@
 A story finds its words in environment variables: COMPUTE, NETWORK, VOLUME, IMAGE (endpoints with their version, no
 trailing slash), TOKEN (a member), READER, MANAGER, ADMIN, FLAVOR and FLAVOR_ALT (ids), FLAVOR_PRIVATE (no project has
 it), IMAGE_ID (a bootable image), NETWORK_ID (a network with a subnet 10.77.0.0/24), ZONE, PROJECT. Stories in a folder
-`zones` also use ZONE1, ZONE2, OTHER and OTHER_PROJECT (another tenant's); they are about vregion itself and do not run
-against a bare region.
+`zones` also use ZONE1, ZONE2, OTHER, OTHER_ADMIN and OTHER_PROJECT (another tenant's); they are about vregion itself and
+do not run against a bare region.
 """
 
 import os
@@ -51,6 +51,7 @@ def vregion_environment(running: Running) -> dict[str, str]:
         "MANAGER": running.tokens["manager"],
         "ADMIN": running.tokens["admin"],
         "OTHER": running.tokens["other"],
+        "OTHER_ADMIN": running.tokens["other admin"],
         "PROJECT": running.tenants["acme"].project_id,
         "OTHER_PROJECT": running.tenants["rival"].project_id,
         "FLAVOR": "1",

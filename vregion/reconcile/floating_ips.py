@@ -37,6 +37,7 @@ async def associate(work: Work, observed: Observed) -> Observed:
     async with work.region.read() as tx:
         port = await floating_ips.leads_to(tx, ip, port_id, address) if port_id else None
         waits = port is None and await floating_ips.is_coming(tx, ip, port_id)
+        carried = await floating_ips.is_carried(tx, ip)
         wanted: dict[str, Any] = {"port_id": port, POLICY_ID: policy_of(ip, work.references)}
         if port:
             wanted["fixed_ip_address"] = address
@@ -55,19 +56,19 @@ async def associate(work: Work, observed: Observed) -> Observed:
     elsewhere = observed.document.get("port_id") or observed.document.get(POLICY_ID) != wanted[POLICY_ID]
     if not waits or "port_forwardings" in wanted or elsewhere:
         observed = await work.collection.update(observed.external_id, wanted)
-    waits = waits or await _passes(work, observed)
+    waits = waits or await _passes(work, observed, carried)
     return replace(observed, settled=observed.settled and not waits)
 
 
-async def _passes(work: Work, observed: Observed) -> bool:
+async def _passes(work: Work, observed: Observed, carried: bool) -> bool:
     """Whether the zone is still at it: an agent reports the state of an associated one later, or, being dead, never."""
-    if observed.document.get("port_id") is None or observed.document.get("status") != "DOWN":
+    if observed.document.get("port_id") is None or (observed.document.get("status") == "DOWN") is not carried:
         if work.realization.observed:
             await work.save(observed={})
         return False
-    since = work.realization.observed.get("down_since")
+    since = work.realization.observed.get("other_since")
     if since is None:
-        await work.save(observed={"down_since": work.now().isoformat()})
+        await work.save(observed={"other_since": work.now().isoformat()})
         return True
     return work.now() < datetime.fromisoformat(since) + PATIENCE
 

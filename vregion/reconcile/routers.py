@@ -48,7 +48,7 @@ def body(resource: Resource, references: References) -> dict[str, Any]:
 
 def update(resource: Resource, references: References) -> dict[str, Any]:
     """What an update can change later."""
-    return {"name": resource.name, "admin_state_up": resource.spec["admin_state_up"]}
+    return {"name": resource.name, "admin_state_up": routers.carries(resource)}
 
 
 async def complete(work: Work, observed: Observed) -> Observed:
@@ -179,14 +179,14 @@ def _gathers(work: Work, observed: Observed, around: Around) -> bool:
     assert work.resource is not None
     asked = work.realization.asked_at
     young = asked is not None and work.now() < asked + GATHERS_FOR
-    down = work.resource.spec["admin_state_up"] and not observed.document["admin_state_up"]
+    down = routers.carries(work.resource) and not observed.document["admin_state_up"]
     return bool(young and down and around.by_state(work.realization.backend_id, *realizations.ON_ITS_WAY))
 
 
 async def _set_routes(work: Work, observed: Observed, wanted: Sequence[Route]) -> Observed:
     """What is wrong goes before what is missing comes; a router that was gathering is up then, with all in one call."""
     assert work.resource is not None
-    up = work.resource.spec["admin_state_up"] and not observed.document["admin_state_up"]
+    up = routers.carries(work.resource) and not observed.document["admin_state_up"]
     told: list[Route] = work.realization.observed.get("routes", [])
     if up and not told and not observed.document["routes"]:
         await _save(work, wanted)

@@ -160,6 +160,12 @@ async def chosen_router(tx: Transaction, ip: Resource) -> str | None:
     return there.external_id if there is not None else None
 
 
+async def is_carried(tx: Transaction, ip: Resource) -> bool:
+    """Whether the router that it leads through shall carry packets."""
+    router = await resources.find(tx, Kind.ROUTER, ip.spec["router_id"]) if ip.spec["router_id"] else None
+    return router is not None and routers.carries(router)
+
+
 async def is_coming(tx: Transaction, ip: Resource, port_id: str | None) -> bool:
     """Whether the port is, or shall be, in the floating IP's zone."""
     if port_id is None:

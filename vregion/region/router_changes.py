@@ -12,7 +12,7 @@ from vregion.ipam import prefixes
 from vregion.model.caller import Caller
 from vregion.model.refusals import Conflict, Invalid, NotFound, OverQuota
 from vregion.model.resource import Kind, Resource
-from vregion.region import router_gateways, routers, transits, usages
+from vregion.region import associations, router_gateways, routers, transits, usages
 from vregion.region import standard_attributes as standard
 from vregion.region.regions import Transaction
 
@@ -41,6 +41,8 @@ async def update(
     """Change a router; where it is, its zones follow."""
     router = await routers.hold(tx, caller, router_id)
     standard.check_revision(router, revision)
+    if wanted.get("admin_state_up", router.spec["admin_state_up"]) != router.spec["admin_state_up"]:
+        await associations.look(tx, await associations.through(tx, router.id), now)
     if "routes" in wanted:
         await _check_routes(tx, router, wanted["routes"])
     if "external_gateway_info" in wanted:

@@ -1,9 +1,10 @@
 """Routers: rows, and where they are. A router is realized in each zone that has one of its networks.
 
-Called by ports (whose network may bring a router into a zone), by the router recipe, and by `router_changes` and
-`router_interfaces`, which hold what a tenant can do. `spec` has beside the tenant's words `zones` (backend -> name),
-`gateways` (backend -> the addresses that the zone gave to the router's gateway there), `more_gateways` (the port of
-each further one -> the like of it), and what the file `transits` keeps: `transits` ([{"interconnect", "network_id",
+Called by ports (whose network may bring a router into a zone), by the router recipe, and by `router_changes`,
+`router_interfaces` and `agents`, which hold what a tenant can do. `spec` has beside the tenant's words `zones`
+(backend -> name), `gateways` (backend -> the addresses that the zone gave to the router's gateway there),
+`more_gateways` (the port of each further one -> the like of it), `scheduled` (whether the administrator put it on the
+agent or took it off, else None), and what the file `transits` keeps: `transits` ([{"interconnect", "network_id",
 "port_id"}]) and `apart` (why some of its zones cannot reach each other, or None).
 """
 
@@ -43,7 +44,7 @@ def document(router: Resource) -> dict[str, Any]:
         "status": router.status,
         "external_gateway_info": _gateway(spec),
         "external_gateways": _gateways(spec),
-        "availability_zones": sorted(spec["zones"].values()),
+        "availability_zones": sorted(spec["zones"].values()) if is_hosted(router) else [],
         "availability_zone_hints": spec["availability_zone_hints"],
         "routes": spec["routes"],
         "flavor_id": None,
@@ -69,6 +70,17 @@ def _gateways(spec: dict[str, Any]) -> list[dict[str, Any]]:
 def everywhere(zones: Gateway) -> list[dict[str, str]]:
     """A gateway's addresses in all zones."""
     return [ip for backend_id in sorted(zones) for ip in zones[backend_id]]
+
+
+def is_hosted(router: Resource) -> bool:
+    """Whether it is on the region's L3 agent (`agents`): by itself in its first zone, or as the administrator said."""
+    scheduled = router.spec.get("scheduled")
+    return bool(router.spec["zones"]) if scheduled is None else bool(scheduled)
+
+
+def carries(router: Resource) -> bool:
+    """Whether it shall carry packets where it is."""
+    return bool(router.spec["admin_state_up"]) and router.spec.get("scheduled") is not False
 
 
 async def get(tx: Transaction, caller: Caller, router_id: str) -> Resource:

@@ -150,7 +150,7 @@ async def keep(tx: Transaction, router: Resource, now: datetime) -> bool:
     """Whether a router that the tenant deletes stays as a spare: it is on a transit network, and no other one stays."""
     if not of(router) or await _spares(tx):
         return False
-    spec = {**router.spec, "admin_state_up": True, "routes": []}
+    spec = {**router.spec, "admin_state_up": True, "scheduled": None, "routes": []}
     await resources.change(tx, router, deleting=True, generation=router.generation + 1, spec=spec)
     await realizations.changed(tx, Kind.ROUTER, router.id, now)
     return True

@@ -87,6 +87,7 @@ RULES = {
     "get_availability_zone": "reader",
     "get_quota": "reader",
     "get_own_project": "any",
+    **dict.fromkeys(("get_l3-routers", "get_l3-agents", "create_l3-router", "delete_l3-router"), "admin"),
     "update_quota": "admin",
     "delete_quota": "admin",
     "get_auto_allocated_topology": "reader",

@@ -74,7 +74,7 @@ def few(
     asked = {key: call.query.getlist(key) for key in call.query if key not in NOT_FILTERS}
     if unknown := [key for key in asked if key not in known]:
         raise bad(f"{unknown} is invalid attribute for filtering")
-    chosen = [item for item in items if all(str(item[key]) in values for key, values in asked.items())]
+    chosen = [item for item in items if all(_is_one_of(item[key], values) for key, values in asked.items())]
     links: dict[str, Any] = {}
     if sorts is not None:
         order, (limit, marker, backwards) = _sorts(call, sorts), _page(call)
@@ -84,6 +84,10 @@ def few(
     if fields := [field for field in call.query.getlist("fields") if field]:
         chosen = [{key: value for key, value in item.items() if key in fields} for item in chosen]
     return Reply({word: chosen} | links)
+
+
+def _is_one_of(known: object, values: Sequence[str]) -> bool:
+    return any(boolean(one) is known for one in values) if isinstance(known, bool) else str(known) in values
 
 
 def _paged(

@@ -10,7 +10,7 @@ from vregion.drivers.contract import Permanent
 from vregion.drivers.memory.cloud import Row
 from vregion.drivers.memory.collection import Described
 from vregion.drivers.memory.qos_policies import require_policy
-from vregion.drivers.memory.routers import interfaces, outside
+from vregion.drivers.memory.routers import interfaces, outside, status_of
 from vregion.model.resource import Kind
 
 _FREE: dict[str, Any] = {"port_id": None, "fixed_ip_address": None, "router_id": None, "status": "DOWN"}
@@ -54,7 +54,8 @@ class FloatingIps(Described):
             raise Permanent(f"Port {port_id} could not be found.", 404)
         address = fixed or port.document["fixed_ips"][0]["ip_address"]
         router = self._router(row, port, address, router_id)
-        return {"port_id": port_id, "fixed_ip_address": address, "router_id": router.id, "status": "ACTIVE"}
+        status = status_of(router)
+        return {"port_id": port_id, "fixed_ip_address": address, "router_id": router.id, "status": status}
 
     def _router(self, row: Row, port: Row, address: str, chosen: str | None = None) -> Row:
         """One that joins the port's subnet with the outside: the chosen one, else best the subnet's gateway."""

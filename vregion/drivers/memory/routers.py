@@ -46,6 +46,9 @@ class Routers(Described):
                 row.document[_GATEWAY]["qos_policy_id"] = wanted["qos_policy_id"]
         self._check(row, fields.get("routes", []))
         row.document |= fields
+        for ip in self.cloud.of(Kind.FLOATING_IP):
+            if ip.document["router_id"] == row.id and "admin_state_up" in fields:
+                ip.document["status"] = status_of(row)
 
     def discard(self, row: Row) -> None:
         if attached := interfaces(self.cloud, row.id):
@@ -168,6 +171,11 @@ def interfaces(cloud: MemoryCloud, router_id: str) -> list[Row]:
     """The ports by which a router is on its networks."""
     ports = cloud.of(Kind.PORT)
     return [p for p in ports if p.document["device_id"] == router_id and p.document["device_owner"] == INTERFACE]
+
+
+def status_of(router: Row) -> str:
+    """Of the floating IPs that lead through it."""
+    return "ACTIVE" if router.document["admin_state_up"] else "DOWN"
 
 
 def subnets(cloud: MemoryCloud, port: Row) -> list[Row]:

@@ -40,7 +40,7 @@ PRIVATE = Flavor("private", "m1.private", 2, 1000, 3, is_public=False)  # acme h
 
 @dataclass
 class Running:
-    """`url` is the API's, `keystone_url` ends in /v3. `tokens` by persona of acme; rival's are 'other' (a manager) and 'other admin'.
+    """`url` is the API's, `keystone_url` ends in /v3. `tokens` by persona of acme; rival has 'other', 'other admin'."""
 
     folder: Path
     database_url: str = ""

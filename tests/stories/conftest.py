@@ -3,8 +3,8 @@
 A story finds its words in environment variables: COMPUTE, NETWORK, VOLUME, IMAGE (endpoints with their version, no
 trailing slash), TOKEN (a member), READER, MANAGER, ADMIN, FLAVOR and FLAVOR_ALT (ids), FLAVOR_PRIVATE (no project has
 it), IMAGE_ID (a bootable image), NETWORK_ID (a network with a subnet 10.77.0.0/24), ZONE, PROJECT. Stories in a folder
-`zones` also use ZONE1, ZONE2, OTHER, OTHER_ADMIN and OTHER_PROJECT (another tenant's); they are about vregion itself and
-do not run against a bare region.
+`zones` also use ZONE1, ZONE2, OTHER, OTHER_ADMIN and OTHER_PROJECT (another tenant's); they are about vregion itself
+and do not run against a bare region.
 """
 
 import os

@@ -87,7 +87,10 @@ def few(
 
 
 def _is_one_of(known: object, values: Sequence[str]) -> bool:
-    return any(boolean(one) is known for one in values) if isinstance(known, bool) else str(known) in values
+    """Capitals tell no two texts apart, as Neutron's databases compare them."""
+    if isinstance(known, bool):
+        return any(boolean(one) is known for one in values)
+    return str(known).casefold() in [one.casefold() for one in values]
 
 
 def _paged(

@@ -8,7 +8,7 @@ column for it.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import orjson
@@ -198,19 +198,38 @@ async def list_columns(tx: Transaction, query: Query, *names: str) -> Sequence[S
     SQLite is told no limit and asked for no more rows than that, since its sort for a limit takes up to three times as
     long as that of everything (3.40, 1,000 of 10,000 rows).
     """
-    columns = [_PLACES[tx.sqlite], *(type_coerce(resources.c[name], NULLTYPE) for name in names)]
-    statement = await _sorted(tx, query, columns)
-    if not tx.sqlite:
-        return (await tx.execute(_in_seconds(statement.limit(query.limit)))).all()
-    if not query.limit:  # of none Python fetches all (3.11 `sqlite3` fetchmany)
-        return (await tx.execute(statement.limit(query.limit))).all()
-    with await tx.execute(statement) as found:
+    if query.filters or query.shared or query.marker or query.also:
+        statement, its = _shaped(await _sorted(tx, query, _columns(names, tx.sqlite)), tx.sqlite), {}
+    else:
+        statement = _whole(query.kind, names, tuple(query.sort), query.project_id is not None, tx.sqlite)
+        its = _its(tx, query.kind, project_id=query.project_id)
+    found = await tx.execute(statement, its | {"its_limit": query.limit})
+    if not (tx.sqlite and query.limit):  # of none Python fetches all (3.11 `sqlite3` fetchmany)
+        return found.all()
+    with found:
         return found.fetchmany(query.limit)
 
 
-def _in_seconds(page: Select[Any]) -> Select[Any]:
-    """Times as numbers, made of the page's alone: beside the sort PostgreSQL would make them of all rows."""
-    found = page.subquery()
+def _columns(names: Iterable[str], sqlite: bool) -> list[Any]:
+    return [_PLACES[sqlite], *(type_coerce(resources.c[name], NULLTYPE) for name in names)]
+
+
+@lru_cache(500)
+def _whole(
+    kind: Kind, names: tuple[str, ...], sort: tuple[tuple[str, bool], ...], of_project: bool, sqlite: bool
+) -> Select[Any]:
+    """What `list_columns` asks where nothing but an order is wanted: built once."""
+    where = [_KIND] + ([same(resources.c.project_id)] if of_project else [])
+    return _shaped(select(*_columns(names, sqlite)).where(*where).order_by(*_order(_keys(kind, sort))), sqlite)
+
+
+def _shaped(page: Select[Any], sqlite: bool) -> Select[Any]:
+    """On PostgreSQL with a limit, and with times as numbers, made of the page's alone: beside the sort it would make
+    them of all rows.
+    """
+    if sqlite:
+        return page
+    found = page.limit(bindparam("its_limit", type_=Integer)).subquery()
     times = {
         name for name, _ in found.c.items() if name in resources.c and isinstance(resources.c[name].type, UtcDateTime)
     }
@@ -221,17 +240,21 @@ async def columns_of(tx: Transaction, places: Sequence[int], *names: str) -> Seq
     """These fields of rows that `list_columns` found in this transaction, each behind what it found it by: those that
     exist, in any order; no query for none.
     """
-    return await _at(tx, places, [_field(name) for name in names]) if places else []
+    return await _at(tx, places, names) if places else []
 
 
-async def _at(tx: Transaction, places: Sequence[int], columns: Sequence[Any]) -> Sequence[Sequence[Any]]:
+async def _at(tx: Transaction, places: Sequence[int], fields: tuple[str, ...]) -> Sequence[Sequence[Any]]:
     """They are told nothing but the numbers: SQLite would rather go through an index of all rows of the kind. Of a list
     psycopg would ask each item how it is written, which is a millisecond of 1,000.
     """
     numbers = orjson.dumps(places).decode()
     wanted = numbers if tx.sqlite else f"{{{numbers[1:-1]}}}"
-    statement = select(_PLACES[tx.sqlite], *columns).where(_AT[tx.sqlite])
-    return (await tx.execute(statement, {"places": wanted})).all()
+    return (await tx.execute(_at_places(fields, tx.sqlite), {"places": wanted})).all()
+
+
+@cache
+def _at_places(fields: tuple[str, ...], sqlite: bool) -> Select[Any]:
+    return select(_PLACES[sqlite], *_fields(fields)).where(_AT[sqlite])
 
 
 async def count(tx: Transaction, query: Query) -> int:
@@ -408,15 +431,13 @@ async def _page(tx: Transaction, query: Query, fields: tuple[str, ...]) -> Seque
     chosen = list((await tx.execute(choice)).scalars())
     if not chosen:
         return []
-    rows = {row[0]: row[1:] for row in await _at(tx, chosen, columns)}
+    rows = {row[0]: row[1:] for row in await _at(tx, chosen, fields)}
     return [rows[key] for key in chosen if key in rows]
 
 
 async def _sorted(tx: Transaction, query: Query, columns: Sequence[Any]) -> Select[Any]:
     """A select with keyset paging: rows behind the marker's own sort values."""
-    keys = [(_sortable(name, query.kind), up) for name, up in query.sort]
-    if "id" not in dict(query.sort):
-        keys.append((resources.c.id, query.sort[-1][1] if query.sort else True))
+    keys = _keys(query.kind, query.sort)
     where = _matching(tx, query)
     if query.marker:
         found = await tx.execute(
@@ -426,8 +447,17 @@ async def _sorted(tx: Transaction, query: Query, columns: Sequence[Any]) -> Sele
         if values is None:
             raise Invalid(f"marker [{query.marker}] not found")
         where += _behind(keys, [literal(value, key.type) for value, (key, _) in zip(values, keys, strict=True)])
-    order = [column.asc() if up else column.desc() for column, up in keys]
-    return select(*columns).where(*where).order_by(*order)
+    return select(*columns).where(*where).order_by(*_order(keys))
+
+
+def _keys(kind: Kind, sort: Sequence[tuple[str, bool]]) -> list[tuple[Any, bool]]:
+    """What is sorted by, and whether it rises."""
+    by_id = [] if "id" in dict(sort) else [(resources.c.id, sort[-1][1] if sort else True)]
+    return [*((_sortable(name, kind), up) for name, up in sort), *by_id]
+
+
+def _order(keys: Iterable[tuple[Any, bool]]) -> list[Any]:
+    return [column.asc() if up else column.desc() for column, up in keys]
 
 
 def _behind(keys: Sequence[tuple[Any, bool]], values: Sequence[Any]) -> list[ColumnElement[bool]]:

@@ -245,10 +245,10 @@ def test_of_what_was_told_the_newest_is_kept() -> None:
     told = Told(6)
     one, two, three = keys = [("one",), ("two",), ("three",)]
     for key in (one, two, two, three):
-        told.keep([(key, b"{ }")])
+        told.keep({key: b"{ }"})
     assert told.get(keys) == [None, b"{ }", b"{ }"]
-    told.keep([(one, b"x" * 7)])
+    told.keep({one: b"x" * 7})
     assert told.get([three]) == [None]
     told.clear()
-    told.keep((key, b"{ }") for key in (one, two))
+    told.keep(dict.fromkeys((one, two), b"{ }"))
     assert told.get([one, two]) == [b"{ }", b"{ }"]

@@ -203,12 +203,12 @@ async def test_what_changes_while_a_page_is_read(
         await resources.insert_resources(tx, rows)
     read = resources._at
 
-    async def late(tx: Transaction, places: Sequence[int], columns: Sequence[Any]) -> Any:
+    async def late(tx: Transaction, places: Sequence[int], fields: tuple[str, ...]) -> Any:
         async with nullcontext(tx) if writing and not regions.shared else region.write() as other:
             await resources.change(other, rows[1], name="changed")
             await resources.remove(other, Kind.VOLUME, rows[2].id)
             await resources.insert_resource(other, resource(name="n0"))
-        return await read(tx, places, columns)
+        return await read(tx, places, fields)
 
     monkeypatch.setattr(resources, "_at", late)
     query = Query(Kind.VOLUME, "p1", sort=[("name", True)], limit=3)

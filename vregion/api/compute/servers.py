@@ -168,7 +168,7 @@ async def _documents(call: Call, tx: Transaction, wanted: resources.Query) -> tu
         read = {place: render(document, flavor_id) for place, document, flavor_id in found}
     if read:
         told = [document or read.get(row[0]) for row, document in zip(rows, told, strict=True)]
-        _told.keep((key, read[row[0]]) for row, key in zip(rows, keys, strict=True) if row[0] in read)
+        _told.keep({key: read[row[0]] for row, key in zip(rows, keys, strict=True) if row[0] in read})
     shown = [(row[1], document) for row, document in zip(rows, told, strict=True) if document is not None]
     return [name for name, _ in shown], [document for _, document in shown]
 

@@ -1,6 +1,6 @@
 """What lists told, kept for whoever asks again: the oldest go when they take too much room. For `servers` alone."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 Row = tuple[Any, ...]  # (form, kind, id, last write)
@@ -18,11 +18,11 @@ class Told:
         """None for what was not told, or is gone."""
         return list(map(self._documents.get, keys))
 
-    def keep(self, documents: Iterable[tuple[Row, bytes]]) -> None:
+    def keep(self, documents: Mapping[Row, bytes]) -> None:
         """Add these."""
-        for key, document in documents:
-            self._bytes += len(document) - len(self._documents.get(key, b""))
-            self._documents[key] = document
+        before = [self._documents[key] for key in documents if key in self._documents]
+        self._bytes += sum(map(len, documents.values())) - sum(map(len, before))
+        self._documents.update(documents)
         gone = []
         for key, document in self._documents.items():
             if self._bytes <= self._limit:

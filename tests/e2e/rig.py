@@ -211,14 +211,21 @@ class Rig:
         return Cloud(self.auth(name, user), "vregion", timeout)
 
     def person(self, name: str, role: str, tenant: str = "acme") -> Cloud:
-        """A new user, whom the tenant's own administrator makes and gives one role on his project."""
+        """A new user, whom the tenant's own administrator makes and gives one role on his project; `admin` no domain's
+        manager gives, but the provider.
+        """
         auth = {k: v for k, v in self.auth(tenant).items() if not k.startswith("project")}
         domain, project = Cloud(auth, "vregion"), self.tenant(tenant).project_id
         user = {"name": name, "password": PASSWORD, "domain_id": self._domain_id(tenant)}
         user_id = domain.call("identity", "POST", "/users", {"user": user})["user"]["id"]
         roles = {r["name"]: r["id"] for r in domain.call("identity", "GET", "/roles")["roles"]}
-        domain.call("identity", "PUT", f"/projects/{project}/users/{user_id}/roles/{roles[role]}")
+        who = self._provider() if role == "admin" else domain
+        who.call("identity", "PUT", f"/projects/{project}/users/{user_id}/roles/{roles[role]}")
         return self.tenant(tenant, name)
+
+    def _provider(self) -> Cloud:
+        who = {"username": "admin", "password": PASSWORD, "project_name": "admin"}
+        return Cloud({"auth_url": self.keystone_url, **who}, "vregion")
 
     def _domain_id(self, tenant: str) -> str:
         return str(json.loads(self.vregion("tenant", "show", tenant, "-f", "json"))["domain_id"])

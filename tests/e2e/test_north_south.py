@@ -113,8 +113,13 @@ def comes_to(address: str, name: str) -> bool:
 
 def active(acme: Cloud, name: str) -> None:
     """Wait until the zone says so."""
+    reached(acme, name, "ACTIVE")
+
+
+def reached(acme: Cloud, name: str, status: str) -> None:
+    """Wait until a floating IP shows that status."""
     path = f"/floatingips/{name}"
-    until(lambda: network(acme, "GET", path)["floatingip"]["status"] == "ACTIVE", 30, "the floating IP is active")
+    until(lambda: network(acme, "GET", path)["floatingip"]["status"] == status, 30, f"the floating IP is {status}")
 
 
 def test_each_zone_leaves_by_its_own_gateway(acme: Cloud, scene: Scene) -> None:
@@ -158,6 +163,27 @@ def test_a_forwarded_port_leads_to_its_server(acme: Cloud, scene: Scene) -> None
     assert not probes.web_from_internet(address), "its other ports lead nowhere"
     network(acme, "DELETE", f"{path}/{forwarding}")
     assert probes.until(lambda: not probes.web_from_internet(f"{address}:8080"), 30)
+    network(acme, "DELETE", f"/floatingips/{made['id']}")
+
+
+def test_a_router_that_is_taken_off_the_agent_carries_nothing(acme: Cloud, rig: Rig, scene: Scene) -> None:
+    administrator, here = rig.person("router-keeper", "admin"), scene.seats["az1"]
+    made = floating_ip(acme, scene, here.port)
+    address = made["floating_ip_address"]
+    assert comes_to(address, "ns-az1")
+    active(acme, made["id"])
+    (agent,) = network(administrator, "GET", "/agents?agent_type=L3 Agent")["agents"]
+    assert agent["alive"]
+    assert agent["configurations"]["routers"] == 1
+    network(administrator, "DELETE", f"/agents/{agent['id']}/l3-routers/{scene.router}")
+    assert probes.until(lambda: not probes.web_from_internet(address), 30), "it leads nowhere"
+    for one in scene.seats.values():
+        assert probes.until(lambda one=one: not probes.web(one.there, probes.INTERNET_IP, "/cgi-bin/ip"), 30), one.zone
+    reached(acme, made["id"], "DOWN")
+    network(administrator, "POST", f"/agents/{agent['id']}/l3-routers", {"router_id": scene.router})
+    assert comes_to(address, "ns-az1")
+    assert all(probes.seen_by_internet(one.there) for one in scene.seats.values())
+    active(acme, made["id"])
     network(acme, "DELETE", f"/floatingips/{made['id']}")
 
 

@@ -27,7 +27,6 @@ from sqlalchemy import (
     false,
     func,
     insert,
-    literal,
     literal_column,
     not_,
     or_,
@@ -74,6 +73,7 @@ _ADVANCE = _CHANGE.values(generation=resources.c.generation + 1)
 _NOTHING = dict.fromkeys(SEARCHED)
 _SPECIAL = frozenset(".^$*+?{}[]\\|()")  # in a regex
 _COLUMN_OF = {kind: {key: column for column, key in keys.items()} for kind, keys in KEYS.items()}
+Sort = tuple[tuple[str, bool], ...]
 _LEAST = {
     Integer: literal_column("-1"),
     BigInteger: literal_column("-1"),
@@ -198,29 +198,31 @@ async def list_columns(tx: Transaction, query: Query, *names: str) -> Sequence[S
     SQLite is told no limit and asked for no more rows than that, since its sort for a limit takes up to three times as
     long as that of everything (3.40, 1,000 of 10,000 rows).
     """
-    if query.filters or query.shared or query.marker or query.also:
-        statement, its = _shaped(await _sorted(tx, query, _columns(names, tx.sqlite)), tx.sqlite), {}
+    its = {**_its(tx, query.kind, project_id=query.project_id, limit=query.limit), **await _after(tx, query)}
+    if query.filters or query.shared or query.also:
+        statement = _shaped(_sorted(tx, query, _columns(names, tx.sqlite)), tx.sqlite)
     else:
-        statement = _whole(query.kind, names, tuple(query.sort), query.project_id is not None, tx.sqlite)
-        its = _its(tx, query.kind, project_id=query.project_id)
-    found = await tx.execute(statement, its | {"its_limit": query.limit})
-    if not (tx.sqlite and query.limit):  # of none Python fetches all (3.11 `sqlite3` fetchmany)
+        of_project, behind = query.project_id is not None, bool(query.marker)
+        statement = _whole(query.kind, names, tuple(query.sort), of_project, behind, tx.sqlite)
+    found = await tx.execute(statement, its)
+    if not tx.sqlite or query.limit is None:
         return found.all()
     with found:
-        return found.fetchmany(query.limit)
+        return found.fetchmany(query.limit) if query.limit else []  # of none Python fetches all (3.11 `sqlite3`)
 
 
 def _columns(names: Iterable[str], sqlite: bool) -> list[Any]:
     return [_PLACES[sqlite], *(type_coerce(resources.c[name], NULLTYPE) for name in names)]
 
 
-@lru_cache(500)
+@lru_cache(100)
 def _whole(
-    kind: Kind, names: tuple[str, ...], sort: tuple[tuple[str, bool], ...], of_project: bool, sqlite: bool
+    kind: Kind, names: tuple[str, ...], sort: Sort, of_project: bool, behind: bool, sqlite: bool
 ) -> Select[Any]:
     """What `list_columns` asks where nothing but an order is wanted: built once."""
-    where = [_KIND] + ([same(resources.c.project_id)] if of_project else [])
-    return _shaped(select(*_columns(names, sqlite)).where(*where).order_by(*_order(_keys(kind, sort))), sqlite)
+    keys = _keys(kind, sort)
+    where = [_KIND, *([same(resources.c.project_id)] if of_project else []), *(_behind(keys) if behind else [])]
+    return _shaped(select(*_columns(names, sqlite)).where(*where).order_by(*_order(keys)), sqlite)
 
 
 def _shaped(page: Select[Any], sqlite: bool) -> Select[Any]:
@@ -426,28 +428,41 @@ async def _page(tx: Transaction, query: Query, fields: tuple[str, ...]) -> Seque
     columns = _fields(fields)
     few = tx.sqlite and any(f.field != "deleting" for f in query.filters)
     if query.limit is None and not few:
-        return (await tx.execute(await _sorted(tx, query, columns))).all()
-    choice = (await _sorted(tx, query, [_PLACES[tx.sqlite]])).limit(query.limit)
-    chosen = list((await tx.execute(choice)).scalars())
+        return (await tx.execute(_sorted(tx, query, columns), await _after(tx, query))).all()
+    choice = _sorted(tx, query, [_PLACES[tx.sqlite]]).limit(query.limit)
+    chosen = list((await tx.execute(choice, await _after(tx, query))).scalars())
     if not chosen:
         return []
     rows = {row[0]: row[1:] for row in await _at(tx, chosen, fields)}
     return [rows[key] for key in chosen if key in rows]
 
 
-async def _sorted(tx: Transaction, query: Query, columns: Sequence[Any]) -> Select[Any]:
-    """A select with keyset paging: rows behind the marker's own sort values."""
+def _sorted(tx: Transaction, query: Query, columns: Sequence[Any]) -> Select[Any]:
+    """A select with keyset paging: rows behind the values that `_after` gives."""
     keys = _keys(query.kind, query.sort)
-    where = _matching(tx, query)
-    if query.marker:
-        found = await tx.execute(
-            select(*[k for k, _ in keys]).where(*_own(tx, query.kind, query.also), resources.c.id == query.marker)
-        )
-        values = found.first()
-        if values is None:
-            raise Invalid(f"marker [{query.marker}] not found")
-        where += _behind(keys, [literal(value, key.type) for value, (key, _) in zip(values, keys, strict=True)])
+    where = _matching(tx, query) + (_behind(keys) if query.marker else [])
     return select(*columns).where(*where).order_by(*_order(keys))
+
+
+async def _after(tx: Transaction, query: Query) -> dict[str, Any]:
+    """The marker's own sort values, as parameters; none without a marker. Raises Invalid, for one of another project,
+    too, unless some of those are shared.
+    """
+    if not query.marker:
+        return {}
+    of_project = query.project_id is not None and not query.shared
+    its = _its(tx, query.kind, id=query.marker, project_id=query.project_id) | {"its_kinds": [query.kind, query.also]}
+    values = (await tx.execute(_values(query.kind, tuple(query.sort), of_project), its)).first()
+    if values is None:
+        raise Invalid(f"marker [{query.marker}] not found")
+    return {f"after_{at}": value for at, value in enumerate(values)}
+
+
+@lru_cache(100)
+def _values(kind: Kind, sort: Sort, of_project: bool) -> Select[Any]:
+    where = [same(resources.c.region_id, resources.c.id), resources.c.kind.in_(bindparam("its_kinds", expanding=True))]
+    where += [same(resources.c.project_id)] if of_project else []
+    return select(*(key for key, _ in _keys(kind, sort))).where(*where)
 
 
 def _keys(kind: Kind, sort: Sequence[tuple[str, bool]]) -> list[tuple[Any, bool]]:
@@ -460,10 +475,11 @@ def _order(keys: Iterable[tuple[Any, bool]]) -> list[Any]:
     return [column.asc() if up else column.desc() for column, up in keys]
 
 
-def _behind(keys: Sequence[tuple[Any, bool]], values: Sequence[Any]) -> list[ColumnElement[bool]]:
-    """Later than these values of the sort keys. That the first key is not before its own is said besides, so that an
-    index that is ordered by it is read from there.
+def _behind(keys: Sequence[tuple[Any, bool]]) -> list[ColumnElement[bool]]:
+    """Later than the marker's values of the sort keys. That the first key is not before its own is said besides, so
+    that an index that is ordered by it is read from there.
     """
+    values = [bindparam(f"after_{at}", type_=key.type) for at, (key, _) in enumerate(keys)]
     first, rising = keys[0]
     if all(up == rising for _, up in keys):
         its, them = tuple_(*(column for column, _ in keys)), tuple_(*values)

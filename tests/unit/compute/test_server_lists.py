@@ -63,7 +63,7 @@ async def names(region: Region, text: str, roles: str = "member", minor: int = 1
     async with region.write() as tx:
         if not await resources.find_many(tx, Kind.SERVER, ["web-1"]):
             await resources.insert_resources(tx, SERVERS)
-        query = await server_lists.query(call, tx, asked, RULE)
+        query = server_lists.query(call, asked, RULE)
         return [orjson.loads(document)["name"] for document in await resources.list_documents(tx, query)]
 
 

@@ -15,8 +15,6 @@ from vregion.api.schemas.compute.servers import IGNORED_SORT_KEYS, JOINED
 from vregion.model.microversion import Microversion
 from vregion.model.refusals import Forbidden, Invalid
 from vregion.model.resource import Kind
-from vregion.region import resources
-from vregion.region.regions import Transaction
 from vregion.region.resources import Filter, Query
 
 # The status that each vm_state shows when no task is under way.
@@ -68,7 +66,7 @@ _NO = frozenset({"0", "f", "false", "off", "n", "no"})
 NOTHING = Filter("id", [], "in")
 
 
-async def query(call: Call, tx: Transaction, asked: Mapping[str, Sequence[str]], list_rule: str) -> Query:
+def query(call: Call, asked: Mapping[str, Sequence[str]], list_rule: str) -> Query:
     """The page that the request asks for. Raises Invalid and Forbidden in Nova's words."""
     options = _permitted(call, asked)
     if bad := [name for name in options if name in JOINED or name.startswith("_")]:
@@ -86,8 +84,8 @@ async def query(call: Call, tx: Transaction, asked: Mapping[str, Sequence[str]],
         if name in options:  # the escapes and anchors of a regex are taken off
             filters.append(Filter(field, options[name].replace("\\", "").strip("^$"), "contains"))
     marker = call.query.get("marker")
-    if marker is not None and not [k for k in (kind, also) if k and await resources.find(tx, k, marker, project_id)]:
-        raise Invalid(f"marker [{marker}] not found")
+    if marker == "":
+        raise Invalid("marker [] not found")
     return Query(kind, project_id, filters, _sort(call, asked), page_size(call), marker, also=also)
 
 

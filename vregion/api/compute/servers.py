@@ -129,7 +129,7 @@ async def index(call: Call) -> Reply:
     """Names and links."""
     values = query(call, schema.LIST)
     async with call.region.read() as tx:
-        wanted = await server_lists.query(call, tx, values, f"{_RULE}:index")
+        wanted = server_lists.query(call, values, f"{_RULE}:index")
         found = await resources.list_columns(tx, wanted, "id", "name")
     shown = [{"id": i, "name": name, "links": server_documents.links(call.base, "servers", i)} for _, i, name in found]
     more = next_page(call, "servers", [i for _, i, _ in found])
@@ -141,7 +141,7 @@ async def detail(call: Call) -> Reply:
     """Everything: the stored documents as they are, or older forms of them."""
     values = query(call, schema.LIST)
     async with call.region.read() as tx:
-        wanted = await server_lists.query(call, tx, values, f"{_RULE}:detail")
+        wanted = server_lists.query(call, values, f"{_RULE}:detail")
         ids, documents = await _documents(call, tx, wanted)
     more = next_page(call, "servers/detail", ids)
     tail = b',"servers_links":' + orjson.dumps(more) if more else b""

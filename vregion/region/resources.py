@@ -216,9 +216,7 @@ def _columns(names: Iterable[str], sqlite: bool) -> list[Any]:
 
 
 @lru_cache(100)
-def _whole(
-    kind: Kind, names: tuple[str, ...], sort: Sort, of_project: bool, behind: bool, sqlite: bool
-) -> Select[Any]:
+def _whole(kind: Kind, names: tuple[str, ...], sort: Sort, of_project: bool, behind: bool, sqlite: bool) -> Select[Any]:
     """What `list_columns` asks where nothing but an order is wanted: built once."""
     keys = _keys(kind, sort)
     where = [_KIND, *([same(resources.c.project_id)] if of_project else []), *(_behind(keys) if behind else [])]

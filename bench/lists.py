@@ -183,8 +183,10 @@ def questions(markers: list[str]) -> Iterator[str]:
         yield f"sort_key={key}&sort_dir=desc"
         yield f"sort_key={key}&sort_dir=desc&marker={markers[1]}"
     yield "sort_key=vm_state&sort_dir=asc&sort_key=display_name&sort_dir=desc"
+    yield "sort_key=vm_state&sort_dir=asc&sort_key=hostname&sort_dir=asc"
     yield from (f"{name}={value}" for name, values in FILTERS.items() for value in values)
     yield f"changes-since={START:%Y-%m-%dT%H:%M:%SZ}&sort_key=hostname&sort_dir=desc"
+    yield "status=ACTIVE&flavor=2"
     yield "status=ACTIVE&flavor=2&tags=tag-1&sort_key=display_name&sort_dir=asc"
 
 

@@ -78,39 +78,32 @@ def _undone(version: Microversion) -> tuple[tuple[str, Undo | None], ...]:
 
 
 class Rendering:
-    """Stored documents at one microversion, ready to send, with what else a caller sees of each.
-
-    Servers of one image and flavor have the same last lines, of which older ones are made once.
-    """
+    """Stored documents at one microversion, ready to send, with what else a caller sees of each."""
 
     def __init__(self, root: str, version: Microversion) -> None:
         self._root = root
         self._version = version
         undone = _undone(version)
-        self._undone = range(len(undone))  # lines: the last ones, with the bracket that ends the document
+        self._undone = len(undone)  # lines: the last ones, with the bracket that ends the document
         before = len(APART) - len(undone) - 1
         self._altered = [(APART.index(name) - before, name) for name, undo in undone if undo is not None]
-        self._ends: dict[tuple[bytes, str], bytes] = {}
 
     def __call__(self, document: bytes, flavor_id: str, more: Mapping[str, Any] | None = None) -> bytes:
         """One of them."""
-        if self._undone:
-            at = len(document)
-            for _ in self._undone:
-                at = document.rfind(b"\n", 0, at)
-                if at < 0:  # written before its parts had lines
-                    shown = orjson.loads(document) | (more or {})
-                    return orjson.dumps(older(shown, flavor_id, self._root, self._version))
-            lines = document[at:]
-            end = self._ends.get((lines, flavor_id)) or self._end(lines, flavor_id)
-            document = document[:at] + end
-        return b"%s,%s}" % (document[:-1], orjson.dumps(more)[1:-1]) if more else document
-
-    def _end(self, lines: bytes, flavor_id: str) -> bytes:
-        each = lines.split(b"\n")
-        altered = (_was(each[at], name, flavor_id, self._root) for at, name in self._altered if each[at])
-        end = self._ends[lines, flavor_id] = b"".join((*altered, b"}"))
-        return end
+        if not self._undone:
+            return b"%s,%s}" % (document[:-1], orjson.dumps(more)[1:-1]) if more else document
+        lines = document.rsplit(b"\n", self._undone)
+        if len(lines) <= self._undone:  # written before its parts had lines
+            shown = orjson.loads(document) | (more or {})
+            return orjson.dumps(older(shown, flavor_id, self._root, self._version))
+        parts = lines[:1]
+        for at, name in self._altered:
+            if line := lines[at]:
+                parts.append(_was(line, name, flavor_id, self._root))
+        if more:
+            parts += (b",", orjson.dumps(more)[1:-1])
+        parts.append(b"}")
+        return b"".join(parts)
 
 
 @lru_cache(1024)

@@ -1,4 +1,4 @@
-"""On PostgreSQL what servers are sorted by stands in two indexes in the order of ids; that of the newest is short."""
+"""On PostgreSQL what servers are sorted by stands in an index in the order of ids; that of the newest is short."""
 
 from alembic import op
 
@@ -10,13 +10,10 @@ depends_on = None
 _LISTED = ("region_id", "kind", "project_id", "created_at", "id")
 _SORTED = ("region_id", "kind", "project_id", "id")
 _NEWEST = ("place", "updated_at", "status", "availability_zone", "deleting", "vm_state")
-_STATES = (
-    "place", "updated_at", "created_at", "availability_zone", "user_id", "vm_state", "task_state", "power_state",
-    "progress", "locked", "config_drive", "disk_config", "launch_index",
-)  # fmt: skip
-_TEXTS = (
-    "place", "updated_at", "created_at", "image_ref", "flavor_ref", "key_name", "hostname", "reservation_id",
-    "launched_at", "terminated_at", "access_ip_v4", "access_ip_v6",
+_SHORT = (
+    "created_at", "place", "updated_at", "status", "availability_zone", "user_id", "image_ref", "flavor_ref",
+    "vm_state", "task_state", "power_state", "progress", "locked", "config_drive", "disk_config", "key_name",
+    "hostname", "launch_index", "reservation_id", "launched_at", "terminated_at", "access_ip_v4", "access_ip_v6",
 )  # fmt: skip
 
 
@@ -25,5 +22,5 @@ def upgrade() -> None:
     if op.get_bind().dialect.name != "postgresql":
         return
     op.drop_index("resources_list", "resources")
-    for name, columns, more in (("list", _LISTED, _NEWEST), ("states", _SORTED, _STATES), ("texts", _SORTED, _TEXTS)):
+    for name, columns, more in (("list", _LISTED, _NEWEST), ("sorted", _SORTED, _SHORT)):
         op.create_index(f"resources_{name}", "resources", list(columns), postgresql_include=list(more))

@@ -26,23 +26,18 @@ def agent_id(region_id: str) -> str:
 def check(tx: Transaction, wanted: str) -> None:
     """Raises NotFound for another one than the region's."""
     if wanted != agent_id(tx.region_id):
-        raise not_found(wanted)
-
-
-def not_found(wanted: str) -> NotFound:
-    """Neutron's words."""
-    return NotFound(f"Agent {wanted} could not be found.", reason="AgentNotFound")
+        raise NotFound(f"Agent {wanted} could not be found.", reason="AgentNotFound")
 
 
 async def load(tx: Transaction) -> Mapping[str, int]:
     """What it carries, by the names that Neutron's L3 agent gives it in its `configurations`."""
-    ports, alive = Filter("spec.device_owner", routers.INTERFACE), Filter("deleting", False)
-    outside = Filter("spec.device_owner", routers.GATEWAY)
+    there = Filter("deleting", False)
+    gateways, interfaces = (Filter("spec.device_owner", owner) for owner in (routers.GATEWAY, routers.INTERFACE))
     return {
         "routers": len(await carried(tx)),
-        "ex_gw_ports": await resources.count(tx, Query(Kind.PORT, filters=(outside, alive))),
-        "interfaces": await resources.count(tx, Query(Kind.PORT, filters=(ports, alive))),
-        "floating_ips": await resources.count(tx, Query(Kind.FLOATING_IP, filters=(alive,))),
+        "ex_gw_ports": await resources.count(tx, Query(Kind.PORT, filters=(gateways, there))),
+        "interfaces": await resources.count(tx, Query(Kind.PORT, filters=(interfaces, there))),
+        "floating_ips": await resources.count(tx, Query(Kind.FLOATING_IP, filters=(there,))),
     }
 
 

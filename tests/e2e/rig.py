@@ -157,8 +157,9 @@ class Rig:
         assert (done.returncode != 0) == fails, f"{' '.join(words)}: {done.stdout[-1000:]}{done.stderr[-2000:]}"
         return done.stderr if fails else done.stdout
 
-    def openstack(self, *commands: str, fails: bool = False) -> str:
-        """The stock client as acme's administrator: one process, which reads the commands from its standard input.
+    def openstack(self, *commands: str, fails: bool = False, user: str = "admin") -> str:
+        """The stock client as acme's administrator, or as another user: one process, which reads the commands from its
+        standard input.
 
         What they printed. `fails`: they have to, and their complaint is the answer. Which command failed is told on
         standard error only; the status is that of the interactive mode's end.
@@ -166,7 +167,7 @@ class Rig:
         environ = {"OS_CLOUD": "acme", "OS_CLIENT_CONFIG_FILE": str(self.folder / "clouds.yaml")}
         environ["OS_COMPUTE_API_VERSION"] = COMPUTE
         lines = "".join(f"{command}\n" for command in commands)
-        done = _run([str(BIN / "openstack")], without_openstack() | environ, lines)
+        done = _run([str(BIN / "openstack"), "--os-username", user], without_openstack() | environ, lines)
         assert bool(done.stderr.strip()) == fails, f"{lines}{done.stdout[-1000:]}{done.stderr[-2000:]}"
         return done.stderr if fails else done.stdout
 

@@ -181,11 +181,12 @@ def test_a_router_that_is_taken_off_the_agent_carries_nothing(acme: Cloud, rig: 
     (agent,) = network(administrator, "GET", "/agents?agent_type=L3 Agent")["agents"]
     assert agent["alive"]
     assert agent["configurations"]["routers"] == 1
-    network(administrator, "DELETE", f"/agents/{agent['id']}/l3-routers/{scene.router}")
+    words = f"router --l3 {agent['id']} {scene.router}"
+    rig.openstack(f"network agent remove {words}", user="router-keeper")
     assert probes.until(lambda: not probes.web_from_internet(address), 30), "it leads nowhere"
     assert all(cut_off(one) for one in scene.seats.values())
     reached(acme, made["id"], "DOWN")
-    network(administrator, "POST", f"/agents/{agent['id']}/l3-routers", {"router_id": scene.router})
+    rig.openstack(f"network agent add {words}", user="router-keeper")
     assert comes_to(address, "ns-az1")
     assert all(probes.seen_by_internet(one.there) for one in scene.seats.values())
     active(acme, made["id"])

@@ -76,8 +76,7 @@ async def add(call: Call) -> Reply:
 
 @routes.delete("/agents/{id}/l3-routers/{router_id}", policy="delete_l3-router")
 async def remove(call: Call) -> Reply:
-    """Take a router off an agent; it carries nothing until it is on it again."""
-    bodies.no_body(call)
+    """Take a router off an agent; it carries nothing until it is on it again. The stock client sends a body."""
     await _schedule(call, call.path["router_id"], on=False)
     return Reply(status=204)
 

@@ -46,6 +46,7 @@ FAILING = (
     ("PUT", "/quotas/{}"),  # neutron 29.0.0: 500 to a body without a quota (seen)
     ("PUT", "/address-groups/{}/add_addresses"),  # and to one without addresses (seen)
     ("PUT", "/address-groups/{}/remove_addresses"),
+    ("POST", "/agents/{}/l3-routers"),  # and to one without a router (seen)
     ("GET", "/qos/rule-types/{}"),  # and for a rule type that it does not know (seen)
     *((method, f"/{noun}/{{}}/tags{one}") for method in TAGGED for noun in TAGGING for one in ("", "/{}")),
 )

@@ -167,7 +167,7 @@ class Rig:
         environ = {"OS_CLOUD": "acme", "OS_CLIENT_CONFIG_FILE": str(self.folder / "clouds.yaml")}
         environ["OS_COMPUTE_API_VERSION"] = COMPUTE
         lines = "".join(f"{command}\n" for command in commands)
-        done = _run([str(BIN / "openstack"), "--os-username", user], without_openstack() | environ, lines)
+        done = _run([str(BIN / "openstack"), f"--os-username={user}"], without_openstack() | environ, lines)
         assert bool(done.stderr.strip()) == fails, f"{lines}{done.stdout[-1000:]}{done.stderr[-2000:]}"
         return done.stderr if fails else done.stdout
 

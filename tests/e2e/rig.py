@@ -55,6 +55,7 @@ class Rig:
     lab: dict[str, Any] = field(default_factory=lab_clouds)
     token_cache: float = TOKEN_CACHE
     _port: int = 0
+    _clouds: dict[str, Any] = field(default_factory=dict)
     _before: dict[int, set[str]] = field(default_factory=dict)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
     _keystone: EmbeddedKeystone | None = None
@@ -79,8 +80,7 @@ class Rig:
             words = (f"{key}={value}" for key, value in zip(("vcpus", "ram", "disk"), shape, strict=True))
             self.vregion("flavor", "add", f"v1.{number}", *words, "--id", str(number))
         self.open_tenant("acme", az1="cloud1", az2="cloud2")
-        entry = {"auth": self.auth(), "region_name": "vregion", "identity_api_version": 3}
-        (self.folder / "clouds.yaml").write_text(yaml.safe_dump({"clouds": {"acme": entry}}))
+        self._note("acme", self.auth())
         return self
 
     def stop(self) -> None:
@@ -157,17 +157,17 @@ class Rig:
         assert (done.returncode != 0) == fails, f"{' '.join(words)}: {done.stdout[-1000:]}{done.stderr[-2000:]}"
         return done.stderr if fails else done.stdout
 
-    def openstack(self, *commands: str, fails: bool = False, user: str = "admin") -> str:
-        """The stock client as acme's administrator, or as another user: one process, which reads the commands from its
-        standard input.
+    def openstack(self, *commands: str, fails: bool = False, cloud: str = "acme") -> str:
+        """The stock client as acme's administrator, or as the person of that name: one process, which reads commands
+        from its standard input.
 
         What they printed. `fails`: they have to, and their complaint is the answer. Which command failed is told on
         standard error only; the status is that of the interactive mode's end.
         """
-        environ = {"OS_CLOUD": "acme", "OS_CLIENT_CONFIG_FILE": str(self.folder / "clouds.yaml")}
+        environ = {"OS_CLOUD": cloud, "OS_CLIENT_CONFIG_FILE": str(self.folder / "clouds.yaml")}
         environ["OS_COMPUTE_API_VERSION"] = COMPUTE
         lines = "".join(f"{command}\n" for command in commands)
-        done = _run([str(BIN / "openstack"), f"--os-username={user}"], without_openstack() | environ, lines)
+        done = _run([str(BIN / "openstack")], without_openstack() | environ, lines)
         assert bool(done.stderr.strip()) == fails, f"{lines}{done.stdout[-1000:]}{done.stderr[-2000:]}"
         return done.stderr if fails else done.stdout
 
@@ -222,7 +222,13 @@ class Rig:
         roles = {r["name"]: r["id"] for r in domain.call("identity", "GET", "/roles")["roles"]}
         who = self._provider() if role == "admin" else domain
         who.call("identity", "PUT", f"/projects/{project}/users/{user_id}/roles/{roles[role]}")
+        self._note(name, self.auth(tenant, name))
         return self.tenant(tenant, name)
+
+    def _note(self, cloud: str, auth: dict[str, str]) -> None:
+        """For the stock client."""
+        self._clouds[cloud] = {"auth": auth, "region_name": "vregion", "identity_api_version": 3}
+        (self.folder / "clouds.yaml").write_text(yaml.safe_dump({"clouds": self._clouds}))
 
     def _provider(self) -> Cloud:
         who = {"username": "admin", "password": PASSWORD, "project_name": "admin"}

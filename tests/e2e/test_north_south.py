@@ -182,11 +182,11 @@ def test_a_router_that_is_taken_off_the_agent_carries_nothing(acme: Cloud, rig: 
     assert agent["alive"]
     assert agent["configurations"]["routers"] == 1
     words = f"router --l3 {agent['id']} {scene.router}"
-    rig.openstack(f"network agent remove {words}", user="router-keeper")
+    rig.openstack(f"network agent remove {words}", cloud="router-keeper")
     assert probes.until(lambda: not probes.web_from_internet(address), 30), "it leads nowhere"
     assert all(cut_off(one) for one in scene.seats.values())
     reached(acme, made["id"], "DOWN")
-    rig.openstack(f"network agent add {words}", user="router-keeper")
+    rig.openstack(f"network agent add {words}", cloud="router-keeper")
     assert comes_to(address, "ns-az1")
     assert all(probes.seen_by_internet(one.there) for one in scene.seats.values())
     active(acme, made["id"])

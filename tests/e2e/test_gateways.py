@@ -101,7 +101,7 @@ def test_further_gateways_answer_until_they_are_removed(acme: Cloud, scene: Scen
         kept = [first, *shown[number + 1 :]]
         assert gateways(acme, scene) == kept
         assert probes.until(partial(is_silent, gone), 60), gone
-        assert all(answers(address) for address in kept), kept
+        assert all(probes.until(partial(answers, address), 10) for address in kept), kept
     assert probes.until(lambda: probes.seen_by_internet(scene.there) == first, 60)
 
 

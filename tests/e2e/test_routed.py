@@ -161,8 +161,8 @@ def test_two_zones_by_one_route_per_prefix(drawing: Drawing) -> None:
     second, second_ip = drawing.server("routed-2", "az2", two)
     joined = took(lambda: answers(first, second_ip), 60)
     assert probes.ping(second, first_ip)
-    assert probes.web(first, second_ip) == "routed-2"
-    assert probes.web(second, first_ip) == "routed-1"
+    assert probes.until(lambda: probes.web(first, second_ip), 15) == "routed-2"
+    assert probes.until(lambda: probes.web(second, first_ip), 15) == "routed-1"
     assert [drawing.routes(zone) for zone in ZONES] == [["10.81.0.0/24"], ["10.80.0.0/24"]]
 
     foreign = {"router": {"routes": [{"destination": FOREIGN, "nexthop": first_ip}]}}
@@ -175,8 +175,7 @@ def test_two_zones_by_one_route_per_prefix(drawing: Drawing) -> None:
     added = took(lambda: answers(first, third_ip))
     assert drawing.routes("az1") == ["10.81.0.0/24", "10.82.0.0/24", FOREIGN]
     drawing.detach(third)
-    removed = took(lambda: not answers(first, third_ip))
-    assert drawing.routes("az1") == ["10.81.0.0/24", FOREIGN]
+    removed = took(lambda: drawing.routes("az1") == ["10.81.0.0/24", FOREIGN] and not answers(first, third_ip))
     assert third_server
 
     drawing.inside["az1"].call("network", "PUT", f"/routers/{own}/remove_extraroutes", foreign)

@@ -154,6 +154,6 @@ def _without_and_with_its_sub_port(line: Line) -> None:
     name = {"port_id": mover.ports["tagged"]["id"]}
     line.change("remove_subports", name)
     assert mover.loses(anchor.address("tagged"), "-I", INNER)
-    assert mover.answers(anchor.address("plain"))
+    assert mover.reaches(anchor.address("plain"), limit=SOON)
     line.change("add_subports", {**name, "segmentation_type": "vlan", "segmentation_id": TAG})
     assert mover.reaches(anchor.address("tagged"), "-I", INNER, limit=SOON)

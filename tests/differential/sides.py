@@ -99,7 +99,7 @@ class Side:
             return
         if len(parts) == 2 or asked.path in ("/qos/policies", "/metadefs/namespaces"):
             for made in _ids(answer.body):
-                self.remove(asked.service, f"{asked.path}/{made}")
+                self.remove(asked.service, f"{asked.path}/{made}", version=asked.microversion)
         elif parts[-1] == "action" and f"/{parts[1]}" in SETTLED:
             if "lock" in asked.body:  # else the next requests are all refused for that, and it does not go
                 self.send(Asked("", "POST", asked.service, asked.path, {"unlock": None}))
@@ -131,9 +131,9 @@ class Side:
             time.sleep(0.25)
         raise AssertionError(f"{path} does not settle: {one}")
 
-    def remove(self, service: str, path: str, who: str = "") -> None:
-        """Delete it and wait until it is gone."""
-        version = newest(service)
+    def remove(self, service: str, path: str, who: str = "", version: str = "") -> None:
+        """Delete it and wait until it is gone. `version`: one that has it, if the newest has not."""
+        version = version or newest(service)
         for _ in range(240):
             if self.send(Asked("", "DELETE", service, path, microversion=version), who).status == 404:
                 return

@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from itertools import groupby, islice
 from typing import Any
 from uuid import UUID
@@ -198,6 +198,11 @@ def printable(text: str, *, trimmed: bool = True) -> bool:
     return not (trimmed and kinds and "Zs" in (kinds[0], kinds[-1]))
 
 
+def _line(text: str, *, trimmed: bool) -> bool:
+    """... and a line's end behind it, which the `$` of their expressions passes over."""
+    return printable(text.removesuffix("\n"), trimmed=trimmed)
+
+
 def _uuid(text: str) -> None:
     """oslo.utils takes any spelling that means the same UUID."""
     if str(UUID(text)).replace("-", "") != re.sub(r"urn:|uuid:|[{}-]", "", text.lower()):
@@ -216,8 +221,8 @@ FORMATS: dict[str, Callable[[str], bool]] = {
     "date-time": _parses(datetime.fromisoformat),
     "ipv4": _parses(ipaddress.IPv4Address),
     "ipv6": _parses(ipaddress.IPv6Address),
-    "name": printable,
-    "printable": lambda text: printable(text, trimmed=False),
+    "name": partial(_line, trimmed=True),
+    "printable": partial(_line, trimmed=False),
     "regex": _parses(_regex),
     "spaced_name": lambda text: 0 < len(text.strip()) <= _LONGEST_NAME,  # Cinder's name_skip_leading_trailing_spaces
     "uuid": _parses(_uuid),

@@ -423,10 +423,9 @@ async def _page(tx: Transaction, query: Query, fields: tuple[str, ...]) -> Seque
     """
     if _is_plain(query):
         return await _plain_page(tx, query, fields)
-    columns = _fields(fields)
     few = tx.sqlite and any(f.field != "deleting" for f in query.filters)
     if query.limit is None and not few:
-        return (await tx.execute(_sorted(tx, query, columns), await _after(tx, query))).all()
+        return (await tx.execute(_sorted(tx, query, _fields(fields)), await _after(tx, query))).all()
     choice = _sorted(tx, query, [_PLACES[tx.sqlite]]).limit(query.limit)
     chosen = list((await tx.execute(choice, await _after(tx, query))).scalars())
     if not chosen:

@@ -4,8 +4,12 @@ They are listed (empty), looked for (404) and refused (400) in Cinder's words (c
 consistencygroups.py, cgsnapshots.py).
 """
 
+from typing import Any
+
+from vregion.api.block_storage import listing
 from vregion.api.http import Call, Reply, Routes
 from vregion.api.schemas.block_storage import groups as schema
+from vregion.api.validation import Schema
 from vregion.model.refusals import Invalid, NotFound
 
 routes = Routes()
@@ -14,7 +18,9 @@ routes = Routes()
 @routes.get("/consistencygroups", policy="group:get_all")
 @routes.get("/consistencygroups/detail", policy="group:get_all")
 async def index(call: Call) -> Reply:
-    """None."""
+    """None; what is asked for is looked at as for groups."""
+    async with call.region.read() as tx:
+        await listing.page(tx, call, listing.GROUPS)
     return Reply({"consistencygroups": []})
 
 
@@ -22,13 +28,16 @@ async def index(call: Call) -> Reply:
 @routes.get("/cgsnapshots/detail", policy="group:get_all_group_snapshots")
 async def snapshots(call: Call) -> Reply:
     """None."""
+    listing.paging(call)
     return Reply({"cgsnapshots": []})
 
 
 @routes.post("/consistencygroups", policy="group:create")
 async def create(call: Call) -> Reply:
     """There is no group type that would be consistent."""
-    schema.CREATE_CONSISTENT.check(call.json(), call.microversion)
+    given = _checked(call, schema.CREATE_CONSISTENT)["consistencygroup"]
+    if not given["volume_types"]:
+        raise Invalid(f"volume_types must be provided to create consistency group {given.get('name')}.")
     kind = "default_cgsnapshot_type"
     raise Invalid(f"Group type {kind} not found. Rerun migration script to create the default cgsnapshot type.")
 
@@ -36,34 +45,42 @@ async def create(call: Call) -> Reply:
 @routes.post("/consistencygroups/create_from_src", policy="group:create")
 async def create_from_source(call: Call) -> Reply:
     """There is none to make it from."""
-    given = call.json().get("consistencygroup-from-src")
-    if not isinstance(given, dict):
-        raise Invalid("'consistencygroup-from-src' is a required property")
-    if snapshot_id := given.get("cgsnapshot_id"):
-        raise NotFound(f"GroupSnapshot {snapshot_id} could not be found.")
-    if group_id := given.get("source_cgid"):
-        raise NotFound(f"Group {group_id} could not be found.")
-    name = given.get("name")
-    words = "Either 'cgsnapshot_id' or 'source_cgid' must be provided to create consistency group"
-    raise Invalid(f"{words} {name} from source.")
+    given = _checked(call, schema.CREATE_CONSISTENT_FROM)["consistencygroup-from-src"]
+    snapshot_id, group_id, name = (given.get(word) for word in ("cgsnapshot_id", "source_cgid", "name"))
+    to = f"to create consistency group {name} from source."
+    if not (snapshot_id or group_id):
+        raise Invalid(f"Either 'cgsnapshot_id' or 'source_cgid' must be provided {to}")
+    if snapshot_id and group_id:
+        raise Invalid(f"Cannot provide both 'cgsnapshot_id' and 'source_cgid' {to}")
+    raise NotFound(f"{'GroupSnapshot' if snapshot_id else 'Group'} {snapshot_id or group_id} could not be found.")
 
 
 @routes.get("/consistencygroups/{id}", policy="group:get")
-@routes.put("/consistencygroups/{id}", policy="group:update")
 @routes.delete("/consistencygroups/{id}", policy="group:delete")
-@routes.post("/consistencygroups/{id}/delete", policy="group:delete")
-@routes.put("/consistencygroups/{id}/update", policy="group:update")
 async def absent(call: Call) -> Reply:
     """Any id is unknown."""
     raise NotFound(f"Group {call.path['id']} could not be found.")
 
 
+@routes.put("/consistencygroups/{id}", policy="group:update")
+@routes.put("/consistencygroups/{id}/update", policy="group:update")
+async def update(call: Call) -> Reply:
+    """Any id is unknown."""
+    _checked(call, schema.UPDATE_CONSISTENT)
+    return await absent(call)
+
+
+@routes.post("/consistencygroups/{id}/delete", policy="group:delete")
+async def delete(call: Call) -> Reply:
+    """Any id is unknown."""
+    _checked(call, schema.DELETE_CONSISTENT)
+    return await absent(call)
+
+
 @routes.post("/cgsnapshots", policy="group:create_group_snapshot")
 async def create_snapshot(call: Call) -> Reply:
     """There is no group to take it of."""
-    given = call.json().get("cgsnapshot")
-    if not isinstance(given, dict) or "consistencygroup_id" not in given:
-        raise Invalid("'consistencygroup_id' is a required property")
+    given = _checked(call, schema.CREATE_CONSISTENT_SNAPSHOT)["cgsnapshot"]
     raise NotFound(f"Group {given['consistencygroup_id']} could not be found.")
 
 
@@ -72,3 +89,9 @@ async def create_snapshot(call: Call) -> Reply:
 async def absent_snapshot(call: Call) -> Reply:
     """Any id is unknown."""
     raise NotFound(f"GroupSnapshot {call.path['id']} could not be found.")
+
+
+def _checked(call: Call, wanted: Schema) -> Any:
+    body = call.json()
+    wanted.check(body, call.microversion)
+    return body

@@ -84,13 +84,22 @@ async def update(call: Call) -> Reply:
     return Reply(status=202)
 
 
+@routes.post("/groups/action", policy="group:create")
+async def create_from(call: Call) -> Reply:
+    """One more, of another or of its snapshot."""
+    name, body = operations.chosen(_OPERATIONS, "/groups/action", call), call.json()
+    schema.ACTIONS[name].check(body, call.microversion)
+    zones = await call.use.directory.bindings(call.region.id)
+    async with call.region.write() as tx:
+        group = await groups.create_from(tx, call.caller, _stripped(body[name]), zones, datetime.now(UTC))
+    return Reply({"group": _brief(group)}, 202)
+
+
 @routes.post("/groups/{id}/action", policy="group:get")
 async def act(call: Call) -> Reply:
-    """Delete it, or make one of another; there are no group types with replication."""
+    """Delete it; there are no group types with replication."""
     name, body = operations.chosen(_OPERATIONS, "/groups/{id}/action", call), call.json()
     schema.ACTIONS[name].check(body, call.microversion)
-    if name == "create-from-src":
-        return await _create_from(call, body[name])
     call.enforce("group:delete")
     async with call.region.write() as tx:
         group = await groups.get(tx, call.path["id"], listing.whose(call))
@@ -99,14 +108,6 @@ async def act(call: Call) -> Reply:
         with_volumes = true(body[name].get("delete-volumes", False))
         await groups.delete(tx, group, datetime.now(UTC), with_volumes=with_volumes)
     return Reply(status=202)
-
-
-async def _create_from(call: Call, wanted: dict[str, Any]) -> Reply:
-    call.enforce("group:create")
-    zones = await call.use.directory.bindings(call.region.id)
-    async with call.region.write() as tx:
-        group = await groups.create_from(tx, call.caller, _stripped(wanted), zones, datetime.now(UTC))
-    return Reply({"group": _brief(group)}, 202)
 
 
 async def _page(call: Call, path: str) -> tuple[list[Resource], dict[str, Any]]:

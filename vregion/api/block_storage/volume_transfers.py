@@ -81,8 +81,9 @@ async def accept(call: Call) -> Reply:
 
 
 async def _listed(call: Call, path: str, view: Any) -> Reply:
-    if _OLD in call.request.url.path and any(name in listing.PAGED for name in call.query):
-        listing.paging(call)  # cinder 29.0.0 api/contrib/volume_transfer.py takes them for filters, too: none has them
+    unpaged = _OLD in call.request.url.path or call.microversion < Microversion(3, 59)
+    if unpaged and any(name in listing.PAGED for name in call.query):
+        listing.paging(call)  # cinder 29.0.0 api/v3/volume_transfer.py takes them for filters, too: none has them
         return Reply({"transfers": []})
     async with call.region.read() as tx:
         found, _, size = await listing.page(tx, call, listing.TRANSFERS)

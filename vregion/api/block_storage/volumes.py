@@ -64,8 +64,7 @@ async def summary(call: Call) -> Reply:
     """How many, how large, and since 3.36 the metadata of all. Filters are passed over, as Cinder does (29.0.0
     volume/api.py get_volume_summary).
     """
-    if call.caller.is_admin:
-        listing.truth(call, "all_tenants")
+    listing.check_all_tenants(call)
     tenants = (Filter("project_id", volume_copies.PROJECT, "ne"),)
     async with call.region.read() as tx:
         found = await resources.list_resources(tx, Query(Kind.VOLUME, listing.scope(call), tenants))

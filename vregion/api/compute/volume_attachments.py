@@ -168,6 +168,8 @@ async def delete(call: Call) -> Reply:
     """The zone begins to detach it."""
     server, volume_id = await found(call), call.path["volume_id"]
     _check_shelved(call, server, "detach_volume")
+    async with call.region.read() as tx:
+        await volumes.get(tx, volume_id, call.project_id)
     server_changes.require_detachable(server, volume_id)
     external = await _external(call, server, volume_id)
     async with call.region.write() as tx:

@@ -92,7 +92,6 @@ RULES = {
     "add_metadef_tag": "admin",
     "add_metadef_tags": "admin",
     "delete_metadef_tag": "admin",
-    "delete_metadef_tags": "admin",
     "copy_image": "admin",
     "delete_image_location": "admin",
     "tasks_api_access": "admin",

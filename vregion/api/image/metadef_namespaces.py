@@ -94,7 +94,7 @@ async def delete_properties(call: Call) -> Reply:
     return await _emptied(call, metadefs.PROPERTIES)
 
 
-@routes.delete(_PATH + "/{namespace}/tags", policy="delete_metadef_tags")
+@routes.delete(_PATH + "/{namespace}/tags", policy="delete_metadef_namespace")
 async def delete_tags(call: Call) -> Reply:
     """All of them."""
     return await _emptied(call, metadefs.TAGS)

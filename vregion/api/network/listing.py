@@ -74,7 +74,7 @@ def few(
     asked = {key: call.query.getlist(key) for key in call.query if key not in NOT_FILTERS}
     if unknown := [key for key in asked if key not in known]:
         raise bad(f"{unknown} is invalid attribute for filtering")
-    chosen = [item for item in items if all(_is_one_of(item[key], values) for key, values in asked.items())]
+    chosen = [item for item in items if all(_is_one_of(item.get(key), values) for key, values in asked.items())]
     links: dict[str, Any] = {}
     if sorts is not None:
         order, (limit, marker, backwards) = _sorts(call, sorts), _page(call)

@@ -4,10 +4,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from vregion.api.http import Call, Reply, Routes
-from vregion.api.network import bodies
+from vregion.api.network import bodies, listing
 from vregion.api.network.bodies import Noun
 from vregion.api.schemas.network.floating_ips import PORT_FORWARDINGS
-from vregion.api.schemas.network.values import bad
 from vregion.model.resource import Kind
 from vregion.region import floating_ips, port_forwardings
 
@@ -15,16 +14,16 @@ routes = Routes()
 NOUN = Noun("port_forwarding", Kind.FLOATING_IP, PORT_FORWARDINGS)
 _BELOW = "/floatingips/{id}/port_forwardings"
 _ONE = _BELOW + "/{forwarding_id}"
-_NOT_FILTERS = ("fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse")
 
 
 @routes.get(_BELOW, policy="get_floatingip_port_forwarding")
 async def index(call: Call) -> Reply:
-    """All of a floating IP, in the order of their making."""
+    """All of a floating IP. What is asked for is looked at before it is."""
+    listing.check(call, NOUN)
     async with call.region.read() as tx:
         ip = await floating_ips.get(tx, call.caller, call.path["id"])
-    found = [_part(call, one) for one in port_forwardings.of(ip) if _matches(call, one)]
-    return Reply({"port_forwardings": found})
+    found = [_whole(one) for one in port_forwardings.of(ip)]
+    return listing.few(call, "port_forwardings", found, tuple(PORT_FORWARDINGS), PORT_FORWARDINGS)
 
 
 @routes.get(_ONE, policy="get_floatingip_port_forwarding")
@@ -68,15 +67,12 @@ async def delete(call: Call) -> Reply:
     return Reply(status=204)
 
 
-def _matches(call: Call, forwarding: dict[str, Any]) -> bool:
-    asked = {key: call.query.getlist(key) for key in call.query if key not in _NOT_FILTERS}
-    if unknown := [key for key in asked if key not in PORT_FORWARDINGS]:
-        raise bad(f"{unknown} is invalid attribute for filtering")
-    return all(str(forwarding.get(key)) in values for key, values in asked.items())
+def _whole(forwarding: dict[str, Any]) -> dict[str, Any]:
+    """Without the single port where there are several; only the answer to its creation says null (neutron
+    `objects/port_forwarding.py` modify_fields_from_db)."""
+    return {key: value for key, value in forwarding.items() if value is not None}
 
 
 def _part(call: Call, forwarding: dict[str, Any]) -> dict[str, Any]:
-    """Without the single port where there are several; only the answer to its creation says null (neutron
-    `objects/port_forwarding.py` modify_fields_from_db)."""
     fields = [field for field in call.query.getlist("fields") if field]
-    return {key: value for key, value in forwarding.items() if value is not None and (not fields or key in fields)}
+    return {key: value for key, value in _whole(forwarding).items() if not fields or key in fields}

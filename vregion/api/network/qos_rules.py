@@ -65,6 +65,7 @@ class Rules:
 
     async def index(self, call: Call) -> Reply:
         """A policy's rules of this type; none to who only may use the policy."""
+        listing.check(call, self.noun)
         async with call.region.read() as tx:
             policy = await self._find(tx, call)
         rules = qos_rules.of(policy, self.type) if qos_policies.owns(call.caller, policy) else []

@@ -4,6 +4,7 @@ from vregion.api.schemas.block_storage.types import (
     BOOLEAN,
     METADATA,
     METADATA_OR_NULL,
+    PRINTABLE,
     TEXT,
     UUID,
     UUID_OR_NULL,
@@ -12,7 +13,7 @@ from vregion.api.schemas.block_storage.types import (
 )
 from vregion.api.validation import Schema, Since
 
-_NAMES = {"name": TEXT, "description": TEXT}
+_NAMES = {"name": TEXT, "description": PRINTABLE}
 CREATE = Schema(
     wrapped(
         "backup",
@@ -20,7 +21,7 @@ CREATE = Schema(
             {
                 "volume_id": UUID,
                 "container": {"type": ["string", "null"], "minLength": 0, "maxLength": 255},
-                "description": TEXT,
+                "description": PRINTABLE,
                 "incremental": BOOLEAN,
                 "force": BOOLEAN,
                 "name": TEXT,

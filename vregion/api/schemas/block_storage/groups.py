@@ -1,9 +1,9 @@
 """What may be asked of groups, their snapshots, and the consistency groups that came before them."""
 
-from vregion.api.schemas.block_storage.types import BOOLEAN, TEXT, UUID, closed, wrapped
+from vregion.api.schemas.block_storage.types import BOOLEAN, PRINTABLE, TEXT, UUID, closed, loose, wrapped
 from vregion.api.validation import Schema
 
-_NAMES = {"name": TEXT, "description": TEXT}
+_NAMES = {"name": TEXT, "description": PRINTABLE}
 _TYPES = {"type": "array", "minItems": 1, "items": {"type": "string", "maxLength": 255}, "uniqueItems": True}
 CREATE = Schema(
     wrapped(
@@ -20,7 +20,7 @@ CREATE = Schema(
         ),
     )
 )
-_UPDATED = {**_NAMES, "add_volumes": {"type": ["string", "null"]}, "remove_volumes": {"type": ["string", "null"]}}
+_UPDATED = {**_NAMES, "add_volumes": PRINTABLE, "remove_volumes": PRINTABLE}
 UPDATE = Schema(wrapped("group", {**closed(_UPDATED), "anyOf": [{"required": [name]} for name in _UPDATED]}))
 _SOURCES = ("group_snapshot_id", "source_group_id")
 ACTIONS = {
@@ -40,11 +40,23 @@ ACTIONS = {
     "list_replication_targets": Schema(wrapped("list_replication_targets", {"type": "object"})),
 }
 CREATE_SNAPSHOT = Schema(wrapped("group_snapshot", closed({**_NAMES, "group_id": UUID}, "group_id")))
-CREATE_CONSISTENT = Schema(
-    wrapped(
-        "consistencygroup",
-        closed(
-            {**_NAMES, "volume_types": {"type": "string", "minLength": 1}, "availability_zone": TEXT}, "volume_types"
-        ),
-    )
+CREATE_CONSISTENT = Schema(loose("consistencygroup", {**_NAMES, "volume_types": {}}, "volume_types"))
+_TEXT = {"type": "string"}
+CREATE_CONSISTENT_FROM = Schema(
+    loose("consistencygroup-from-src", {**_NAMES, "cgsnapshot_id": _TEXT, "source_cgid": _TEXT})
+)
+_LOOSE_TEXT = {"type": ["string", "null"]}
+UPDATE_CONSISTENT = Schema(
+    loose("consistencygroup", {**_NAMES, "add_volumes": _LOOSE_TEXT, "remove_volumes": _LOOSE_TEXT})
+)
+DELETE_CONSISTENT = Schema(
+    {
+        "oneOf": [
+            loose("consistencygroup", {"force": BOOLEAN}),
+            {"type": "object", "properties": {}, "additionalProperties": False},
+        ]
+    }
+)
+CREATE_CONSISTENT_SNAPSHOT = Schema(
+    loose("cgsnapshot", dict.fromkeys(("consistencygroup_id", "name", "description"), _TEXT), "consistencygroup_id")
 )

@@ -5,6 +5,7 @@ from typing import Any
 Part = dict[str, Any]
 
 TEXT: Part = {"type": ["string", "null"], "maxLength": 255}
+PRINTABLE: Part = {**TEXT, "format": "printable"}
 UUID: Part = {"type": "string", "format": "uuid"}
 UUID_OR_NULL: Part = {"oneOf": [UUID, {"type": "null"}]}
 BOOLEAN: Part = {
@@ -33,6 +34,12 @@ def true(value: Any) -> bool:
 def closed(properties: Part, *required: str) -> Part:
     """An object that has no other members."""
     return {"type": "object", "properties": properties, "required": list(required), "additionalProperties": False}
+
+
+def loose(name: str, properties: Part, *required: str) -> Part:
+    """A body with one member that may have others, as the oldest ones may."""
+    inner: Part = {"type": "object", "properties": properties, "required": list(required)}
+    return {"type": "object", "properties": {name: inner}, "required": [name]}
 
 
 def wrapped(name: str, inner: Part, **more: Part) -> Part:

@@ -4,6 +4,8 @@ from vregion.api.schemas.compute.types import BOOLEAN, METADATA, NOT_NEGATIVE, P
 from vregion.api.validation import Schema
 
 _TEXT: Part = {"type": "string"}
+_NAME: Part = {"type": "string", "maxLength": 255}
+_PRINTABLE: Part = {**_NAME, "format": "printable"}
 _OFFSETS: Part = {"type": "array", "items": NOT_NEGATIVE}
 _PAGES: Part = {"type": "array", "items": POSITIVE}
 _UUID_OR_NULL: Part = {"type": ["string", "null"], "format": "uuid"}
@@ -39,12 +41,16 @@ SNAPSHOT = Schema(
     wrapped(
         "snapshot",
         closed(
-            {"volume_id": _TEXT, "force": BOOLEAN, "display_name": _TEXT, "display_description": _TEXT},
+            {
+                "volume_id": _TEXT,
+                "force": BOOLEAN,
+                "display_name": _NAME,
+                "display_description": _PRINTABLE,
+            },
             ("volume_id",),
         ),
     )
 )
-_NAME: Part = {"type": "string", "maxLength": 255}
 SECURITY_GROUP = Schema(_open("security_group", {"name": _NAME, "description": _NAME}, ["name", "description"]))
 SECURITY_GROUP_RULE = Schema(
     _open(

@@ -83,10 +83,13 @@ def string(longest: int = 255) -> Read:
 
 
 def name(value: Any) -> str:
-    """Text of printable characters, no white space around it."""
+    """Text of printable characters, no white space around it; a line's end behind it is passed over, as by the `$` of
+    neutron_lib's expression.
+    """
     text = str(string()(value))
-    edges = [c for c in text[:1] + text[-1:] if unicodedata.category(c) == "Zs"]
-    if edges or not all(map(_printable, text)):
+    line = text.removesuffix("\n")
+    edges = [c for c in line[:1] + line[-1:] if unicodedata.category(c) == "Zs"]
+    if edges or not all(map(_printable, line)):
         raise Wrong(f"'{text}' is not a valid string")
     return text
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from vregion.api import operations
 from vregion.api.compute.links import listed, next_page, page_size
 from vregion.api.compute.requests import query
 from vregion.api.compute.server_calls import found
@@ -35,6 +36,7 @@ RULES = {
     f"{_RULE}:show": "admin",
 }
 _PATH = "/servers/{id}/migrations"
+_OPERATIONS = operations.table("compute")
 
 
 @routes.get("/os-migrations", policy=_ANY)
@@ -120,6 +122,8 @@ async def delete(call: Call) -> Reply:
 @routes.post(_PATH + "/{migration_id}/action", policy=f"{_RULE}:force_complete", since="2.22")
 async def hurry(call: Call) -> Reply:
     """force_complete."""
+    operations.chosen(_OPERATIONS, f"{_PATH}/{{migration_id}}/action", call)
+    schema.FORCE_COMPLETE.check(call.json(), call.microversion)
     raise _not_moving(await found(call), "force_complete")
 
 

@@ -48,7 +48,9 @@ async def rule_type(call: Call) -> Reply:
     name = call.path["type"]
     if name not in qos_rules.TYPES:
         raise bad(f"Field value {name} is invalid")
-    return Reply({"rule_type": {"type": name, "drivers": qos_rules.details(await _zones(call), name)}})
+    fields = [field for field in call.query.getlist("fields") if field]
+    shown = {"type": name, "drivers": qos_rules.details(await _zones(call), name)}
+    return Reply({"rule_type": {key: value for key, value in shown.items() if not fields or key in fields}})
 
 
 async def _zones(call: Call) -> Sequence[Binding]:

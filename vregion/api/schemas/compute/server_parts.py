@@ -118,3 +118,4 @@ LIST_ACTIONS = Schema(
     },
     query=True,
 )
+FORCE_COMPLETE = Schema(closed({"force_complete": {"type": "null"}}, ("force_complete",)))

@@ -26,12 +26,12 @@ VOLUME = Schema(
         closed(
             {
                 "size": {"type": ["integer", "string"], "pattern": "^[0-9]+$", "minimum": 1},
-                "metadata": {"type": "object"},
-                "volume_type": _TEXT,
+                "metadata": METADATA,
+                "volume_type": _NAME,
                 "snapshot_id": _TEXT,
-                "availability_zone": _TEXT,
-                "display_name": _TEXT,
-                "display_description": _TEXT,
+                "availability_zone": _NAME,
+                "display_name": _NAME,
+                "display_description": _NAME,
             },
             ("size",),
         ),

@@ -22,7 +22,7 @@ POLICIES: Attributes = {
     **STANDARD,
 }
 
-_LIMIT, _BURST = Attribute(_AMOUNT, REQUIRED, field="rule"), Attribute(_AMOUNT, 0, field="rule")
+_LIMIT, _BURST = (Attribute(_AMOUNT, default, field="rule", asked=integer) for default in (REQUIRED, 0))
 _DIRECTION = Attribute(one_of("ingress", "egress"), "egress", field="rule")
 _UNFILTERED = Attribute(one_of("ingress", "egress"), "egress")  # as Neutron's own extension has it for this type
 _ANY_DIRECTION = Attribute(one_of("any", "ingress", "egress"), "egress", field="rule")

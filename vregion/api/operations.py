@@ -9,6 +9,7 @@ import csv
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
@@ -55,6 +56,7 @@ def shape(method: str, path: str) -> tuple[str, str]:
     return method, re.sub(r"\{[^}]*\}", "{}", path)
 
 
+@cache
 def table(folder: str) -> tuple[Operation, ...]:
     """The operations of the service in that folder of vregion/api."""
     with (Path(__file__).parent / folder / "operations.csv").open(newline="") as lines:

@@ -20,7 +20,7 @@ routes = Routes()
 async def index(call: Call) -> Reply:
     """None; what is asked for is looked at as for groups."""
     async with call.region.read() as tx:
-        await listing.page(tx, call, listing.GROUPS)
+        await listing.check(tx, call, listing.GROUPS)
     return Reply({"consistencygroups": []})
 
 

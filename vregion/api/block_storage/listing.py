@@ -189,6 +189,11 @@ async def full(tx: Transaction, call: Call, listing: Listing, noun: str) -> tupl
     return [row[1] for row in rows], await _count(tx, call, query) | ({f"{noun}_links": links} if links else {})
 
 
+async def check(tx: Transaction, call: Call, listing: Listing) -> None:
+    """For a list that has nothing: what is asked for is looked at all the same. Raises Invalid, or NotFound."""
+    await _query(tx, call, listing)
+
+
 async def _query(tx: Transaction, call: Call, listing: Listing, kept: Sequence[Filter] = ()) -> tuple[Query, int, int]:
     """What is asked for, how many of it a page has, and how many are passed over. Raises NotFound for the marker."""
     size, offset = paging(call)

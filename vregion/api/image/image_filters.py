@@ -88,12 +88,12 @@ def _filters(name: str, value: str) -> list[Filter]:
         return [Filter(f"spec.{name}", _number(value))]
     if '"' in name or "\\" in name or name.startswith(images.INTERNAL):
         return [Filter("id", [], "in")]
-    if name in _IN and ":" in value and not _is_time(value):
-        operator, _, text = value.partition(":")
-        if operator not in ("in", "eq"):
-            raise Invalid(f"Unable to filter by unknown operator '{operator}'.")
-        return [Filter(_field(name), _words(text), "in") if operator == "in" else Filter(_field(name), text)]
-    return [Filter(_field(name), value)]
+    if name not in _IN:
+        return [Filter(_field(name), value)]
+    operator, text = _operator(value)
+    if operator not in ("in", "eq"):
+        raise Invalid(f"Unable to filter by unknown operator '{operator}'.")
+    return [Filter(_field(name), _words(text), "in") if operator == "in" else Filter(_field(name), text)]
 
 
 def _field(name: str) -> str:
@@ -123,21 +123,24 @@ def _number(value: str) -> int:
         raise Invalid("Unable to filter on a range with a non-numeric value.") from None
 
 
-def _is_time(text: str) -> bool:
-    """A colon of a time begins no operator (33.0.0 `glance/common/utils.py` split_filter_op)."""
+def _operator(value: str) -> tuple[str, str]:
+    """What is before a colon, and what it is asked of; a time's own colon is none (33.0.0 `glance/common/utils.py`
+    split_filter_op).
+    """
+    operator, colon, text = value.partition(":")
     try:
-        datetime.fromisoformat(text)
+        datetime.fromisoformat(value)
     except ValueError:
-        return False
-    return True
+        return (operator, text) if colon else ("eq", value)
+    return "eq", value
 
 
 def _time(name: str, value: str) -> Filter:
-    operator, colon, text = value.partition(":")
-    if not colon or operator not in _TIMES:
-        operator, text = "eq", value
+    operator, text = _operator(value)
     try:
         at: Any = datetime.fromisoformat(text)
     except ValueError:
         raise Invalid(f'Bad "{name}" query filter format. Use ISO 8601 DateTime notation.') from None
+    if operator not in _TIMES:
+        raise Invalid("Unable to filter on a unknown operator.")
     return Filter(name, at if at.tzinfo else at.replace(tzinfo=UTC), _TIMES[operator])

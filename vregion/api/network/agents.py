@@ -43,8 +43,7 @@ async def show(call: Call) -> Reply:
         agents.check(tx, call.path["id"])
     if not call.caller.is_admin:
         raise NotFound("The resource could not be found.")
-    found, fields = await _agent(call), [field for field in call.query.getlist("fields") if field]
-    return Reply({"agent": {key: value for key, value in found.items() if not fields or key in fields}})
+    return Reply({"agent": listing.part(call, await _agent(call))})
 
 
 @routes.get("/agents/{id}/l3-routers", policy="get_l3-routers")

@@ -81,9 +81,13 @@ def few(
         chosen = _paged(chosen, order, limit, marker, backwards)
         if limit:
             links = {f"{word}_links": _links(call, [orjson.dumps(item) for item in chosen], limit, backwards)}
-    if fields := [field for field in call.query.getlist("fields") if field]:
-        chosen = [{key: value for key, value in item.items() if key in fields} for item in chosen]
-    return Reply({word: chosen} | links)
+    return Reply({word: [part(call, item) for item in chosen]} | links)
+
+
+def part(call: Call, item: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that were asked for of what is no row; an empty name asks for none."""
+    fields = [field for field in call.query.getlist("fields") if field]
+    return {key: value for key, value in item.items() if not fields or key in fields}
 
 
 def _is_one_of(known: object, values: Sequence[str]) -> bool:

@@ -30,7 +30,7 @@ async def index(call: Call) -> Reply:
         async with call.region.read() as tx:
             owners = await resources.list_resources(tx, Query(Kind.NETWORK, filters=filters))
             found = await ip_availability.of_networks(tx, owners, versions)
-    return _reply({"network_ip_availabilities": [_part(call, one) for one in found]})
+    return _reply({"network_ip_availabilities": [listing.part(call, one) for one in found]})
 
 
 @routes.get("/network-ip-availabilities/{id}", policy="get_network_ip_availability")
@@ -41,13 +41,7 @@ async def show(call: Call) -> Reply:
         if not call.caller.is_admin:
             raise NotFound("The resource could not be found.")
         (found,) = await ip_availability.of_networks(tx, [network], [4, 6])
-    return _reply({"network_ip_availability": _part(call, found)})
-
-
-def _part(call: Call, found: dict[str, Any]) -> dict[str, Any]:
-    """The fields that were asked for; an empty name asks for none."""
-    fields = [field for field in call.query.getlist("fields") if field]
-    return {key: value for key, value in found.items() if not fields or key in fields}
+    return _reply({"network_ip_availability": listing.part(call, found)})
 
 
 def _reply(body: dict[str, Any]) -> Reply:

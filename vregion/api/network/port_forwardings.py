@@ -31,7 +31,8 @@ async def show(call: Call) -> Reply:
     """One."""
     async with call.region.read() as tx:
         ip = await floating_ips.get(tx, call.caller, call.path["id"])
-    return Reply({"port_forwarding": _part(call, port_forwardings.find(ip, call.path["forwarding_id"]))})
+    found = port_forwardings.find(ip, call.path["forwarding_id"])
+    return Reply({"port_forwarding": listing.part(call, _whole(found))})
 
 
 @routes.post(_BELOW, policy="create_floatingip_port_forwarding")
@@ -54,7 +55,7 @@ async def update(call: Call) -> Reply:
         found = await port_forwardings.update(
             tx, call.caller, path["id"], path["forwarding_id"], wanted, zones, datetime.now(UTC)
         )
-    return Reply({"port_forwarding": _part(call, found)})
+    return Reply({"port_forwarding": listing.part(call, _whole(found))})
 
 
 @routes.delete(_ONE, policy="delete_floatingip_port_forwarding")
@@ -71,8 +72,3 @@ def _whole(forwarding: dict[str, Any]) -> dict[str, Any]:
     """Without the single port where there are several; only the answer to its creation says null (neutron
     `objects/port_forwarding.py` modify_fields_from_db)."""
     return {key: value for key, value in forwarding.items() if value is not None}
-
-
-def _part(call: Call, forwarding: dict[str, Any]) -> dict[str, Any]:
-    fields = [field for field in call.query.getlist("fields") if field]
-    return {key: value for key, value in _whole(forwarding).items() if not fields or key in fields}

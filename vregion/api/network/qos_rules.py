@@ -20,7 +20,6 @@ from vregion.region import qos_policies, qos_rules
 from vregion.region.regions import Transaction
 
 routes = Routes()
-_NOT_FILTERS = ("fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse")
 # Whose paths Neutron has with hyphens, too: these are the ones that its extensions name (29.0.0 `neutron/extensions/
 # qos_pps_minimum_rule.py`); the others answer in underscores there as well.
 _HYPHENS = ("minimum_packet_rate",)
@@ -30,14 +29,13 @@ Find = Callable[[Transaction, Call], Awaitable[Resource]]
 @routes.get("/qos/rule-types", policy="get_rule_type")
 async def rule_types(call: Call) -> Reply:
     """What every zone with QoS can carry out; `all_supported`: at least one; `all_rules`: all that there are."""
-    asked = {key: call.query.get(key) for key in call.query if key not in _NOT_FILTERS}
+    asked = {key: call.query.get(key) for key in call.query if key not in listing.NOT_FILTERS}
     if unknown := [key for key in asked if key not in ("all_rules", "all_supported")]:
         raise bad(f"{unknown} is invalid attribute for filtering")
     every, anywhere = (asked.get(key) is not None and boolean(asked[key]) for key in ("all_rules", "all_supported"))
     found = qos_rules.TYPES if every else qos_rules.types(await _zones(call), anywhere=anywhere)
     listing.check_order(call)
-    fields = [field for field in call.query.getlist("fields") if field] or ["type"]
-    return Reply({"rule_types": [{"type": one} if "type" in fields else {} for one in found]})
+    return Reply({"rule_types": [listing.part(call, {"type": one}) for one in found]})
 
 
 @routes.get("/qos/rule-types/{type}", policy="get_rule_type")
@@ -48,9 +46,8 @@ async def rule_type(call: Call) -> Reply:
     name = call.path["type"]
     if name not in qos_rules.TYPES:
         raise bad(f"Field value {name} is invalid")
-    fields = [field for field in call.query.getlist("fields") if field]
     shown = {"type": name, "drivers": qos_rules.details(await _zones(call), name)}
-    return Reply({"rule_type": {key: value for key, value in shown.items() if not fields or key in fields}})
+    return Reply({"rule_type": listing.part(call, shown)})
 
 
 async def _zones(call: Call) -> Sequence[Binding]:
@@ -110,8 +107,7 @@ class Rules:
 
     def _shown(self, call: Call, rule: Mapping[str, Any]) -> dict[str, Any]:
         """The rule as it is shown outside of its policy, whole or in part."""
-        fields = [field for field in call.query.getlist("fields") if field]
-        return {key: rule[key] for key in self.noun.attributes if key in rule and (not fields or key in fields)}
+        return listing.part(call, {key: rule[key] for key in self.noun.attributes if key in rule})
 
 
 async def _named(tx: Transaction, call: Call) -> Resource:

@@ -106,6 +106,8 @@ def down() -> None:
 
 def wipe(with_template: bool = True) -> None:
     must_rest()
+    if any(region.has_switches for region in known()):  # cut off, not put down
+        switches.stop_all(known())
     for region in known():
         cinder.unmount_share(region)
         shutil.rmtree(region.path(), ignore_errors=True)

@@ -2,9 +2,10 @@
 # What `make test` runs after `make check`: everything that needs two real OpenStack regions on this machine. The driver
 # contract suite, the stories against bare regions, the end-to-end tests, and on a second lab, whose switches carry
 # packets, those that send some; on a third lab, which has OVN in one region, what needs that. Then the lab goes down
-# again, and no resource of ours may be left in a region and no process of ours on the machine. Some 36 minutes on two
-# cores. Where the kernel has no network namespaces the last line says what was not run. What would take as long again as a part has a target of its own: `make clients` (Ansible and
-# Rally), `make packets` (task graphs, trunks, limits and a dead zone, with packets); VREGION_PACKETS=all runs these here.
+# again, and no resource of ours may be left in a region and no process of ours on the machine. A lab that runs already
+# goes down first. Some 36 minutes on two cores. Where the kernel has no network namespaces the last line says what was
+# not run. What would take as long again as a part has a target of its own: `make clients` (Ansible and Rally),
+# `make packets` (task graphs, trunks, limits and a dead zone, with packets); VREGION_PACKETS=all runs these here.
 # LAB_STATE and LAB_SLOT choose another lab than the usual one; VREGION_E2E_SEEDS how often vregion is killed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -57,6 +58,7 @@ carries_packets() {
 } 2>/dev/null
 
 say "the lab"
+$python -m lab down
 $python -m lab install
 $python -m lab up 2
 before=$($python -m tests.inventory)

@@ -16,12 +16,13 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 from lab.configuration import write
 from lab.network import ovn
 from lab.processes import Word, alive, names, pid_of, run, send, spawn, stop
-from lab.regions import Region, known
+from lab.regions import Region
 from lab.settings import BUS_PORT, SLOT, STATE
 
 INTERNET_IP = "198.51.100.1"
@@ -90,6 +91,7 @@ def pair(first: str, inner: str, second: str, outer: str, mtu: int) -> None:
 
 def start(regions: list[Region]) -> None:
     """The shared namespaces, then the switches of each region that has some."""
+    remove_namespaces()
     add_namespace(WAN)
     ip("-n", WAN, "link", "add", "wan", "type", "bridge")
     ip("-n", WAN, "link", "set", "wan", "up")
@@ -183,6 +185,14 @@ def kill_inside(prefix: list[str], names: list[str]) -> None:
         send((int(pid) for pid in pids if pid.isdigit()), signal.SIGKILL)
 
 
+def remove_namespaces(servers: Collection[str] = ()) -> None:
+    """Those of this lab and of `servers`, with what still runs inside: a lab that was cut off leaves them behind."""
+    for name in namespaces():
+        if name in servers or name.startswith(f"{PREFIX}-"):
+            kill_inside([], [name])
+            ip("netns", "del", name)
+
+
 def stop_all(regions: list[Region]) -> None:
     """After the agents are gone: routers and DHCP servers, servers, then the switches."""
     for region in regions:
@@ -192,9 +202,6 @@ def stop_all(regions: list[Region]) -> None:
     servers = [f"vm-{path.name}" for region in regions for path in region.path("vms").glob("*")]
     kill_inside([], servers)
     stop(process_names(), 5)
-    mine = {*servers, WAN, INET, *(namespace(region) for region in known())}
-    for name in namespaces():
-        if name in mine:
-            ip("netns", "del", name)
+    remove_namespaces(servers)
     for name in servers:
         shutil.rmtree(f"/etc/netns/{name}", ignore_errors=True)

@@ -15,6 +15,7 @@ from tests.differential.sides import Side, differ
 from tests.stories.lab import remove_leftovers
 
 KNOWN = yaml.safe_load(Path(__file__).with_name("known.yaml").read_text())
+FAILED = 500
 DIGITS = re.compile(r"'[^']*'|\d+")
 
 
@@ -37,7 +38,8 @@ class Comparison:
     """`real` is the oracle. `found`: operation and kind of difference -> its first request, and how often.
 
     `known`: the same of what known.yaml lets pass, by the entry's place there and what was changed, too. `designed`:
-    how often a table of operations refused what the real one does not.
+    how often a table of operations refused what the real one does not. `failures`: what the real one fails on (500) and
+    ours does not, which leaves nothing to compare.
     """
 
     real: Side
@@ -49,6 +51,7 @@ class Comparison:
     seed: int = 0
     found: dict[tuple[str, str], Found] = field(default_factory=dict)
     known: dict[tuple[int, str, str, str], Found] = field(default_factory=dict)
+    failures: dict[tuple[str, str], Found] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
 
     def run(self, number: int, count: int, among: list[str]) -> None:
@@ -87,6 +90,10 @@ class Comparison:
         if found and operation is not None and designed(operation, self.persona, real, ours):
             self.designed += 1
             found = []
+        if real.status == FAILED > ours.status:
+            for what in found:
+                self.failures.setdefault(_kind(asked, what), Found(asked, what)).times += 1
+            found = []
         for what in found:
             self.note(asked, what)
         for side, answer in ((self.real, real), (self.ours, ours)):
@@ -94,7 +101,7 @@ class Comparison:
 
     def note(self, asked: Asked, what: str) -> None:
         """Keep a difference, as one that is known if it is."""
-        kind = (asked.operation, DIGITS.sub("*", what)[:120])
+        kind = _kind(asked, what)
         entry = _known(asked, what, self.persona)
         if entry is None:
             self.found.setdefault(kind, Found(asked, what)).times += 1
@@ -103,15 +110,20 @@ class Comparison:
 
     def report(self, *, known: bool = False) -> str:
         """What was seen, for people; what known.yaml lets pass too, under its entry's reason, if that is asked for."""
-        passed = sum(one.times for one in self.known.values())
-        counts = f"{self.sent} requests to both, {self.refused} refused by the real one, {passed} known differences"
-        counts += f", {self.designed} refused by the table of operations"
+        passed, failed = (sum(one.times for one in those.values()) for those in (self.known, self.failures))
+        counts = f"{self.sent} requests to both, {self.refused} refused by the real one, on {failed} it failed"
+        counts += f", {passed} known differences, {self.designed} refused by the table of operations"
         lines = [f"seed {self.seed}, {self.persona}: {counts}"]
         if known:
             for (entry, *_), one in sorted(self.known.items(), key=lambda pair: pair[0]):
                 lines.append(f"known: {KNOWN[entry]['why']}\n{one}")
+            lines += [f"the real one fails:\n{one}" for one in self.failures.values()]
         lines += [str(one) for _, one in sorted(self.found.items(), key=lambda pair: pair[0])]
         return "\n".join([*lines, f"{len(self.found)} kinds of difference"])
+
+
+def _kind(asked: Asked, what: str) -> tuple[str, str]:
+    return asked.operation, DIGITS.sub("*", what)[:120]
 
 
 def _known(asked: Asked, what: str, persona: str) -> int | None:

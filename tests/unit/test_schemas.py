@@ -132,14 +132,15 @@ async def test_held_volumes_are_looked_at_when_attachments_get_rows(engines: Eng
 
 
 async def test_servers_of_an_older_release_are_found_by_what_became_columns(engines: Engines) -> None:
-    """r0004; what it copies out of the spec is what a write of today copies."""
+    """r0004 and r0011; what they copy is what a write of today copies."""
     spec = {
         "imageRef": "i", "flavorRef": "f", "vm_state": "active", "task_state": None, "power_state": 1, "progress": 100,
-        "locked": True, "config_drive": False, "OS-DCF:diskConfig": "AUTO", "key_name": "k", "hostname": "h",
+        "locked": True, "config_drive": False, "OS-DCF:diskConfig": "AUTO", "key_name": "k",
         "description": "ü", "launch_index": 11, "reservation_id": "r-1", "launched_at": "2026-01-01T00:00:00.000000",
         "accessIPv4": "192.0.2.1", "accessIPv6": "", "tags": ["red", "blü"],
     }  # fmt: skip
-    server, deleted = (resource(kind, spec=spec) for kind in (Kind.SERVER, Kind.DELETED_SERVER))
+    shown = orjson.dumps({"OS-EXT-SRV-ATTR:hostname": "h"})
+    server, deleted = (resource(kind, spec=spec, document=shown) for kind in (Kind.SERVER, Kind.DELETED_SERVER))
     volume = resource(Kind.VOLUME, spec={"description": "d", "locked": "by nobody"})
     ports = [resource(Kind.PORT, parent_id=server.id), resource(Kind.PORT, parent_id=server.id, deleting=True)]
     async with engines.write() as connection:
@@ -154,6 +155,7 @@ async def test_servers_of_an_older_release_are_found_by_what_became_columns(engi
         columns = [resources.c[name] for name in SEARCHED]
         found = {row.id: row for row in await connection.execute(select(resources.c.id, *columns))}
     known = dict.fromkeys(SEARCHED) | {name: spec.get(key) for name, key in KEYS[Kind.SERVER].items()}
+    known["hostname"] = "h"
     fixed = {"fixed_ips_v4": "10.0.0.4", "fixed_ips_v6": "fd00::4"}
     assert values(found[server.id]) == known | fixed
     assert values(found[deleted.id]) == known
@@ -179,9 +181,10 @@ async def test_others_of_an_older_release_are_found_by_what_became_columns(engin
             "network_id": "of no port", "size": 1, "shared": False, "shared_with": ["p", "q"], "router:external": True,
         },
         Kind.SUBNET_POOL: {"shared": True, "shared_with": []},
-        Kind.SERVER: {"user_data": "IyE="},
+        Kind.SERVER: {"user_data": "IyE=", "vregion:hostname": "h"},
     }  # fmt: skip
-    older = {kind: resource(kind, spec=spec) for kind, spec in specs.items()}
+    shown = orjson.dumps({"OS-EXT-SRV-ATTR:hostname": "h"})
+    older = {kind: resource(kind, spec=spec, document=shown) for kind, spec in specs.items()}
     empty = resource(Kind.IMAGE, spec=specs[Kind.IMAGE] | {"size": None})
     async with engines.write() as connection:
         await connection.run_sync(lambda c: command.upgrade(REGION.alembic(c), "r0005"))

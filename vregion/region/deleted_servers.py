@@ -15,8 +15,8 @@ from vregion.region.regions import Transaction
 
 KEPT = timedelta(days=7)
 _SEARCHED = (
-    "name", "imageRef", "flavorRef", "flavor", "reservation_id", "launch_index", "key_name", "description", "hostname",
-    "accessIPv4", "accessIPv6", "config_drive", "launched_at", "locked", "OS-DCF:diskConfig",
+    "name", "imageRef", "flavorRef", "flavor", "reservation_id", "launch_index", "key_name", "description",
+    server_documents.HOSTNAME, "accessIPv4", "accessIPv6", "config_drive", "launched_at", "locked", "OS-DCF:diskConfig",
 )  # fmt: skip
 
 

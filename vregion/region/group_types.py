@@ -48,9 +48,14 @@ async def find(tx: Transaction, name_or_id: str, *, private: bool) -> Type:
     return _document(row)
 
 
-async def by_id(tx: Transaction, type_id: str) -> Type:
-    """Any of them. Raises NotFound."""
-    return dict(DEFAULT) if type_id in (NAME, ID) else _document(await _own(tx, type_id))
+async def by_id(tx: Transaction, type_id: str, *, private: bool) -> Type:
+    """As `find`, but not by name. Raises NotFound."""
+    if type_id in (NAME, ID):
+        return dict(DEFAULT)
+    row = await _own(tx, type_id)
+    if not (private or row.spec["is_public"]):
+        raise NotFound(f"Group type {type_id} could not be found.")
+    return _document(row)
 
 
 async def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any], now: datetime) -> Type:

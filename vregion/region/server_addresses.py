@@ -3,7 +3,6 @@
 Called when a server's document is rendered and written. It only reads.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from vregion.model.resource import Kind, Resource
@@ -25,12 +24,6 @@ async def shown(tx: Transaction, server_id: str) -> dict[str, list[dict[str, Any
             leading = [f.spec for f in floating.get(port.id, ()) if f.spec["fixed_ip_address"] == ip["ip_address"]]
             shown += [_entry(port, str(one["floating_ip_address"]), "floating") for one in leading]
     return found
-
-
-def searched(shown: Mapping[str, list[dict[str, Any]]]) -> dict[str, str]:
-    """What a filter by address looks into, for the server's spec: the fixed ones, one a line."""
-    fixed = [one for known in shown.values() for one in known if one["OS-EXT-IPS:type"] == "fixed"]
-    return {f"fixed_ips_v{v}": "\n".join(one["addr"] for one in fixed if one["version"] == v) for v in (4, 6)}
 
 
 def _entry(port: Resource, address: str, kind: str) -> dict[str, Any]:

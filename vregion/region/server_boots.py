@@ -369,6 +369,7 @@ async def _one(
         ]
     owner = (caller.project_id, caller.user_id)
     document = server_documents.fresh(server_id, spec, owner, zone, request.base, now)
+    spec |= server_documents.searched(document)
     server = Resource(
         id=server_id,
         kind=Kind.SERVER,

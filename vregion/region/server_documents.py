@@ -37,6 +37,16 @@ TAKEN = (
 )
 
 
+HOSTNAME = "vregion:hostname"  # in the spec the one that there is; `hostname` there is the one that was asked for
+
+
+def searched(document: Document) -> dict[str, str]:
+    """What lists look into, for the server's spec: the fixed addresses, one a line, and the hostname."""
+    fixed = [one for known in document["addresses"].values() for one in known if one["OS-EXT-IPS:type"] == "fixed"]
+    addresses = {f"fixed_ips_v{v}": "\n".join(one["addr"] for one in fixed if one["version"] == v) for v in (4, 6)}
+    return addresses | {HOSTNAME: document["OS-EXT-SRV-ATTR:hostname"]}
+
+
 def stored(document: Document) -> bytes:
     """As it is stored and sent: each part of `APART` on a line of its own (empty without it), after all else. orjson
     writes no line ends, so that older forms are made of the lines, and nothing is parsed.

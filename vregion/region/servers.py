@@ -92,7 +92,7 @@ async def write(tx: Transaction, server: Resource, now: datetime, spec: Mapping[
     document = columns.pop("document", None) or server_documents.edited(shown(server), spec)
     document["updated"] = server_documents.wire_time(now)
     columns |= {
-        "spec": {**spec, **server_addresses.searched(document["addresses"])},
+        "spec": {**spec, **server_documents.searched(document)},
         "document": server_documents.stored(document),
         "updated_at": now,
     }

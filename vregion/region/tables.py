@@ -108,9 +108,9 @@ SEARCHED: dict[str, Any] = {
 _UNSEARCHED = "user_data"  # long, and shown to administrators only
 _OF_SERVERS = {
     "image_ref": "imageRef", "flavor_ref": "flavorRef", "disk_config": "OS-DCF:diskConfig",
-    "access_ip_v4": "accessIPv4", "access_ip_v6": "accessIPv6",
+    "access_ip_v4": "accessIPv4", "access_ip_v6": "accessIPv6", "hostname": "vregion:hostname",
     **{name: name for name in (
-        "vm_state", "task_state", "power_state", "progress", "locked", "config_drive", "key_name", "hostname",
+        "vm_state", "task_state", "power_state", "progress", "locked", "config_drive", "key_name",
         "description", "launch_index", "reservation_id", "launched_at", "terminated_at", "fixed_ips_v4",
         "fixed_ips_v6", "tags", "user_data",
     )},

@@ -20,7 +20,7 @@ from vregion.model.caller import Caller
 from vregion.model.microversion import Microversion
 from vregion.model.refusals import Forbidden, Invalid
 from vregion.model.resource import Kind, Resource
-from vregion.region import resources, servers
+from vregion.region import resources, server_documents, servers
 from vregion.region.regions import Region
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -214,6 +214,7 @@ async def test_what_was_told_is_told_again_until_it_is_written(
     for words in ("first", "second"):
         async with region.write() as tx:
             document: dict[str, Any] = {"id": server.id, "name": words, "addresses": {}}
+            document["OS-EXT-SRV-ATTR:hostname"] = "h"
             server = await servers.write(tx, server, NOON, server.spec, document=document)
         shown = {one["id"]: one for one in await listed(region, minor)}
         assert shown[server.id]["name"] == words
@@ -224,10 +225,16 @@ async def test_what_was_told_is_told_again_until_it_is_written(
     assert {one["id"] for one in await listed(region, minor)} == {known[1].id, known[2].id}
 
 
-@pytest.mark.parametrize("minor", [1, 96, 104])
+@pytest.mark.parametrize("minor", [1, 89, 96, 104])
 async def test_an_admin_is_told_more_than_others(region: Region, minor: int) -> None:
     """Whoever asks first, each is told his own form, and the page has no more than its limit."""
-    one = a_server(str(uuid.uuid4()), 1, user_data="c2g=", launch_index=3, reservation_id="r-2")
+    spec: dict[str, Any] = {
+        "user_data": "c2g=",
+        "launch_index": 3,
+        "reservation_id": "r-2",
+        server_documents.HOSTNAME: "h",
+    }
+    one = a_server(str(uuid.uuid4()), 1, **spec)
     async with region.write() as tx:
         await resources.insert_resources(tx, [replace(one, name="n"), a_server(str(uuid.uuid4()), 0)])
     shown = []
@@ -238,6 +245,7 @@ async def test_an_admin_is_told_more_than_others(region: Region, minor: int) -> 
     own: dict[str, Any] = {"host": None, "instance_name": "n", "hypervisor_hostname": None}
     later = {"kernel_id": "", "launch_index": 3, "ramdisk_id": "", "reservation_id": "r-2", "user_data": "c2g="}
     admins = own | later | {"root_device_name": "/dev/vda"} if minor > 2 else own
+    admins |= {"hostname": "h"} if minor == 89 else {}
     assert shown == [{}, admins, {}, admins]
 
 

@@ -76,6 +76,19 @@ def test_a_dot_in_a_hostname_comes_with_2_94() -> None:
             "Invalid input for field/attribute min_count. Value: 0. 0 is less than the minimum of 1",
         ),
         (
+            {"min_count": "00"},
+            "Invalid input for field/attribute min_count. Value: 00. 0 is less than the minimum of 1",
+        ),
+        (
+            {"min_count": "one"},
+            "Invalid input for field/attribute min_count. Value: one. 'one' does not match '^[0-9]*$'",
+        ),
+        (
+            {"block_device_mapping_v2": [{"volume_size": "2147483648"}]},
+            "Invalid input for field/attribute volume_size. Value: 2147483648. "
+            "2147483648 is greater than the maximum of 2147483647",
+        ),
+        (
             {"OS-DCF:diskConfig": "auto"},
             "Invalid input for field/attribute OS-DCF:diskConfig. Value: auto. 'auto' is not one of ['AUTO', 'MANUAL']",
         ),

@@ -153,13 +153,13 @@ async def test_a_server_whose_names_are_as_long_as_can_be_is_written_and_found(r
     ascii_ = "".join(chr(33 + n * 37 % 94) for n in range(255))
     spec = {
         "imageRef": "i" * 36, "flavorRef": ascii_, "vm_state": "shelved_offloaded", "task_state": "resize_reverting",
-        "key_name": long, "hostname": ascii_, "description": long, "tags": [long[n:n + 60] for n in range(50)],
+        "key_name": long, "vregion:hostname": ascii_, "description": long, "tags": [long[n:n + 60] for n in range(50)],
         "user_data": ascii_ * 257, "accessIPv6": "f" * 39, "launched_at": "2026-01-01T00:00:00.000000",
     }  # fmt: skip
     row = resource(Kind.SERVER, name=long, availability_zone=ascii_, user_id="u" * 64, project_id="p" * 64, spec=spec)
     async with region.write() as tx:
         await resources.insert_resource(tx, row)
-        await resources.change(tx, row, status="ERROR", spec=spec | {"hostname": ascii_[::-1]})
+        await resources.change(tx, row, status="ERROR", spec=spec | {"vregion:hostname": ascii_[::-1]})
     async with region.read() as tx:
         query = Query(Kind.SERVER, filters=[Filter("hostname", ascii_[::-1])], sort=[("key_name", False)], limit=5)
         assert [found[1:] for found in await resources.list_columns(tx, query, "id")] == [(row.id,)]
@@ -170,7 +170,8 @@ async def test_a_server_whose_names_are_as_long_as_can_be_is_written_and_found(r
 )
 async def test_a_page_begins_behind_its_marker(region: Region, sort: tuple[tuple[str, bool], ...]) -> None:
     """Also where the first key is the same on both sides of it, is NULL, or goes the other way than the next."""
-    rows = [resource(Kind.SERVER, i % 3, name=f"n{i % 2}", spec={"hostname": (None, "h")[i % 2]}) for i in range(9)]
+    spec = [{"vregion:hostname": None}, {"vregion:hostname": "h"}]
+    rows = [resource(Kind.SERVER, i % 3, name=f"n{i % 2}", spec=spec[i % 2]) for i in range(9)]
     async with region.write() as tx:
         await resources.insert_resources(tx, rows)
     async with region.read() as tx:

@@ -102,10 +102,11 @@ async def update(call: Call) -> Reply:
     return await _told(call, volume, attachment, answer, realization)
 
 
-@routes.post("/attachments/{id}/action", policy="volume:attachment_complete")
+@routes.post("/attachments/{id}/action", policy="volume:attachment_get_all")
 async def act(call: Call) -> Reply:
     """os-complete: whoever asked for the attachment has connected to it."""
     operations.chosen(_OPERATIONS, "/attachments/{id}/action", call)
+    call.enforce("volume:attachment_complete")
     body = call.json()
     schema.COMPLETE.check(body, call.microversion)
     attachment, volume = await _begin(call)

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from vregion.api.http import Call, Reply, Routes
+from vregion.api.projects import is_of_tenant
 from vregion.api.schemas.block_storage.default_types import CHOOSE
 from vregion.model.refusals import MALFORMED, Forbidden, Invalid, NotFound
 from vregion.region import default_types, volume_types
@@ -27,7 +28,7 @@ async def index(call: Call) -> Reply:
 @routes.get("/default-types/{project_id}", policy=_ANYBODY, since="3.62")
 async def show(call: Call) -> Reply:
     """Of one project."""
-    _permit(call, _GET)
+    await _permit_of(call, _GET)
     project_id = call.path["project_id"]
     async with call.region.read() as tx:
         type_id = await default_types.of(tx, project_id)
@@ -43,7 +44,7 @@ async def choose(call: Call) -> Reply:
     CHOOSE.check(body, call.microversion)
     if "default_type" not in body:
         raise Invalid(MALFORMED)
-    _permit(call, _SET)
+    await _permit_of(call, _SET)
     zones = await call.use.directory.bindings(call.region.id)
     try:
         kind = volume_types.named(zones, body["default_type"]["volume_type"])
@@ -66,6 +67,14 @@ async def unset(call: Call) -> Reply:
 def _permit(call: Call, rule: str) -> None:
     if not call.policy.check(rule, call.caller):
         raise Forbidden("You are not authorized to perform this operation.")
+
+
+async def _permit_of(call: Call, rule: str) -> None:
+    """... with the project of the path (cinder 29.0.0 `utils.py` validate_project_and_authorize)."""
+    _permit(call, rule)
+    project_id = call.path["project_id"]
+    if not await is_of_tenant(call, project_id):
+        raise NotFound(f"Project with id {project_id} not found.")
 
 
 def _shown(project_id: str, type_id: str) -> dict[str, str]:

@@ -80,7 +80,7 @@ async def delete(call: Call) -> Reply:
 @routes.get(_SPECS, policy="group:group_types_specs:get_all", since="3.11")
 async def specs(call: Call) -> Reply:
     """All of a type's."""
-    return Reply({"group_specs": (await _specified(call))["group_specs"]})
+    return Reply({"group_specs": (await _found(call))["group_specs"]})
 
 
 @routes.post(_SPECS, policy="group:group_types_specs:create", since="3.11")
@@ -96,7 +96,7 @@ async def set_specs(call: Call) -> Reply:
 @routes.get(f"{_SPECS}/{{key}}", policy="group:group_types_specs:get", since="3.11")
 async def spec(call: Call) -> Reply:
     """One."""
-    known, key = (await _specified(call))["group_specs"], call.path["key"]
+    known, key = (await _found(call))["group_specs"], call.path["key"]
     if key not in known:
         raise NotFound(f"Group Type {call.path['group_type_id']} has no extra spec with key {key}.")
     return Reply({key: known[key]})
@@ -107,7 +107,7 @@ async def set_spec(call: Call) -> Reply:
     """One, named alike in the path and in the body."""
     body = call.json()
     schema.SET_SPEC.check(body, call.microversion)
-    await _specified(call)
+    await _found(call)
     if call.path["key"] not in body:
         raise Invalid("Request body and URI mismatch")
     async with call.region.write() as tx:
@@ -125,13 +125,7 @@ async def remove_spec(call: Call) -> Reply:
 
 async def _found(call: Call) -> group_types.Type:
     async with call.region.read() as tx:
-        return await group_types.find(tx, call.path["group_type_id"], private=call.caller.is_admin)
-
-
-async def _specified(call: Call) -> group_types.Type:
-    """By id only, where Cinder's specs are asked for (29.0.0 `api/v3/group_specs.py` _check_type)."""
-    async with call.region.read() as tx:
-        return await group_types.by_id(tx, call.path["group_type_id"])
+        return await group_types.by_id(tx, call.path["group_type_id"], private=call.caller.is_admin)
 
 
 def _shown(call: Call, kind: group_types.Type) -> dict[str, Any]:

@@ -84,11 +84,12 @@ async def update(call: Call) -> Reply:
     return Reply(status=202)
 
 
-@routes.post("/groups/action", policy="group:create")
+@routes.post("/groups/action", policy="group:get")
 async def create_from(call: Call) -> Reply:
     """One more, of another or of its snapshot."""
     name, body = operations.chosen(_OPERATIONS, "/groups/action", call), call.json()
     schema.ACTIONS[name].check(body, call.microversion)
+    call.enforce("group:create")
     zones = await call.use.directory.bindings(call.region.id)
     async with call.region.write() as tx:
         group = await groups.create_from(tx, call.caller, _stripped(body[name]), zones, datetime.now(UTC))

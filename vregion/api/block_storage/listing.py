@@ -38,7 +38,7 @@ class Listing:
     """What a list may be filtered and sorted by: wire name -> field of the rows. `number` fields hold integers.
 
     `filters` are everybody's, as Cinder's own resource_filters.json has them (29.0.0); `more` are the tenant's admin's.
-    `noun` is Cinder's word for a marker that is unknown. Below the microversion `lenient` an unknown filter finds
+    `unknown` are Cinder's words for a marker that is. Below the microversion `lenient` an unknown filter finds
     nothing, as it does for an admin; elsewhere it is passed over before 3.31 and refused from there on. Of one
     that is `of_all` an admin sees all projects' unasked. `since`: the microversion from which a key sorts.
     """
@@ -48,7 +48,7 @@ class Listing:
     sort: dict[str, str]
     more: dict[str, str] = field(default_factory=dict)
     numbers: tuple[str, ...] = ("size",)
-    noun: str = ""
+    unknown: str = ""
     order: tuple[str, str] = _NEWEST
     lenient: Microversion = _NEVER
     ignored: tuple[str, ...] = ()
@@ -133,7 +133,7 @@ GROUP_SNAPSHOTS = Listing(
     {"name": "name", "status": "status", "group_id": "parent_id"},
     {"id": "id", "name": "name", "status": "status", "group_id": "parent_id", "created_at": "created_at"},
     {"id": "id"},
-    noun="GroupSnapshot",
+    unknown="GroupSnapshot {} could not be found.",
     lenient=STRICT,
 )
 BACKUPS = Listing(
@@ -154,7 +154,7 @@ ATTACHMENTS = Listing(
     Kind.ATTACHMENT,
     {"volume_id": "parent_id", "status": "status", "instance_id": "spec.instance", "attach_status": "status"},
     {"id": "id", "volume_id": "parent_id", "attach_status": "status", "created_at": "created_at"},
-    noun="Volume attachment",
+    unknown="Volume attachment could not be found with filter: attachment_id = {}.",
 )
 _OF_MESSAGES = ("resource_uuid", "resource_type", "event_id", "request_id", "message_level")
 _MORE_OF_MESSAGES = {"action_id": "spec.action_id", "detail_id": "spec.detail_id"}
@@ -201,7 +201,8 @@ async def _query(tx: Transaction, call: Call, listing: Listing, kept: Sequence[F
         check_all_tenants(call)
     marker, project_id = given(call, "marker"), scope(call, of_all=listing.of_all)
     if marker is not None and await resources.find(tx, listing.kind, marker, project_id) is None:
-        raise NotFound(f"{listing.noun or listing.kind.value.capitalize()} {marker} could not be found.")
+        words = listing.unknown or f"{listing.kind.value.capitalize()} {{}} could not be found."
+        raise NotFound(words.format(marker))
     tenants = () if project_id == call.project_id else (Filter("project_id", volume_copies.PROJECT, "ne"),)
     filters = [*tenants, *kept, *_filters(call, listing)]
     sort = [("created_at", False)] if call.caller.is_admin and _NOTHING in filters else _sort(call, listing)

@@ -94,8 +94,8 @@ class Rendering:
             return b"%s,%s}" % (document[:-1], orjson.dumps(more)[1:-1]) if more else document
         lines = document.rsplit(b"\n", self._undone)
         if len(lines) <= self._undone:  # written before its parts had lines
-            shown = orjson.loads(document) | (more or {})
-            return orjson.dumps(older(shown, flavor_id, self._root, self._version))
+            shown = older(orjson.loads(document), flavor_id, self._root, self._version)
+            return orjson.dumps(shown | (more or {}))
         parts = lines[:1]
         for at, name in self._altered:
             if line := lines[at]:

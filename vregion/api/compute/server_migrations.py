@@ -119,7 +119,7 @@ async def delete(call: Call) -> Reply:
     raise _not_moving(await found(call), "abort live migration")
 
 
-@routes.post(_PATH + "/{migration_id}/action", policy=f"{_RULE}:force_complete", since="2.22")
+@routes.post(_PATH + "/{migration_id}/action", policy=f"{_RULE}:force_complete")
 async def hurry(call: Call) -> Reply:
     """force_complete."""
     operations.chosen(_OPERATIONS, f"{_PATH}/{{migration_id}}/action", call)

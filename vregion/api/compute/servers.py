@@ -41,15 +41,16 @@ _GROUPS = Microversion(2, 71)
 _PINNING = Microversion(2, 104)
 _DESCRIPTIONS = Microversion(2, 19)
 _SHOWN = ("document", "flavor_ref")
-_ADMINS = ("name", "launch_index", "reservation_id", "user_data")  # what an admin sees besides
+_ADMINS = ("name", "launch_index", "reservation_id", "user_data", "hostname")  # what an admin sees besides
 _EXTENDED = tuple(
     f"OS-EXT-SRV-ATTR:{name}"
     for name in (
         "host", "instance_name", "hypervisor_hostname", "kernel_id", "launch_index", "ramdisk_id", "reservation_id",
-        "root_device_name", "user_data",
+        "root_device_name", "user_data", "hostname",
     )
 )  # fmt: skip
 _EXTENDED_MORE = Microversion(2, 3)  # from here on all of them, before it three
+_HOSTNAMES = Microversion(2, 90)  # from here on everybody sees the last one
 _told = Told(20 << 20)  # bytes: the lists of ten thousand servers
 
 
@@ -175,19 +176,21 @@ async def _documents(call: Call, tx: Transaction, wanted: resources.Query) -> tu
 
 def form(call: Call, server: Resource, more: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """A server as this caller sees it at this microversion."""
-    document = {**servers.shown(server), **(more or {})}
+    spec, version, whole = server.spec, call.microversion, {**servers.shown(server), **(more or {})}
+    hostname = whole["OS-EXT-SRV-ATTR:hostname"]
+    document = microversions.older(whole, spec["flavorRef"], server_documents.root(call.base), version)
     if call.caller.is_admin:
-        spec = server.spec
-        seen = (server.name, spec["launch_index"], spec["reservation_id"], spec.get("user_data"))
-        document |= _admins_part(seen, call.microversion)
-    return microversions.older(document, server.spec["flavorRef"], server_documents.root(call.base), call.microversion)
+        seen = (server.name, spec["launch_index"], spec["reservation_id"], spec.get("user_data"), hostname)
+        document |= _admins_part(seen, version)
+    return document
 
 
 def _admins_part(seen: Sequence[Any], version: Microversion) -> dict[str, Any]:
     """OS-EXT-SRV-ATTR as os-extended-server-attributes shows it: a virtual region has no hosts."""
-    called, launch_index, reservation_id, user_data = seen
-    values = (None, called, None, "", launch_index, "", reservation_id, "/dev/vda", user_data)
-    return dict(zip(_EXTENDED if version >= _EXTENDED_MORE else _EXTENDED[:3], values, strict=False))
+    called, launch_index, reservation_id, user_data, hostname = seen
+    values = (None, called, None, "", launch_index, "", reservation_id, "/dev/vda", user_data, hostname)
+    shown = 3 if version < _EXTENDED_MORE else len(values) - (version >= _HOSTNAMES)
+    return dict(zip(_EXTENDED[:shown], values, strict=False))
 
 
 async def groups_of(tx: Transaction, server: Resource) -> list[str]:

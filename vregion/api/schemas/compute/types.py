@@ -17,7 +17,7 @@ BOOLEAN: Part = {
         False, "False", "FALSE", "false", "0", "OFF", "Off", "off", "NO", "No", "no",
     ],
 }  # fmt: skip
-POSITIVE: Part = {"type": ["integer", "string"], "minLength": 1, "pattern": "^0*[1-9][0-9]*$", "minimum": 1}
+POSITIVE: Part = {"type": ["integer", "string"], "minLength": 1, "pattern": "^[0-9]*$", "minimum": 1}
 NOT_NEGATIVE: Part = {"type": ["integer", "string"], "minLength": 1, "pattern": "^[0-9]*$", "minimum": 0}
 VOLUME_SIZE: Part = {"type": ["integer", "string"], "pattern": "^[0-9]+$", "minimum": 1, "maximum": 0x7FFFFFFF}
 METADATA: Part = {

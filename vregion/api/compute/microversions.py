@@ -95,7 +95,7 @@ class Rendering:
         lines = document.rsplit(b"\n", self._undone)
         if len(lines) <= self._undone:  # written before its parts had lines
             shown = older(orjson.loads(document), flavor_id, self._root, self._version)
-            return orjson.dumps(shown | (more or {}))
+            return orjson.dumps({**shown, **(more or {})})
         parts = lines[:1]
         for at, name in self._altered:
             if line := lines[at]:

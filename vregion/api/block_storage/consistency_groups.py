@@ -4,15 +4,18 @@ They are listed (empty), looked for (404) and refused (400) in Cinder's words (c
 consistencygroups.py, cgsnapshots.py).
 """
 
+from dataclasses import replace
 from typing import Any
 
 from vregion.api.block_storage import listing
 from vregion.api.http import Call, Reply, Routes
 from vregion.api.schemas.block_storage import groups as schema
 from vregion.api.validation import Schema
+from vregion.model.microversion import Microversion
 from vregion.model.refusals import Invalid, NotFound
 
 routes = Routes()
+_LIST = replace(listing.GROUPS, lenient=Microversion(4, 0))
 
 
 @routes.get("/consistencygroups", policy="group:get_all")
@@ -20,7 +23,7 @@ routes = Routes()
 async def index(call: Call) -> Reply:
     """None; what is asked for is looked at as for groups."""
     async with call.region.read() as tx:
-        await listing.check(tx, call, listing.GROUPS)
+        await listing.check(tx, call, _LIST)
     return Reply({"consistencygroups": []})
 
 

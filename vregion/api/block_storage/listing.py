@@ -29,6 +29,7 @@ _BOOLEANS = Microversion(3, 2)
 _NEWEST = ("created_at", "desc")
 _QUOTA = Microversion(3, 65)
 _NOTHING = Filter("id", [], "in")
+_UNKNOWN = replace(_NOTHING)  # told from other filters that nothing passes
 _NEVER = Microversion(3, 0)
 _OPERATORS = {"gt": "gt", "gte": "ge", "eq": "eq", "neq": "ne", "lt": "lt", "lte": "le"}
 
@@ -199,14 +200,16 @@ async def _query(tx: Transaction, call: Call, listing: Listing, kept: Sequence[F
     size, offset = paging(call)
     if listing.kind is Kind.VOLUME:
         check_all_tenants(call)
-    marker, project_id = given(call, "marker"), scope(call, of_all=listing.of_all)
+    found, project_id = _filters(call, listing), scope(call, of_all=listing.of_all)
+    if any(one is _UNKNOWN for one in found):  # before marker and order (29.0.0 db/api.py _generate_paginate_query)
+        return Query(listing.kind, project_id, [_UNKNOWN]), size, offset
+    marker = given(call, "marker")
     if marker is not None and await resources.find(tx, listing.kind, marker, project_id) is None:
         words = listing.unknown or f"{listing.kind.value.capitalize()} {{}} could not be found."
         raise NotFound(words.format(marker))
     tenants = () if project_id == call.project_id else (Filter("project_id", volume_copies.PROJECT, "ne"),)
-    filters = [*tenants, *kept, *_filters(call, listing)]
-    sort = [("created_at", False)] if call.caller.is_admin and _NOTHING in filters else _sort(call, listing)
-    return Query(listing.kind, project_id, filters, sort, size + offset, marker), size, offset
+    filters = [*tenants, *kept, *found]
+    return Query(listing.kind, project_id, filters, _sort(call, listing), size + offset, marker), size, offset
 
 
 async def _count(tx: Transaction, call: Call, query: Query) -> dict[str, int]:
@@ -276,11 +279,11 @@ def again(call: Call, *ignored: str) -> list[str]:
 
 
 def twice(call: Call) -> bool:
-    """Whether an admin says something of paging twice, which for him is a filter by what no row has, looked at before
-    what is sorted by (29.0.0 api/common.py get_sort_params takes the first one out of the query).
+    """Whether something of paging is said twice: who may filter by anything filters by what no row has then (29.0.0
+    api/common.py get_sort_params takes the first one out of the query).
     """
     times = Counter(name for name, _ in call.query.multi_items() if name in PAGED)
-    return call.caller.is_admin and any(number > 1 for number in times.values())
+    return any(number > 1 for number in times.values())
 
 
 def _number(call: Call, name: str) -> int | None:
@@ -298,18 +301,19 @@ def _number(call: Call, name: str) -> int | None:
 
 
 def _filters(call: Call, listing: Listing) -> list[Filter]:
-    found = [_NOTHING] if twice(call) else []
+    lenient = _lenient(call, listing)
+    found = [_UNKNOWN] if lenient and twice(call) else []
     unknown = []
     for name, value in call.query.multi_items():
         if name in PAGED or name in listing.ignored or _means_more(call, listing, name):
             continue
         if name in _fields(call, listing):
             found += _filter(call, listing, name, value)
-        elif call.caller.is_admin or call.microversion < listing.lenient:
-            found.append(_NOTHING)
+        elif lenient:
+            found.append(_UNKNOWN)
         else:
             unknown.append(name)
-    if call.microversion >= STRICT:
+    if call.microversion >= STRICT and not lenient:
         counted = ("with_count",) if _means_more(call, listing, "with_count") else ()
         refuse(again(call, *listing.ignored, *counted) + unknown)
     return found
@@ -325,9 +329,11 @@ def _means_more(call: Call, listing: Listing, name: str) -> bool:
 
 def _fields(call: Call, listing: Listing) -> dict[str, str]:
     """What this caller may filter by at this microversion."""
-    if call.caller.is_admin or call.microversion < listing.lenient:
-        return listing.filters | listing.more
-    return listing.filters
+    return listing.filters | (listing.more if _lenient(call, listing) else {})
+
+
+def _lenient(call: Call, listing: Listing) -> bool:
+    return call.caller.is_admin or call.microversion < listing.lenient
 
 
 def _filter(call: Call, listing: Listing, name: str, value: str) -> list[Filter]:

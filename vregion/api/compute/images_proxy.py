@@ -14,8 +14,9 @@ from vregion.region.regions import Transaction
 from vregion.region.resources import Filter, Query
 
 routes = Routes()
-_RULE = "os_compute_api:images"  # Nova has none here: whoever has a token may
-RULES = {_RULE: "any"}
+_RULE = "os_compute_api:images"  # Nova has none here: Glance tells who may change what
+_CHANGE = f"{_RULE}:change"
+RULES = {_RULE: "any", _CHANGE: "member"}
 
 _STATUS = {"active": "ACTIVE", "queued": "SAVING", "saving": "SAVING", "importing": "SAVING", "killed": "ERROR"}
 _PROGRESS = {"queued": 25, "saving": 50, "importing": 50, "active": 100}
@@ -50,8 +51,7 @@ async def delete(call: Call) -> Reply:
     async with call.region.write() as tx:
         await _visible(tx, call)
         try:
-            image = await images.own(tx, call.caller, call.path["id"], "delete_image")
-            await images.delete(tx, image, datetime.now(UTC))
+            await images.delete(tx, await _own(tx, call, "delete_image"), datetime.now(UTC))
         except Forbidden as refused:
             raise Forbidden("You are not allowed to delete the image.") from refused
     return Reply(status=204)
@@ -103,7 +103,7 @@ async def delete_meta(call: Call) -> Reply:
         image = await _visible(tx, call)
         if call.path["key"] not in images.properties(image):
             raise NotFound("Invalid metadata key")
-        await images.own(tx, call.caller, image.id, "modify_image")
+        await _own(tx, call, "modify_image")
         spec = {name: value for name, value in image.spec.items() if name != call.path["key"]}
         await images.update(tx, image, spec, datetime.now(UTC))
     return Reply(status=204)
@@ -115,7 +115,7 @@ async def _write(call: Call, wanted: dict[str, str], *, keep: bool) -> dict[str,
         raise Forbidden(f"Attribute '{taken[0]}' is reserved.")
     async with call.region.write() as tx:
         image = await _visible(tx, call)
-        await images.own(tx, call.caller, image.id, "modify_image")
+        await _own(tx, call, "modify_image")
         known = images.properties(image)
         spec = {name: value for name, value in image.spec.items() if keep or name not in known}
         return images.properties(await images.update(tx, image, spec | wanted, datetime.now(UTC)))
@@ -126,6 +126,15 @@ async def _visible(tx: Transaction, call: Call) -> Resource:
         return await images.visible(tx, call.path["id"], call.project_id)
     except NotFound as lacking:
         raise NotFound("Image not found.") from lacking
+
+
+async def _own(tx: Transaction, call: Call, rule: str) -> Resource:
+    """One that the caller may change. Raises Forbidden in Nova's words."""
+    try:
+        call.enforce(_CHANGE)
+        return await images.own(tx, call.caller, call.path["id"], rule)
+    except Forbidden as refused:
+        raise Forbidden(f"Not authorized for image {call.path['id']}.") from refused
 
 
 async def _page(call: Call) -> list[Resource]:

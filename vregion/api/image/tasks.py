@@ -32,7 +32,7 @@ async def index(call: Call) -> Reply:
     limit, marker = bodies.limit(call), bodies.first(call, "marker", None)
     key, ascending = bodies.first(call, "sort_key", "created_at"), bodies.ascending(call)
     if key not in _SORT_KEYS:
-        raise Invalid(f"Sort key supplied is invalid: {key}")
+        raise Invalid("Sort key supplied was not valid.")
     if marker is not None and not _is_uuid(marker):
         raise Invalid("Invalid marker format")
     filters = [tasks.living(datetime.now(UTC)), *_filters(call)]

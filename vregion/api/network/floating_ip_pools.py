@@ -7,12 +7,12 @@ from vregion.region import resources
 from vregion.region.resources import Filter, Query
 
 routes = Routes()
-_FIELDS = ("subnet_id", "subnet_name", "project_id", "tenant_id", "network_id", "cidr")
 
 
 @routes.get("/floatingip-pools", policy="get_floatingip_pool")
 async def index(call: Call) -> Reply:
-    """The IPv4 subnets of the external network."""
+    """The IPv4 subnets of the external network. Nothing filters or sorts them (neutron-lib floatingip_pools)."""
+    listing.check_order(call)
     filters = (Filter("deleting", False), Filter("spec.router:external", True), Filter("spec.ip_version", 4))
     async with call.region.read() as tx:
         found = await resources.list_resources(tx, Query(Kind.SUBNET, filters=filters))
@@ -27,4 +27,4 @@ async def index(call: Call) -> Reply:
         }
         for subnet in found
     ]
-    return listing.few(call, "floatingip_pools", pools, _FIELDS)
+    return listing.few(call, "floatingip_pools", pools, ())

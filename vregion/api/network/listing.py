@@ -66,11 +66,11 @@ def few(
     call: Call,
     word: str,
     items: Sequence[dict[str, Any]],
-    filters: Sequence[str] = (),
+    filters: Sequence[str] | None = None,
     sorts: Attributes | None = None,
 ) -> Reply:
     """A list that is no rows: filtered by its items' keys, or by those named; with `sorts` sorted and paged, too."""
-    known = filters or tuple(items[0])
+    known = tuple(items[0]) if filters is None else filters
     asked = {key: call.query.getlist(key) for key in call.query if key not in NOT_FILTERS}
     if unknown := [key for key in asked if key not in known]:
         raise bad(f"{unknown} is invalid attribute for filtering")

@@ -112,7 +112,7 @@ SNAPSHOTS = Listing(
 TRANSFERS = Listing(
     Kind.TRANSFER,
     {"name": "name", "display_name": "name", "volume_id": "parent_id", "id": "id"},
-    {"id": "id", "name": "name", "display_name": "name", "volume_id": "parent_id", "created_at": "created_at"},
+    {"display_name": "name", "volume_id": "parent_id", **{key: key for key in ("id", "created_at", "updated_at")}},
     order=("created_at", "asc"),
     lenient=Microversion(4, 0),
 )

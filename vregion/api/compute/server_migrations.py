@@ -24,7 +24,7 @@ routes = Routes()
 _RULE = "os_compute_api:servers:migrations"
 _LIST = "os_compute_api:os-migrations"
 _ANY = "os_compute_api:migrations"
-_TYPES, _PAGES, _WHOSE = Microversion(2, 23), Microversion(2, 59), Microversion(2, 80)
+_HURRIED, _TYPES, _PAGES, _WHOSE = (Microversion(2, minor) for minor in (22, 23, 59, 80))
 _HOSTS = ("dest_compute", "dest_host", "dest_node", "source_compute", "source_node")
 _FILTERS = {"instance_uuid": "parent_id", "status": "status", "user_id": "user_id"}
 _LARGEST_ID = 0x7FFFFFFF
@@ -36,7 +36,6 @@ RULES = {
     f"{_RULE}:show": "admin",
 }
 _PATH = "/servers/{id}/migrations"
-_OPERATIONS = operations.table("compute")
 
 
 @routes.get("/os-migrations", policy=_ANY)
@@ -122,7 +121,10 @@ async def delete(call: Call) -> Reply:
 @routes.post(_PATH + "/{migration_id}/action", policy=f"{_RULE}:force_complete")
 async def hurry(call: Call) -> Reply:
     """force_complete."""
-    operations.chosen(_OPERATIONS, f"{_PATH}/{{migration_id}}/action", call)
+    if (name := operations.action_of(call)) != "force_complete":
+        raise Invalid(f"There is no such action: {name}")
+    if call.microversion < _HURRIED:
+        raise NotFound("The resource could not be found.")
     schema.FORCE_COMPLETE.check(call.json(), call.microversion)
     raise _not_moving(await found(call), "force_complete")
 

@@ -58,7 +58,7 @@ async def index(call: Call) -> Reply:
     marker = bodies.first(call, "marker", None)
     asked = Query(Kind.IMAGE, call.project_id, filters, image_filters.sort(query), limit, marker, shared)
     async with call.region.read() as tx:
-        if marker and await resources.find(tx, Kind.IMAGE, marker) is None:
+        if marker is not None and await resources.find(tx, Kind.IMAGE, marker) is None:
             raise Invalid(images.no_image(marker).message)
         found = await resources.list_resources(tx, asked)
     links = [("first", bodies.page(call, "/v2/images")), ("schema", "/v2/schemas/images")]

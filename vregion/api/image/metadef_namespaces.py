@@ -34,7 +34,7 @@ async def index(call: Call) -> Reply:
     public = [Filter("spec.visibility", "public")]
     asked = Query(Kind.METADEF_NAMESPACE, project_id, _filters(call), sort, limit, marker, public)
     async with call.region.read() as tx:
-        if marker and await metadefs.find(tx, call.caller, marker) is None:
+        if marker is not None and await metadefs.find(tx, call.caller, marker) is None:
             raise metadefs.absent(marker)
         found = await resources.list_resources(tx, asked)
     shown: dict[str, Any] = {"namespaces": [document(namespace, metadefs.TYPES) for namespace in found]}

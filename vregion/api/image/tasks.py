@@ -33,13 +33,13 @@ async def index(call: Call) -> Reply:
     key, ascending = bodies.first(call, "sort_key", "created_at"), bodies.ascending(call)
     if key not in _SORT_KEYS:
         raise Invalid("Sort key supplied was not valid.")
-    if marker is not None and not _is_uuid(marker):
+    if marker and not _is_uuid(marker):
         raise Invalid("Invalid marker format")
     filters = [tasks.living(datetime.now(UTC)), *_filters(call)]
     asked = Query(Kind.TASK, None, filters, ((_SORT_KEYS[key], ascending),), limit, marker)
     async with call.region.read() as tx:
-        if marker and await resources.find(tx, Kind.TASK, marker) is None:
-            raise Invalid(f"Could not find task {marker}")
+        if marker is not None and await resources.find(tx, Kind.TASK, marker) is None:
+            raise Invalid(f"Task with the given id {marker} was not found")
         found = await resources.list_resources(tx, asked)
     shown: dict[str, Any] = {"tasks": [tasks.brief(task) for task in found], "first": bodies.page(call, "/v2/tasks")}
     if found and len(found) == limit:

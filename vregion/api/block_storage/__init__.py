@@ -89,6 +89,7 @@ RULES = {
     "volume:delete_volume_metadata": "member",
     "volume:update": "member",
     "volume:delete": "member",
+    "volume:force_delete": "nobody",
     "volume:create_snapshot": "member",
     "volume:get_snapshot": "reader",
     "volume:get_all_snapshots": "reader",

@@ -258,7 +258,7 @@ def _counted(call: Call) -> bool:
 
 def truth(call: Call, name: str) -> bool:
     """A parameter that is yes or no; no without it. Raises Invalid (cinder 29.0.0 utils.py get_bool_param)."""
-    text = given(call, name)
+    text = call.query.get(name)
     if text is None:
         return False
     if text.lower() not in BOOLEAN["enum"]:

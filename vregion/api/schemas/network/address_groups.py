@@ -15,6 +15,7 @@ def addresses(value: Any) -> list[str]:
 ADDRESS_GROUPS: Attributes = {
     "id": ID,
     "name": NAME,
+    "description": STANDARD["description"],
     **OWNER,
     "addresses": Attribute(addresses, [], put=False),
     "shared": Attribute(default=CHOSEN, post=False, put=False),

@@ -17,6 +17,7 @@ _ROOT = "os_compute_api:os-quota-class-sets"
 _PATH = "/os-quota-class-sets/{name}"
 RULES = {f"{_ROOT}:show": "admin", f"{_ROOT}:update": "admin"}
 _WHOLE = Microversion(2, 50)  # before it, server groups are missing; since, the network's are
+_GROUPS = ("server_groups", "server_group_members")
 _LONGEST = 255
 
 
@@ -43,5 +44,4 @@ async def update(call: Call) -> Reply:
 
 
 def _shown(call: Call, found: dict[str, int]) -> dict[str, int]:
-    left_out = schema.NETWORK if call.microversion >= _WHOLE else ("server_groups", "server_group_members")
-    return {name: found[name] for name in names(call) if name not in left_out}
+    return {name: found[name] for name in names(call, _WHOLE) if call.microversion >= _WHOLE or name not in _GROUPS}

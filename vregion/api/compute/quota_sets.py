@@ -98,10 +98,10 @@ async def of_class(tx: Transaction, name: str) -> dict[str, int]:
     return dict.fromkeys(schema.NETWORK, -1) | usages.DEFAULT_LIMITS | await usages.limits_of(tx, "", name)
 
 
-def names(call: Call) -> list[str]:
-    """The quotas that this microversion has."""
+def names(call: Call, without_network: Microversion = Microversion(2, 36)) -> list[str]:
+    """The quotas that this microversion has; from `without_network` on none that are the network's."""
     found = list(schema.QUOTAS)
-    if call.microversion < Microversion(2, 36):
+    if call.microversion < without_network:
         found += schema.NETWORK
     if call.microversion < Microversion(2, 57):
         found += schema.INJECTED

@@ -23,10 +23,10 @@ async def index(call: Call) -> Reply:
     limit = bodies.limit(call) if bodies.first(call, "limit", None) else None
     key, ascending = bodies.first(call, "sort_key", "created_at"), bodies.ascending(call)
     marker = bodies.first(call, "marker", None)
-    if key not in ("created_at", "updated_at", "name"):
-        raise Invalid(f"Invalid sort key: {key}")
     async with call.region.read() as tx:
         namespace = await metadefs.get(tx, call.caller, call.path["namespace"])
+    if key not in ("created_at", "updated_at", "name"):
+        raise Invalid(f"Invalid sort key: {key}")
     found = metadefs.ordered(namespace, metadefs.TAGS)
     found = sorted(found, key=lambda item: (item[1][key], item[1]["created_at"], item[0]), reverse=not ascending)
     names = [name for name, _ in found]

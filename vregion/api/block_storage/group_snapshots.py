@@ -7,10 +7,12 @@ from vregion.api.block_storage import listing
 from vregion.api.http import Call, Reply, Routes
 from vregion.api.schemas.block_storage import groups as schema
 from vregion.model.microversion import Microversion
-from vregion.model.resource import Resource
-from vregion.region import group_snapshots, groups
+from vregion.model.resource import Kind, Resource
+from vregion.region import group_snapshots, groups, resources
+from vregion.region.resources import Query
 
 routes = Routes()
+_PAGES = Microversion(3, 29)  # before it, all of them, whatever is asked for
 RULES = {
     "group:create_group_snapshot": "member",
     "group:get_group_snapshot": "reader",
@@ -65,6 +67,9 @@ async def delete(call: Call) -> Reply:
 
 async def _page(call: Call, path: str) -> tuple[list[Resource], dict[str, Any]]:
     async with call.region.read() as tx:
+        if call.microversion < _PAGES:
+            listing.paging(call)
+            return await resources.list_resources(tx, Query(Kind.GROUP_SNAPSHOT, call.project_id)), {}
         found, _, size = await listing.page(tx, call, listing.GROUP_SNAPSHOTS)
     links = listing.next_page(call, path, found, size)
     return found, {"group_snapshot_links": links} if links else {}

@@ -3,6 +3,7 @@
 A port on its way out is let go when the zone's server shows its MAC address no more.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -69,8 +70,9 @@ async def show(call: Call) -> Reply:
 @routes.post(_PATH, policy=f"{_RULE}:create")
 async def create(call: Call) -> Reply:
     """Plugged here, made in the zone, then attached there."""
-    wanted = _wanted(call)
+    given = body(call, schema.ATTACH_INTERFACE).get("interfaceAttachment", {})
     server = await found(call)
+    wanted = _wanted(given)
     if server.spec["vm_state"] not in ("active", "paused", "stopped") or server.deleting:
         raise servers.cannot(server, "attach_interface")
     servers.require_unlocked(server, is_admin=call.caller.is_admin)
@@ -82,12 +84,12 @@ async def create(call: Call) -> Reply:
             async with call.region.read() as tx:
                 row = await resources.get(tx, Kind.TRUNK, trunk["trunk_id"])
             await realized(call, row)
-        given = {"port_id": external} | ({"tag": wanted["tag"]} if wanted.get("tag") else {})
+        attachment = {"port_id": external} | ({"tag": wanted["tag"]} if wanted.get("tag") else {})
         await ask(
             call,
             server,
             "attach_interface",
-            ("POST", "/os-interface", {"interfaceAttachment": given}),
+            ("POST", "/os-interface", {"interfaceAttachment": attachment}),
             {external: port.id},
         )
         done = True
@@ -101,9 +103,8 @@ async def create(call: Call) -> Reply:
     return Reply({"interfaceAttachment": _view(call, server, port)})
 
 
-def _wanted(call: Call) -> dict[str, Any]:
+def _wanted(given: Mapping[str, Any]) -> dict[str, Any]:
     """The body as an item of a server's `networks`. Raises Invalid in Nova's words."""
-    given = body(call, schema.ATTACH_INTERFACE).get("interfaceAttachment", {})
     addresses = given.get("fixed_ips")
     if given.get("net_id") and given.get("port_id"):
         raise Invalid("Must not input both network_id and port_id")

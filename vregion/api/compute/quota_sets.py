@@ -31,6 +31,7 @@ _TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})
 # What Nova does not count per project.
 _UNCOUNTED = frozenset({"key_pairs", "metadata_items", "server_group_members", *schema.INJECTED})
 _NONE = float("inf")
+_NO_NETWORK = Microversion(2, 36)
 
 Limits = Mapping[str, tuple[int, int]]
 
@@ -98,7 +99,7 @@ async def of_class(tx: Transaction, name: str) -> dict[str, int]:
     return dict.fromkeys(schema.NETWORK, -1) | usages.DEFAULT_LIMITS | await usages.limits_of(tx, "", name)
 
 
-def names(call: Call, without_network: Microversion = Microversion(2, 36)) -> list[str]:
+def names(call: Call, without_network: Microversion = _NO_NETWORK) -> list[str]:
     """The quotas that this microversion has; from `without_network` on none that are the network's."""
     found = list(schema.QUOTAS)
     if call.microversion < without_network:

@@ -147,8 +147,8 @@ def _prefixed(shown: dict[str, Any], kind: str | None) -> dict[str, Any]:
 
 def _filters(call: Call) -> list[Filter]:
     visibility, found = call.query.get("visibility"), []
-    if visibility:
-        if visibility not in ("public", "private"):
+    if visibility is not None:
+        if visibility not in ("public", "private", ""):  # which no namespace has
             raise Invalid(f"Invalid visibility value: {visibility}")
         found.append(Filter("spec.visibility", visibility))
     if "resource_types" in call.query:

@@ -16,6 +16,7 @@ from vregion.api.schemas.network.values import (
     uuid_or_none,
     uuid_text,
 )
+from vregion.model.refusals import Invalid
 
 # Names that Neutron lets a forwarding have (neutron_lib constants IPTABLES_PROTOCOL_MAP); only these carry ports.
 PROTOCOLS = ("tcp", "udp", "sctp", "dccp", "udplite")
@@ -26,7 +27,10 @@ _NUMBER = between(1, 65535)
 
 def port_number(value: Any) -> int | None:
     """A port; null where a range says it."""
-    return None if value is None else _NUMBER(value)
+    try:
+        return None if value is None else _NUMBER(value)
+    except Invalid:
+        raise Wrong(f"'{value}' is not an integer") from None
 
 
 def port_range(value: Any) -> str | None:

@@ -51,6 +51,7 @@ async def remove_prefixes(tx: Transaction, caller: Caller, pool_id: str, gone: B
 
 async def onboard(tx: Transaction, caller: Caller, pool_id: str, network_id: str, now: datetime) -> list[Resource]:
     """A network's subnets of the pool's version become the pool's."""
+    await subnet_pools.get(tx, caller, pool_id)
     await resources.lock(tx, Kind.NETWORK, network_id)
     network = await networks.get(tx, caller, network_id)
     if network.project_id != caller.project_id and not caller.is_admin:

@@ -150,6 +150,7 @@ BACKUPS = Listing(
         "updated_at": "updated_at",
     },
     {**_OWN, "snapshot_id": "spec.snapshot_id", "availability_zone": "availability_zone", "size": "spec.size"},
+    since={"name": Microversion(3, 37)},
 )
 ATTACHMENTS = Listing(
     Kind.ATTACHMENT,

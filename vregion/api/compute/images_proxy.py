@@ -173,7 +173,8 @@ def _time(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
     except ValueError as wrong:
-        raise Invalid(f"HTTP 400 Bad Request: Invalid value for changes-since: {text}") from wrong
+        words = "Bad &quot;updated_at&quot; query filter format. Use ISO 8601 DateTime notation."
+        raise Invalid(f"HTTP 400 Bad Request: {words}") from wrong
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 

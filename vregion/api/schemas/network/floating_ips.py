@@ -52,11 +52,15 @@ def port_range(value: Any) -> str | None:
 
 def protocol(value: Any) -> str:
     """A transport protocol by name."""
-    name = value.lower() if isinstance(value, str) else value
+    if value is None:
+        raise Wrong("None is not in valid_values")
+    if not isinstance(value, str):
+        raise invalid(f"Input value {value} must be string type")
+    name = value.lower()
     if name not in PROTOCOLS:
         words = "Only protocol names and their integer representation (0 to 255) are supported"
         raise invalid(f"IP protocol '{value}' is not supported. {words}")
-    return str(name)
+    return name
 
 
 FLOATING_IPS: Attributes = {

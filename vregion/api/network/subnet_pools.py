@@ -82,7 +82,7 @@ async def remove_prefixes(call: Call) -> Reply:
 async def onboard_network_subnets(call: Call) -> Reply:
     """A network's subnets become the pool's."""
     network_id = _body(call).get("network_id")
-    if not network_id:
+    if network_id is None:
         raise invalid("network_id must be specified.")
     async with call.region.write() as tx:
         found = await subnet_pool_changes.onboard(tx, call.caller, call.path["id"], str(network_id), datetime.now(UTC))

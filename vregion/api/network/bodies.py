@@ -15,7 +15,6 @@ from vregion.model.refusals import MALFORMED, Forbidden, Invalid
 from vregion.model.resource import Kind
 
 _CORE = (Kind.NETWORK, Kind.SUBNET, Kind.PORT)
-_LIKE_CORE = ("alias_", "packet_rate_limit_", "minimum_packet_rate_")  # QoS rules that came last (29.0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class Noun:
     @property
     def core(self) -> bool:
         """Neutron has two ways to read a body: its core resources come by another one than those of extensions."""
-        return self.kind in _CORE or self.word.startswith(_LIKE_CORE)
+        return self.kind in _CORE
 
 
 def creations(call: Call, noun: Noun) -> tuple[list[dict[str, Any]], bool]:

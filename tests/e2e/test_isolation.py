@@ -36,7 +36,9 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PUT", "/volumes/{id}"): {"volume": {"name": "mine"}},
     ("POST", "/volumes/{id}/action"): {"os-extend": {"new_size": 2}},
     ("PUT", "/snapshots/{id}"): {"snapshot": {"name": "mine"}},
+    ("POST", "/groups/action"): {"create-from-src": {"source_group_id": "0ddba11c-0000-4000-8000-000000000000"}},
     ("POST", "/groups/{id}/action"): {"delete": {"delete-volumes": False}},
+    ("POST", "/attachments/{id}/action"): {"os-complete": {}},
     ("PATCH", "/images/{image_id}"): [{"op": "replace", "path": "/name", "value": "mine"}],
 }
 TYPES = {

@@ -48,18 +48,13 @@ def policy_of(resource: Resource, references: References) -> str | None:
     return references[Kind.QOS_POLICY, policy_id] if policy_id else None
 
 
-def owner(network: Resource) -> str:
-    """As the directory knows the owner of a segment."""
-    return f"{Kind.NETWORK} {network.id}"
-
-
 async def here(work: Work, network: Resource) -> Resource:
     """One that shall span zones has its segment before anything is made of it; without one it stays in this zone."""
     name = network.spec.get("interconnect")
     if name is None or network.spec.get("segment") is not None:
         return network
     try:
-        number = await work.joins.segment(name, work.region.id, owner(network))
+        number = await work.joins.segment(name, work.region.id, networks.segment_owner(network))
     except LookupError as gone:
         raise Permanent(str(gone)) from gone
     async with work.region.write() as tx:
@@ -70,7 +65,7 @@ async def here(work: Work, network: Resource) -> Resource:
     if kept is None and number is None:
         raise Permanent(f"interconnect {name} has no segment left")
     if kept is None:  # it ended while we slept
-        await work.joins.free_segments(work.region.id, owner(network))
+        await work.joins.free_segments(work.region.id, networks.segment_owner(network))
         raise LeaseLost(network.id)
     return kept
 
@@ -107,7 +102,7 @@ async def _place(work: Work, network: Resource) -> Place | None:
 async def release(work: Work, network: Resource) -> None:
     """Its segment is free for others."""
     if network.spec.get("interconnect"):
-        await work.joins.free_segments(work.region.id, owner(network))
+        await work.joins.free_segments(work.region.id, networks.segment_owner(network))
 
 
 async def leaves(tx: Transaction, network: Resource, realization: Realization, now: datetime) -> None:

@@ -130,8 +130,18 @@ async def update(
     return network
 
 
-async def delete(tx: Transaction, caller: Caller, network_id: str, revision: int | None, now: datetime) -> None:
-    """The network and its subnets end; ports on it forbid that."""
+def segment_owner(network: Resource) -> str:
+    """As the directory knows the owner of a segment."""
+    return f"{Kind.NETWORK} {network.id}"
+
+
+async def delete(
+    tx: Transaction, caller: Caller, network_id: str, revision: int | None, now: datetime
+) -> Resource | None:
+    """The network and its subnets end; ports on it forbid that.
+
+    The network, if it has a segment that the caller has to give back: it had left all zones, and was gone at once.
+    """
     await resources.lock(tx, Kind.NETWORK, network_id)
     network = await get(tx, caller, network_id)
     standard.check_owner(network, caller, "delete_network")
@@ -151,6 +161,8 @@ async def delete(tx: Transaction, caller: Caller, network_id: str, revision: int
     await sharing.forget(tx, network_id)
     await usages.release(tx, network.project_id, {"network": 1})
     await standard.end(tx, network, now, vanished)
+    held = network.spec.get("segment") is not None
+    return network if held and await resources.find(tx, Kind.NETWORK, network_id) is None else None
 
 
 async def settle_in(tx: Transaction, network: Resource, binding: Binding) -> Resource:

@@ -121,7 +121,7 @@ async def test_the_segment_is_free_when_the_network_has_ended(world: World) -> N
     async with world.region.write() as tx:
         for port in made:
             await ports.unplug(tx, await resources.get(tx, Kind.PORT, port.id), NOW)
-        await networks.delete(tx, WHO, on.id, None, NOW)
+        assert await networks.delete(tx, WHO, on.id, None, NOW) is None
     assert world.joined.given
     await world.turn()
     assert world.joined.given == {}
@@ -129,6 +129,20 @@ async def test_the_segment_is_free_when_the_network_has_ended(world: World) -> N
         assert [there(world, backend_id, kind) for kind in (Kind.NETWORK, Kind.SUBNET, Kind.PORT)] == [[]] * 3
     async with world.region.read() as tx:
         assert await resources.find(tx, Kind.NETWORK, on.id) is None
+
+
+async def test_a_network_that_had_left_all_zones_has_its_segment_given_back_by_who_deletes_it(world: World) -> None:
+    on, _, made = await spanning(world)
+    async with world.region.write() as tx:
+        for port in made:
+            await ports.unplug(tx, await resources.get(tx, Kind.PORT, port.id), NOW)
+    await world.turn()
+    assert world.joined.given
+    async with world.region.write() as tx:
+        gone = await networks.delete(tx, WHO, on.id, None, NOW)
+    assert gone is not None
+    await world.joined.free_segments(world.region.id, networks.segment_owner(gone))
+    assert world.joined.given == {}
 
 
 async def test_a_network_that_ends_while_its_last_zone_lets_go_frees_its_segment(world: World) -> None:

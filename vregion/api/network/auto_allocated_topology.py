@@ -8,6 +8,7 @@ from vregion.api.network import bodies
 from vregion.model.caller import Caller
 from vregion.model.refusals import Forbidden, Invalid
 from vregion.region import auto_allocated_topology as topology
+from vregion.region import networks
 
 routes = Routes()
 _PATH = "/auto-allocated-topology/{id}"
@@ -38,7 +39,9 @@ async def delete(call: Call) -> Reply:
     """Away with it."""
     bodies.no_body(call)
     async with call.region.write() as tx:
-        await topology.delete(tx, _owner(call), datetime.now(UTC))
+        gone = await topology.delete(tx, _owner(call), datetime.now(UTC))
+    if gone is not None:
+        await call.use.directory.free_segments(call.region.id, networks.segment_owner(gone))
     return Reply(status=204)
 
 

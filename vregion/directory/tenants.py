@@ -11,7 +11,7 @@ from sqlalchemy import Row, delete, insert, select, update
 
 from vregion.database import Connection
 from vregion.directory.store import Store
-from vregion.directory.tables import tenants
+from vregion.directory.tables import segments, tenants
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,7 @@ async def set_state(store: Store, region_id: str, state: str) -> None:
 
 
 async def remove(store: Store, region_id: str) -> None:
-    """Forget a tenant; the database refuses while he has bindings."""
+    """Forget a tenant, whose segments are free; the database refuses while he has bindings."""
     async with store.write() as connection:
+        await connection.execute(delete(segments).where(segments.c.region_id == region_id))
         await connection.execute(delete(tenants).where(tenants.c.region_id == region_id))

@@ -21,9 +21,10 @@ from vregion.drivers.web import Web
 from vregion.model.resource import Kind
 from vregion.reconcile.outcome import Outcome, Retry, Stop, Wait
 from vregion.reconcile.recipe import Recipe
-from vregion.reconcile.work import NOTHING_JOINED, Joins, Work, reconcile, stop
+from vregion.reconcile.work import NOTHING_JOINED, Joins, Work, let_go, reconcile, stop
 from vregion.region import leases
 from vregion.region.leases import Claim, LeaseLost
+from vregion.region.realizations import NOWHERE
 from vregion.region.regions import Region, Regions
 
 LEASE = timedelta(seconds=150)
@@ -184,12 +185,15 @@ class Loop:
         """One claim from the driver's opening to its next due time."""
         realization = claim.realization
         key = (region.id, realization.resource_id, realization.backend_id)
+        recipe = self._recipes[realization.kind]
         outcome: Outcome
         try:
+            if realization.backend_id == NOWHERE:
+                await let_go(region, recipe, realization, self.joins, self.time.now())
+                return
             async with self._backends.call(realization.backend_id):
                 opened = await self._backends.open(region.id, realization.backend_id)
                 flavors = await self._flavors(realization.backend_id) if realization.kind is Kind.SERVER else {}
-                recipe = self._recipes[realization.kind]
                 work = Work(
                     region=region,
                     driver=opened.driver,

@@ -12,7 +12,7 @@ from vregion.drivers.interconnects import KINDS
 from vregion.drivers.interconnects.contract import Place
 from vregion.model.resource import Kind, Realization, Resource
 from vregion.reconcile.recipe import Recipe, References
-from vregion.reconcile.work import Work
+from vregion.reconcile.work import Joins, Work
 from vregion.region import networks, transits
 from vregion.region.leases import LeaseLost
 from vregion.region.qos_policies import POLICY_ID
@@ -99,10 +99,10 @@ async def _place(work: Work, network: Resource) -> Place | None:
     return Place(interconnect, number, backend_id, work.driver, await work.open_provider())
 
 
-async def release(work: Work, network: Resource) -> None:
-    """Its segment is free for others."""
+async def free(joins: Joins, region_id: str, network: Resource) -> None:
+    """Others may have its segment."""
     if network.spec.get("interconnect"):
-        await work.joins.free_segments(work.region.id, networks.segment_owner(network))
+        await joins.free_segments(region_id, networks.segment_owner(network))
 
 
 async def leaves(tx: Transaction, network: Resource, realization: Realization, now: datetime) -> None:
@@ -119,7 +119,7 @@ RECIPE = Recipe(
     make=make,
     fill=fill,
     leaves=leaves,
-    release=release,
+    free=free,
     settled=networks.settled,
     stopped=networks.stopped,
     lost=networks.lost,

@@ -17,7 +17,7 @@ from vregion.region.realizations import Key
 from vregion.region.regions import Transaction
 
 if TYPE_CHECKING:
-    from vregion.reconcile.work import Work
+    from vregion.reconcile.work import Joins, Work
 
 References = Mapping[Key, str]
 Write = Callable[[Transaction, Resource], Awaitable[None]]
@@ -41,7 +41,8 @@ class Recipe:
     leaves(tx, resource, realization, now)  a backend has let go of it, and maybe only that one: what it held there
                                   for it is free. It takes every lock that it needs, before the row is dropped
     release(work, resource)          the last backend has let go of what the tenant deleted, and the row is still there:
-                                  give back what is kept outside of the region
+                                  what it held in this backend beside itself is free
+    free(joins, region_id, resource)  ... and so is what the directory keeps for it
     fill(work, observed)          work after the create and before it is ready (an image's bytes)
     stillborn(resource, observed)  it failed before it ever ran and can go without loss: a cloud that is just coming
                                   back fails boots until it has a host
@@ -67,6 +68,7 @@ class Recipe:
     arrives: Callable[[Transaction, Resource, Realization, datetime], Awaitable[None]] | None = None
     leaves: Callable[[Transaction, Resource, Realization, datetime], Awaitable[None]] | None = None
     release: "Callable[[Work, Resource], Awaitable[None]] | None" = None
+    free: "Callable[[Joins, str, Resource], Awaitable[None]] | None" = None
     stillborn: Callable[[Resource, Observed], bool] = lambda resource, observed: False
     fill: "Callable[[Work, Observed], Awaitable[Observed]] | None" = None
     loosen: "Callable[[Work, str], Awaitable[Outcome | None]] | None" = None

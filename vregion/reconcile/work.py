@@ -7,6 +7,7 @@ of its writes is the crash safety: the intent before the call, the external id r
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 from vregion.drivers.contract import Collection, Driver, DriverError, Exhausted, Gone, Observed, Permanent, Transient
@@ -273,19 +274,34 @@ async def _absent(work: Work) -> Outcome:
 
 
 async def _let_go(work: Work) -> Outcome:
+    release = partial(work.recipe.release, work) if work.recipe.release else None
+    await let_go(work.region, work.recipe, work.realization, work.joins, work.now(), release)
+    return Done()
+
+
+async def let_go(
+    region: Region,
+    recipe: Recipe,
+    realization: Realization,
+    joins: Joins,
+    now: datetime,
+    release: Callable[[Resource], Awaitable[None]] | None = None,
+) -> None:
     """With the last backend what the resource holds elsewhere is free. It may have begun to end in this very pass."""
-    key = (work.realization.kind, work.realization.resource_id)
-    async with work.region.write() as tx:
+    key = (realization.kind, realization.resource_id)
+    async with region.write() as tx:
         await resources.lock(tx, *key)
         resource = await resources.find(tx, *key)
-        ends = resource is not None and resource.deleting and await leases.last_to_go(tx, work.realization)
-        if not ends or resource is None or work.recipe.release is None:
-            await gone(tx, work.recipe, work.realization, work.now())
-            return Done()
-    await work.recipe.release(work, resource)
-    async with work.region.write() as tx:
-        await gone(tx, work.recipe, work.realization, work.now())
-    return Done()
+        ends = resource is not None and resource.deleting and await leases.last_to_go(tx, realization)
+        if not ends or resource is None or not (release or recipe.free):
+            await gone(tx, recipe, realization, now)
+            return
+    if release is not None:
+        await release(resource)
+    if recipe.free is not None:
+        await recipe.free(joins, region.id, resource)
+    async with region.write() as tx:
+        await gone(tx, recipe, realization, now)
 
 
 async def seen(tx: Transaction, recipe: Recipe, realization: Realization, observed: Observed, now: datetime) -> Outcome:

@@ -76,17 +76,17 @@ async def make(tx: Transaction, caller: Caller, zones: Mapping[str, str], now: d
     return await standard.note(tx, network, networks.document, spec={_ROUTER: router.id})
 
 
-async def delete(tx: Transaction, caller: Caller, now: datetime) -> Resource | None:
-    """All of it; what a server still uses prevents that. As `networks.delete`."""
+async def delete(tx: Transaction, caller: Caller, now: datetime) -> None:
+    """All of it; what a server still uses prevents that."""
     network = await find(tx, caller)
     if network is None:
-        return None
+        return
     router = await resources.find(tx, Kind.ROUTER, network.spec[_ROUTER])
     if router is not None and not router.deleting:
         for port in await routers.interfaces(tx, router.id):
             await router_interfaces.remove(tx, caller, router.id, {"port_id": port.id}, now)
         await router_changes.delete(tx, caller, router.id, None, now)
-    return await networks.delete(tx, caller, network.id, None, now)
+    await networks.delete(tx, caller, network.id, None, now)
 
 
 async def _outside(tx: Transaction) -> str:

@@ -135,13 +135,8 @@ def segment_owner(network: Resource) -> str:
     return f"{Kind.NETWORK} {network.id}"
 
 
-async def delete(
-    tx: Transaction, caller: Caller, network_id: str, revision: int | None, now: datetime
-) -> Resource | None:
-    """The network and its subnets end; ports on it forbid that.
-
-    The network, if it has a segment that the caller has to give back: it had left all zones, and was gone at once.
-    """
+async def delete(tx: Transaction, caller: Caller, network_id: str, revision: int | None, now: datetime) -> None:
+    """The network and its subnets end; ports on it forbid that."""
     await resources.lock(tx, Kind.NETWORK, network_id)
     network = await get(tx, caller, network_id)
     standard.check_owner(network, caller, "delete_network")
@@ -160,9 +155,14 @@ async def delete(
             await standard.end(tx, subnet, now, vanished)
     await sharing.forget(tx, network_id)
     await usages.release(tx, network.project_id, {"network": 1})
+    await end(tx, network, now)
+
+
+async def end(tx: Transaction, network: Resource, now: datetime) -> None:
+    """It goes with its last zone; one that could span zones and has left them all, when its segment is given back."""
+    if network.spec.get("interconnect") and not await realizations.of_resource(tx, Kind.NETWORK, network.id):
+        await realizations.expect(tx, Kind.NETWORK, network.id, realizations.NOWHERE)
     await standard.end(tx, network, now, vanished)
-    held = network.spec.get("segment") is not None
-    return network if held and await resources.find(tx, Kind.NETWORK, network_id) is None else None
 
 
 async def settle_in(tx: Transaction, network: Resource, binding: Binding) -> Resource:

@@ -34,6 +34,7 @@ from vregion.region.regions import Transaction
 from vregion.region.tables import needs, realizations, resources, same
 
 Key = tuple[Kind, str]
+NOWHERE = ""  # in place of a backend's id: no backend has it, and what the directory keeps for it is still to be freed
 ON_ITS_WAY = (State.PENDING, State.CREATING, State.PROGRESSING)
 USED_AT = "used_at"  # in `observed` of a copy of an image: when something there last asked for it
 USED_SELDOM = timedelta(seconds=60)  # how exactly that is known

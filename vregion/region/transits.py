@@ -421,4 +421,4 @@ async def _end(tx: Transaction, network: Resource, now: datetime) -> None:
     for subnet in await subnets.of_network(tx, network.id):
         await addresses.release_subnet(tx, subnet.id)
         await standard.end(tx, subnet, now, subnets.vanished)
-    await standard.end(tx, await resources.get(tx, Kind.NETWORK, network.id), now, networks.vanished)
+    await networks.end(tx, await resources.get(tx, Kind.NETWORK, network.id), now)

@@ -86,6 +86,15 @@ async def test_segments_are_given_once_and_come_back(directory: Directory) -> No
         await directory.segment("gone", REGION, "network a")
 
 
+async def test_a_tenant_who_goes_leaves_no_segment(directory: Directory) -> None:
+    await interconnects.add(directory, wan(await _backends(directory, "north", "south")))
+    await tenants.add(directory, Tenant(REGION, "acme", uuid.uuid4().hex, "closing", now()))
+    await directory.segment("wan", REGION, "network a")
+    await directory.segment("wan", "another-region", "network a")
+    await tenants.remove(directory, REGION)
+    assert [s.region_id for s in await interconnects.used(directory, "wan")] == ["another-region"]
+
+
 async def test_giving_out_segments_makes_nobody_forget(directory: Directory) -> None:
     await interconnects.add(directory, wan(await _backends(directory, "north", "south")))
     before = await directory.interconnects()

@@ -121,7 +121,7 @@ async def test_the_segment_is_free_when_the_network_has_ended(world: World) -> N
     async with world.region.write() as tx:
         for port in made:
             await ports.unplug(tx, await resources.get(tx, Kind.PORT, port.id), NOW)
-        assert await networks.delete(tx, WHO, on.id, None, NOW) is None
+        await networks.delete(tx, WHO, on.id, None, NOW)
     assert world.joined.given
     await world.turn()
     assert world.joined.given == {}
@@ -131,18 +131,45 @@ async def test_the_segment_is_free_when_the_network_has_ended(world: World) -> N
         assert await resources.find(tx, Kind.NETWORK, on.id) is None
 
 
-async def test_a_network_that_had_left_all_zones_has_its_segment_given_back_by_who_deletes_it(world: World) -> None:
+async def test_a_network_that_had_left_all_zones_keeps_its_row_until_its_segment_is_free(world: World) -> None:
+    """Though no cloud answers."""
     on, _, made = await spanning(world)
     async with world.region.write() as tx:
         for port in made:
             await ports.unplug(tx, await resources.get(tx, Kind.PORT, port.id), NOW)
     await world.turn()
-    assert world.joined.given
+    for cloud in world.clouds.values():
+        cloud.faults.down = True
     async with world.region.write() as tx:
-        gone = await networks.delete(tx, WHO, on.id, None, NOW)
-    assert gone is not None
-    await world.joined.free_segments(world.region.id, networks.segment_owner(gone))
+        await networks.delete(tx, WHO, on.id, None, NOW)
+        assert (await resources.get(tx, Kind.NETWORK, on.id)).deleting
+    assert world.joined.given
+    await world.turn()
     assert world.joined.given == {}
+    async with world.region.read() as tx:
+        assert await resources.find(tx, Kind.NETWORK, on.id) is None
+        assert await realizations.of_resource(tx, Kind.NETWORK, on.id) == []
+
+
+async def test_a_worker_that_dies_while_a_network_in_no_zone_ends_leaves_no_segment(tmp_path: Path) -> None:
+    point, died = 0, True
+    while died:
+        async with World(tmp_path / str(point), RECIPES) as world:
+            world.joined.join()
+            on, _, made = await spanning(world)
+            async with world.region.write() as tx:
+                for port in made:
+                    await ports.unplug(tx, await resources.get(tx, Kind.PORT, port.id), NOW)
+            await world.turn()
+            async with world.region.write() as tx:
+                await networks.delete(tx, WHO, on.id, None, NOW)
+            assert world.joined.given
+            died = await world.die_at(point)
+            assert world.joined.given == {}, point
+            async with world.region.read() as tx:
+                assert await resources.find(tx, Kind.NETWORK, on.id) is None, point
+        point += 1
+    assert point > 4
 
 
 async def test_a_network_that_ends_while_its_last_zone_lets_go_frees_its_segment(world: World) -> None:

@@ -8,7 +8,6 @@ from vregion.api.network import bodies
 from vregion.model.caller import Caller
 from vregion.model.refusals import Forbidden, Invalid
 from vregion.region import auto_allocated_topology as topology
-from vregion.region import networks
 
 routes = Routes()
 _PATH = "/auto-allocated-topology/{id}"
@@ -39,9 +38,7 @@ async def delete(call: Call) -> Reply:
     """Away with it."""
     bodies.no_body(call)
     async with call.region.write() as tx:
-        gone = await topology.delete(tx, _owner(call), datetime.now(UTC))
-    if gone is not None:
-        await call.use.directory.free_segments(call.region.id, networks.segment_owner(gone))
+        await topology.delete(tx, _owner(call), datetime.now(UTC))
     return Reply(status=204)
 
 

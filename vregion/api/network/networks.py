@@ -72,9 +72,7 @@ async def delete(call: Call) -> Reply:
     """Delete a network with its subnets."""
     bodies.no_body(call)
     async with call.region.write() as tx:
-        gone = await networks.delete(tx, call.caller, call.path["id"], bodies.revision(call), datetime.now(UTC))
-    if gone is not None:
-        await call.use.directory.free_segments(call.region.id, networks.segment_owner(gone))
+        await networks.delete(tx, call.caller, call.path["id"], bodies.revision(call), datetime.now(UTC))
     return Reply(status=204)
 
 

@@ -6,7 +6,7 @@ column for it.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from typing import Any
@@ -28,12 +28,11 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
-    not_,
     or_,
     select,
-    true,
     tuple_,
     type_coerce,
+    union_all,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -43,6 +42,8 @@ from sqlalchemy.types import NULLTYPE
 
 from vregion.model.refusals import Invalid, NotFound
 from vregion.model.resource import Kind, Resource
+from vregion.region.conditions import Filter as Filter
+from vregion.region.conditions import condition, field_of
 from vregion.region.regions import Transaction
 from vregion.region.tables import KEYS, SEARCHED, UtcDateTime, resources, same
 
@@ -50,7 +51,6 @@ _COLUMNS = [c for c in resources.c if c.name not in ("region_id", "place", *SEAR
 _KIND = same(resources.c.region_id, resources.c.kind)
 _ONE = and_(_KIND, same(resources.c.id))
 _FIND = select(*_COLUMNS).where(_ONE)
-_WIDEST = 2**63 - 1
 _FIND_IN_PROJECT = _FIND.where(same(resources.c.project_id))
 _LOCK = select(resources.c.id).where(_ONE).with_for_update()
 _AMONG = resources.c.id.in_(bindparam("its_ids", expanding=True))
@@ -71,27 +71,12 @@ _INSERT_NEW = {
 }
 _ADVANCE = _CHANGE.values(generation=resources.c.generation + 1)
 _NOTHING = dict.fromkeys(SEARCHED)
-_SPECIAL = frozenset(".^$*+?{}[]\\|()")  # in a regex
-_COLUMN_OF = {kind: {key: column for column, key in keys.items()} for kind, keys in KEYS.items()}
 Sort = tuple[tuple[str, bool], ...]
 _LEAST = {
     Integer: literal_column("-1"),
     BigInteger: literal_column("-1"),
     Boolean: false(),
 }  # what stands for NULL where rows are sorted, other types: an empty text
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """One condition. `operator`: eq, ne, in, contains, prefix, ge, le, gt, lt, null (value: bool), matches (a regex).
-
-    `among` is `in` for a select as the value. Or of other conditions, which are the value: any (one of them holds),
-    not (they do not all hold), none (none of them holds).
-    """
-
-    field: str
-    value: Any
-    operator: str = "eq"
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +185,8 @@ async def list_columns(tx: Transaction, query: Query, *names: str) -> Sequence[S
     """
     its = {**_its(tx, query.kind, project_id=query.project_id, limit=query.limit), **await _after(tx, query)}
     if query.filters or query.shared or query.also:
-        statement = _shaped(_sorted(tx, query, _columns(names, tx.sqlite)), tx.sqlite)
+        page = _merged if query.also and not tx.sqlite and _is_by_age(query) else _sorted
+        statement = _shaped(page(tx, query, _columns(names, tx.sqlite)), tx.sqlite)
     else:
         of_project, behind = query.project_id is not None, bool(query.marker)
         statement = _whole(query.kind, names, tuple(query.sort), of_project, behind, tx.sqlite)
@@ -234,6 +220,16 @@ def _shaped(page: Select[Any], sqlite: bool) -> Select[Any]:
         name for name, _ in found.c.items() if name in resources.c and isinstance(resources.c[name].type, UtcDateTime)
     }
     return select(*(func.date_part("epoch", c) if name in times else c for name, c in found.c.items()))
+
+
+def _merged(tx: Transaction, query: Query, columns: Sequence[Any]) -> Select[Any]:
+    """A page of each kind, in an index's order, and of these the page: both at once PostgreSQL would sort whole."""
+    keys = _keys(query.kind, query.sort)
+    sorted_by = (key.label(f"key_{at}") for at, (key, _) in enumerate(keys))
+    page = _sorted(tx, query, [*columns, *sorted_by]).limit(bindparam("its_limit", type_=Integer))
+    both = union_all(*(page.where(resources.c.kind == kind) for kind in (query.kind, query.also))).subquery()
+    told, order = [*both.c][: len(columns)], [*both.c][len(columns) :]
+    return select(*told).order_by(*_order((key, up) for key, (_, up) in zip(order, keys, strict=True)))
 
 
 async def columns_of(tx: Transaction, places: Sequence[int], *names: str) -> Sequence[Sequence[Any]]:
@@ -316,86 +312,25 @@ def _resource(row: Sequence[Any]) -> Resource:
 
 def _fields(names: tuple[str, ...]) -> Sequence[Any]:
     """None stands for whole rows."""
-    return [_field(name) for name in names] or _COLUMNS
-
-
-def _field(name: str, value: Any = None, kind: Kind | None = None) -> ColumnElement[Any]:
-    """With `kind`: to compare and to sort by."""
-    if not name.startswith("spec."):
-        return resources.c[name]
-    if column := _COLUMN_OF.get(kind, {}).get(name[5:]) if kind else None:
-        return resources.c[column]
-    item: Any = resources.c.spec[name[5:]]
-    form: ColumnElement[Any] = item.as_string()
-    if isinstance(value, bool):
-        form = item.as_boolean()
-    elif isinstance(value, int):
-        form = item.as_integer()
-    return form
-
-
-def _condition(f: Filter, kind: Kind) -> ColumnElement[bool]:
-    match f.operator:
-        case "among":
-            return resources.c[f.field].in_(f.value)
-        case "any":
-            return or_(false(), *(_condition(one, kind) for one in f.value))
-        case "not":
-            return not_(and_(*(_condition(one, kind) for one in f.value)))
-        case "none":
-            return and_(*(not_(_condition(one, kind)) for one in f.value))
-    f = replace(f, value=[_held(one) for one in f.value] if f.operator == "in" else _held(f.value))
-    sample = f.value[0] if f.operator == "in" and f.value else f.value
-    condition: ColumnElement[bool] = _compare(_field(f.field, None if f.operator == "null" else sample, kind), f)
-    return condition
-
-
-def _held(value: Any) -> Any:
-    """A number that no column holds, as the nearest that one does: no row has that either."""
-    return max(-_WIDEST, min(value, _WIDEST)) if isinstance(value, int) and abs(value) > _WIDEST else value
-
-
-def _compare(column: Any, f: Filter) -> Any:
-    match f.operator:
-        case "eq":
-            return column == f.value
-        case "ne":
-            return or_(column != f.value, column.is_(None))
-        case "in":
-            return column.in_(f.value) if f.value else false()
-        case "contains":
-            return _containing(column, f.value)
-        case "matches" if _SPECIAL.isdisjoint(f.value):
-            return _containing(column, f.value)
-        case "matches":
-            return func.coalesce(column, "").regexp_match(f.value)
-        case "prefix":
-            return column.startswith(f.value, autoescape=True)
-        case "null":
-            return column.is_(None) if f.value else column.is_not(None)
-    compare = {"ge": column >= f.value, "le": column <= f.value, "gt": column > f.value, "lt": column < f.value}
-    return compare[f.operator]
-
-
-def _containing(column: Any, text: str) -> Any:
-    """A column without a value contains the empty text only. How many rows have a text PostgreSQL knows of a column,
-    not of an expression, for which it would look at all rows.
-    """
-    return and_(column.is_not(None), column.contains(text, autoescape=True)) if text else true()
+    return [field_of(name) for name in names] or _COLUMNS
 
 
 def _matching(tx: Transaction, query: Query) -> list[ColumnElement[bool]]:
-    where = [*_own(tx, query.kind, query.also), *(_condition(f, query.kind) for f in query.filters)]
+    where = [*_own(tx, query.kind, query.also), *(condition(f, query.kind) for f in query.filters)]
     if query.project_id is not None:
         mine = resources.c.project_id == query.project_id
-        where.append(or_(mine, *(_condition(f, query.kind) for f in query.shared)))
+        where.append(or_(mine, *(condition(f, query.kind) for f in query.shared)))
     return where
 
 
 def _is_plain(query: Query) -> bool:
     """Whether nothing is asked but for a page from the start, in the order of creation."""
     more = query.filters or query.shared or query.marker or query.also
-    return not more and [name for name, _ in query.sort] == ["created_at"]
+    return not more and _is_by_age(query)
+
+
+def _is_by_age(query: Query) -> bool:
+    return [name for name, _ in query.sort] == ["created_at"]
 
 
 async def _plain_page(tx: Transaction, query: Query, fields: tuple[str, ...]) -> Sequence[Sequence[Any]]:
@@ -490,7 +425,7 @@ def _behind(keys: Sequence[tuple[Any, bool]]) -> list[ColumnElement[bool]]:
 
 def _sortable(name: str, kind: Kind) -> ColumnElement[Any]:
     """The field, with a value for NULL, so that a marker can be behind it."""
-    column = _field(name, None, kind)
+    column = field_of(name, None, kind)
     if not name.startswith("spec.") and not resources.c[name].nullable:
         return column
     return func.coalesce(column, _LEAST.get(type(column.type), literal_column("''")))

@@ -172,7 +172,7 @@ resources = Table(
     Column("place", BigInteger, Identity(always=True), nullable=False, info={"only": "postgresql"}),
     PrimaryKeyConstraint("region_id", "id", "kind"),
     Index("resources_list", "region_id", "kind", "project_id", "created_at", "id", postgresql_include=_NEWEST),
-    Index("resources_created", "region_id", "kind", "created_at", "id"),
+    Index("resources_created", "region_id", "kind", "created_at", "id", postgresql_include=_NEWEST),
     Index("resources_name", "region_id", "kind", "project_id", "name", postgresql_include=_BESIDE_NAMES),
     Index("resources_parent", "region_id", "parent_id"),
     Index("resources_changed", "region_id", "kind", "updated_at"),

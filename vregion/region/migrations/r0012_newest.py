@@ -1,0 +1,18 @@
+"""On PostgreSQL the index of the newest of all projects tells when they changed, as that of a project's does."""
+
+from alembic import op
+
+revision = "r0012"
+down_revision = "r0011"
+branch_labels = None
+depends_on = None
+
+_CREATED = ("region_id", "kind", "created_at", "id")
+_NEWEST = ("place", "updated_at", "status", "availability_zone", "deleting", "vm_state")
+
+
+def upgrade() -> None:
+    """SQLite has one index of all that is asked for."""
+    if op.get_bind().dialect.name == "postgresql":
+        op.drop_index("resources_created", "resources")
+        op.create_index("resources_created", "resources", list(_CREATED), postgresql_include=list(_NEWEST))

@@ -25,6 +25,8 @@ from sqlalchemy import (
     and_,
     bindparam,
     event,
+    func,
+    literal_column,
 )
 from sqlalchemy import ColumnElement as Condition
 from sqlalchemy.dialects.postgresql import JSONB
@@ -139,7 +141,7 @@ KEYS: dict[Kind, dict[str, str]] = {
 
 # What PostgreSQL finds a page of servers by without the rows, which are long: all that can never fill an entry of an
 # index, which has 2,700 bytes; names of keypairs are 255 characters of up to four, flavors' ids and host names of one.
-# A sort reads every entry, and reads them in the order of ids, which equals come in: little is left to be sorted.
+# Most sorts read every entry, and read them in the order of ids, which equals come in: little is left to be sorted.
 _NEWEST = ("place", "updated_at", "status", "availability_zone", "deleting", "vm_state")
 _SHORT = (
     "created_at", "place", "updated_at", "status", "availability_zone", "user_id", "image_ref", "flavor_ref",
@@ -147,6 +149,8 @@ _SHORT = (
     "hostname", "launch_index", "reservation_id", "launched_at", "terminated_at", "access_ip_v4", "access_ip_v6",
 )  # fmt: skip
 _BESIDE_NAMES = ("id", "created_at", "place", "updated_at", "vm_state", "description")  # the other long text
+# Where what is sorted by differs in every row, an index has the page in order, and only equals are left to be sorted.
+_BESIDE_HOSTNAMES = ("created_at", "place", "updated_at", "vm_state", "hostname")
 
 # Every resource of every kind: what is wanted (`spec`) and what a show answers (`document`, ready to send).
 resources = Table(
@@ -182,6 +186,15 @@ Index(
     "resources_sorted",
     *(resources.c[name] for name in ("region_id", "kind", "project_id", "id")),
     postgresql_include=_SHORT,
+    info={"only": "postgresql"},
+).ddl_if(dialect="postgresql")
+Index(
+    "resources_hostname",
+    *(resources.c[name] for name in ("region_id", "kind", "project_id")),
+    func.coalesce(resources.c.hostname, literal_column("''")),
+    resources.c.id,
+    postgresql_include=_BESIDE_HOSTNAMES,
+    postgresql_where=resources.c.kind.in_([literal_column(f"'{kind}'") for kind in (Kind.SERVER, Kind.DELETED_SERVER)]),
     info={"only": "postgresql"},
 ).ddl_if(dialect="postgresql")
 

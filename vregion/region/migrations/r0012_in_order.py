@@ -1,5 +1,6 @@
-"""On PostgreSQL the index of the newest of all projects tells when they changed, as that of a project's does."""
+"""On PostgreSQL the newest of all projects tell in an index when they changed; servers stand in one by hostname."""
 
+import sqlalchemy as sa
 from alembic import op
 
 revision = "r0012"
@@ -16,3 +17,10 @@ def upgrade() -> None:
     if op.get_bind().dialect.name == "postgresql":
         op.drop_index("resources_created", "resources")
         op.create_index("resources_created", "resources", list(_CREATED), postgresql_include=list(_NEWEST))
+        op.create_index(
+            "resources_hostname",
+            "resources",
+            ["region_id", "kind", "project_id", sa.text("coalesce(hostname, '')"), "id"],
+            postgresql_include=["created_at", "place", "updated_at", "vm_state", "hostname"],
+            postgresql_where=sa.text("kind IN ('server', 'deleted_server')"),
+        )
